@@ -1,0 +1,97 @@
+{#
+    The day of a UTC timestamp in the reporting time zone.
+
+        {{ local_date('created_at') }} as created_on
+#}
+{% macro local_date(timestamp) -%}
+    {{ return(adapter.dispatch('local_date', 'crm_kpis')(timestamp, var('reporting_time_zone'))) }}
+{%- endmacro %}
+
+{% macro duckdb__local_date(timestamp, time_zone) -%}
+    {%- if time_zone == 'UTC' -%}
+        cast({{ timestamp }} as date)
+    {%- else -%}
+        cast(timezone({{ dbt.string_literal(time_zone) }}, timezone('UTC', {{ timestamp }})) as date)
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro default__local_date(timestamp, time_zone) -%}
+    cast(from_utc_timestamp({{ timestamp }}, {{ dbt.string_literal(time_zone) }}) as date)
+{%- endmacro %}
+
+
+{#
+    Days from one date to another, negative where the other is earlier.
+
+        {{ days_between('created_on', 'closed_on') }} as cycle_days
+#}
+{% macro days_between(from_date, to_date) -%}
+    {{ return(adapter.dispatch('days_between', 'crm_kpis')(from_date, to_date)) }}
+{%- endmacro %}
+
+{% macro duckdb__days_between(from_date, to_date) -%}
+    date_diff('day', {{ from_date }}, {{ to_date }})
+{%- endmacro %}
+
+{% macro default__days_between(from_date, to_date) -%}
+    cast(datediff({{ to_date }}, {{ from_date }}) as bigint)
+{%- endmacro %}
+
+
+{#
+    Whole seconds from one timestamp to another.
+
+        {{ seconds_between('created_at', 'resolved_at') }} as resolution_seconds
+#}
+{% macro seconds_between(from_timestamp, to_timestamp) -%}
+    {{ return(adapter.dispatch('seconds_between', 'crm_kpis')(from_timestamp, to_timestamp)) }}
+{%- endmacro %}
+
+{# date_diff counts boundaries crossed: of milliseconds cut to seconds it counts what elapsed. #}
+{% macro duckdb__seconds_between(from_timestamp, to_timestamp) -%}
+    date_sub('second', {{ from_timestamp }}, {{ to_timestamp }})
+{%- endmacro %}
+
+{% macro default__seconds_between(from_timestamp, to_timestamp) -%}
+    timestampdiff(second, {{ from_timestamp }}, {{ to_timestamp }})
+{%- endmacro %}
+
+
+{# A date some days later. #}
+{% macro add_days(date, days) -%}
+    {{ return(adapter.dispatch('add_days', 'crm_kpis')(date, days)) }}
+{%- endmacro %}
+
+{% macro duckdb__add_days(date, days) -%}
+    cast({{ date }} + cast({{ days }} as integer) as date)
+{%- endmacro %}
+
+{% macro default__add_days(date, days) -%}
+    date_add({{ date }}, cast({{ days }} as int))
+{%- endmacro %}
+
+
+{#
+    Renders a query of one column, `day`: every day from one date to another, both in it. The bounds are columns of `relation`, of one row.
+
+        {{ days_of('reporting_window', 'first_day', 'as_of') }}
+#}
+{% macro days_of(relation, first_day, last_day) -%}
+    {{ return(adapter.dispatch('days_of', 'crm_kpis')(relation, first_day, last_day)) }}
+{%- endmacro %}
+
+{% macro duckdb__days_of(relation, first_day, last_day) -%}
+    select cast(unnest(generate_series({{ first_day }}, {{ last_day }}, interval 1 day)) as date) as day
+    from {{ relation }}
+{%- endmacro %}
+
+{% macro default__days_of(relation, first_day, last_day) -%}
+    select explode(sequence({{ first_day }}, {{ last_day }}, interval 1 day)) as day
+    from {{ relation }}
+{%- endmacro %}
+
+
+{# The var as_of as a date; NULL where it is not set. #}
+{% macro as_of_override() -%}
+    cast({{ dbt.string_literal(var('as_of')) if var('as_of') else 'null' }} as date)
+{%- endmacro %}

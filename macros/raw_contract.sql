@@ -1,0 +1,206 @@
+{#
+    The raw contract at work: the checks of models/staging/_sources.yml as SQL. Everything here is rendered from that file's metadata, so a
+    new column, accepted value or check is a line there and nothing here.
+#}
+
+{# The names of the raw tables, in an order in which what is referenced comes first where possible. #}
+{% macro raw_tables() %}
+    {{ return([
+        'accounts', 'contacts', 'users',
+        'campaigns', 'campaign_days', 'email_events', 'web_sessions', 'leads',
+        'deals', 'deal_stages', 'products',
+        'orders', 'order_items', 'subscriptions', 'costs',
+        'tickets', 'ticket_events', 'survey_responses',
+        'activities', 'exchange_rates',
+    ]) }}
+{% endmacro %}
+
+
+{# The contract's entry for a raw table: its columns and config.meta. Only there when dbt executes, not while it parses. #}
+{% macro raw_table(name) %}
+    {% for node in graph.sources.values() if node.source_name == 'raw' and node.name == name %}
+        {{ return(node) }}
+    {% endfor %}
+    {{ exceptions.raise_compiler_error("raw contract: no table " ~ name ~ " in the source `raw`") }}
+{% endmacro %}
+
+
+{# The key of a raw row as one text, its columns joined by '|': '(none)' stands for a missing part. #}
+{% macro row_key(table) -%}
+    {%- for column in table.config.meta.key -%}
+        coalesce({{ to_text(column) }}, '(none)'){{ " || '|' || " if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+
+
+{# The columns of a raw row as one JSON object, as text. #}
+{% macro row_as_json(columns) -%}
+    {{ return(adapter.dispatch('row_as_json', 'crm_kpis')(columns)) }}
+{%- endmacro %}
+
+{% macro duckdb__row_as_json(columns) -%}
+    cast(json_object({% for column in columns %}'{{ column }}', {{ column }}{{ ', ' if not loop.last }}{% endfor %}) as varchar)
+{%- endmacro %}
+
+{% macro default__row_as_json(columns) -%}
+    to_json(named_struct({% for column in columns %}'{{ column }}', {{ column }}{{ ', ' if not loop.last }}{% endfor %}))
+{%- endmacro %}
+
+
+{#
+    Renders a query of the rows of one raw table that fail the contract, with the first check that each fails. Required values and types
+    come first, then the table's row_checks, then its key: among the rows that are otherwise right, the latest of a key stays.
+
+        {{ rejected_rows_of('deals') }}
+
+    Keys are grouped before anything is ranked: few keys are there twice, so few rows are sorted.
+#}
+{% macro rejected_rows_of(table_name) -%}
+{%- set relation = source('raw', table_name) -%}
+{%- if execute -%}
+{%- set table = raw_table(table_name) -%}
+{%- set meta = table.config.meta -%}
+{%- set columns = table.columns.values() | list -%}
+    with
+
+    typed as (
+        select
+            _row_number,
+            {%- for column in columns %}
+            {{ to_text(column.name) }} as raw_{{ column.name }},
+            {{ to_contract_type(column) }} as {{ column.name }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        from {{ relation }}
+    ),
+
+    judged as (
+        select
+            _row_number,
+            {{ meta.key | join(', ') }},
+            {{ (meta.latest_by ~ ' as latest_by,') if meta.latest_by }}
+            case
+                {%- for column in columns if column.config.meta.required %}
+                when raw_{{ column.name }} is null then '{{ column.name }}:missing_value'
+                {%- endfor %}
+                {%- for column in columns if column.config.meta.required or column.config.meta.rejects_row %}
+                when raw_{{ column.name }} is not null and {{ column.name }} is null then '{{ column.name }}:invalid_value'
+                {%- endfor %}
+                {%- for column in columns if column.config.meta.required and column.config.meta.get('values') %}
+                when {{ column.name }} not in ('{{ column.config.meta['values'] | join("', '") }}') then '{{ column.name }}:not_accepted'
+                {%- endfor %}
+                {%- for reason, condition in meta.get('row_checks', {}).items() %}
+                when {{ condition }} then ':{{ reason }}'
+                {%- endfor %}
+            end as failure
+        from typed
+    ),
+
+    repeated_keys as (
+        select {{ meta.key | join(', ') }}
+        from judged
+        where failure is null
+        group by {{ meta.key | join(', ') }}
+        having count(*) > 1
+    ),
+
+    ranked as (
+        select
+            judged._row_number,
+            row_number() over (
+                partition by {% for column in meta.key %}judged.{{ column }}, {% endfor -%} judged.failure
+                order by {{ 'judged.latest_by desc nulls last, ' if meta.latest_by }}judged._row_number desc
+            ) as recency
+        from judged
+        inner join repeated_keys
+            on {% for column in meta.key %}judged.{{ column }} = repeated_keys.{{ column }}{{ ' and ' if not loop.last }}{% endfor %}
+        where judged.failure is null
+    ),
+
+    verdicts as (
+        select _row_number, failure from judged where failure is not null
+        union all
+        select _row_number, ':duplicate_key' as failure from ranked where recency > 1
+    )
+
+    select
+        '{{ table_name }}' as raw_table,
+        raw_rows._row_number as row_number,
+        {{ row_key(table) }} as row_key,
+        nullif(split_part(verdicts.failure, ':', 1), '') as column_name,
+        split_part(verdicts.failure, ':', 2) as reason,
+        {{ row_as_json(columns | map(attribute='name') | list) }} as raw_row
+    from verdicts
+    inner join {{ relation }} as raw_rows
+        on verdicts._row_number = raw_rows._row_number
+{%- endif -%}
+{%- endmacro %}
+
+
+{#
+    Renders a query of the optional values of one raw table that staging turns into NULL: not of the column's type, not accepted, or against
+    one of the table's value_checks. Rows that are rejected as a whole are left out: their raw row is kept already.
+
+        {{ rejected_values_of('deals', ref('rejected_rows')) }}
+#}
+{% macro rejected_values_of(table_name, rejected_rows) -%}
+{%- set relation = source('raw', table_name) -%}
+{%- if execute -%}
+{%- set table = raw_table(table_name) -%}
+{%- set value_checks = table.config.meta.get('value_checks', {}) -%}
+{%- set columns = table.columns.values() | list -%}
+{#- Each entry is [column, reason, condition]. -#}
+{%- set checks = [] -%}
+{%- for column in columns if not column.config.meta.required -%}
+    {%- if column.data_type != 'text' -%}
+        {%- do checks.append([column.name, 'invalid_value', 'raw_' ~ column.name ~ ' is not null and ' ~ column.name ~ ' is null']) -%}
+    {%- elif column.config.meta.get('values') -%}
+        {%- do checks.append([column.name, 'not_accepted', column.name ~ " not in ('" ~ column.config.meta['values'] | join("', '") ~ "')"]) -%}
+    {%- endif -%}
+    {%- for reason, condition in value_checks.get(column.name, {}).items() -%}
+        {%- do checks.append([column.name, reason, condition]) -%}
+    {%- endfor -%}
+{%- endfor -%}
+{%- if not checks -%}
+    {{- return('') -}}
+{%- endif -%}
+    with
+
+    typed as (
+        select
+            _row_number,
+            {{ row_key(table) }} as row_key,
+            {%- for column in columns %}
+            {{ to_text(column.name) }} as raw_{{ column.name }},
+            {{ to_contract_type(column) }} as {{ column.name }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        from {{ relation }}
+    ),
+
+    flawed as (
+        select *
+        from typed
+        where
+            (
+                {%- for column, reason, condition in checks %}
+                ({{ condition }}){{ ' or' if not loop.last }}
+                {%- endfor %}
+            )
+            and not exists (
+                select 1 from {{ rejected_rows }} as rejected
+                where rejected.raw_table = '{{ table_name }}' and rejected.row_number = typed._row_number
+            )
+    )
+    {% for column, reason, condition in checks %}
+    select
+        '{{ table_name }}' as raw_table,
+        _row_number as row_number,
+        row_key,
+        '{{ column }}' as column_name,
+        '{{ reason }}' as reason,
+        raw_{{ column }} as raw_value
+    from flawed
+    where {{ condition }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+{%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,24 @@
+{#
+    The member of a segment dimension that a row belongs to: the looked-up value; '(none)' where the row has no key or the looked-up record has no
+    value; '(unknown)' where its key matches nothing. So a fact keeps every row, and segments add up to the total.
+
+        {{ segment('users.team', key='deals.owner_id', found='users.user_id') }} as team
+        {{ segment('deals.pipeline') }} as pipeline
+
+    value  the looked-up column
+    key    the column that holds the key; without it the value is the row's own and NULL is '(none)'
+    found  the key column of the looked-up relation: NULL where nothing matched
+#}
+{% macro segment(value, key=none, found=none) -%}
+    {%- if key is none -%}
+        coalesce({{ value }}, '(none)')
+    {%- else -%}
+        coalesce({{ value }}, case when {{ key }} is not null and {{ found }} is null then '(unknown)' else '(none)' end)
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# The column of a fact that holds a segment dimension: owner_id for owner, team for team. #}
+{% macro segment_column(dimension) -%}
+    {{ return(dimension ~ '_id' if dimension in ['owner', 'product', 'campaign', 'project'] else dimension) }}
+{%- endmacro %}

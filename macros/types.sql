@@ -1,0 +1,94 @@
+{#
+    What a raw value is, by type. A raw column is text where it came from CSV and of any type where it came from Parquet; each macro
+    renders an expression that is NULL where the value is missing or not of the type, and never fails.
+
+        {{ to_timestamp('created_at') }} as created_at
+
+    A native value is cast straight away; only what cannot be cast is trimmed as text and tried again, so that Parquet stays fast.
+#}
+
+{# Text without blanks around it; empty is NULL. #}
+{% macro to_text(column) -%}
+    nullif(trim(cast({{ column }} as {{ dbt.type_string() }})), '')
+{%- endmacro %}
+
+
+{# A whole number. A fraction is invalid (engines would round it); 12.0, as spreadsheets write it, is 12. #}
+{% macro to_integer(column) -%}
+    case
+        when {{ to_decimal(column) }} = cast({{ to_decimal(column) }} as bigint)
+            then cast({{ to_decimal(column) }} as bigint)
+    end
+{%- endmacro %}
+
+
+{# A decimal with `scale` digits after the dot, 18 digits in all: money and scores with 4, exchange rates with 8. #}
+{% macro to_decimal(column, scale=4) -%}
+    coalesce(
+        try_cast({{ column }} as decimal(18, {{ scale }})), try_cast({{ to_text(column) }} as decimal(18, {{ scale }}))
+    )
+{%- endmacro %}
+
+
+{# A boolean, from the words that the contract accepts. #}
+{% macro to_boolean(column) -%}
+    case
+        when lower({{ to_text(column) }}) in ('true', 't', 'yes', '1') then true
+        when lower({{ to_text(column) }}) in ('false', 'f', 'no', '0') then false
+    end
+{%- endmacro %}
+
+
+{# A date from 1970 to 2099: what lies outside is a typing error or a placeholder, not a day on which something happened. #}
+{% macro to_date(column) -%}
+    {%- set value -%}
+        coalesce(try_cast({{ column }} as date), try_cast({{ to_text(column) }} as date))
+    {%- endset -%}
+    case
+        when {{ value }} between cast('1970-01-01' as date) and cast('2099-12-31' as date) then {{ value }}
+    end
+{%- endmacro %}
+
+
+{# A timestamp in UTC from 1970 to 2099. One with an offset is converted, one without is in UTC already. #}
+{% macro to_timestamp(column) -%}
+    {%- set value -%}
+        coalesce({{ utc_timestamp(column) }}, {{ utc_timestamp(to_text(column)) }})
+    {%- endset -%}
+    case
+        when
+            {{ value }} >= cast('1970-01-01' as timestamp) and {{ value }} < cast('2100-01-01' as timestamp)
+            then {{ value }}
+    end
+{%- endmacro %}
+
+
+{# `value` as a timestamp in UTC, NULL where it is none. The session's time zone must be UTC (profiles.yml sets it). #}
+{% macro utc_timestamp(value) -%}
+    {{ return(adapter.dispatch('utc_timestamp', 'crm_kpis')(value)) }}
+{%- endmacro %}
+
+{# DuckDB's cast of text to timestamp ignores an offset; only timestamptz honours it. #}
+{% macro duckdb__utc_timestamp(value) -%}
+    cast(try_cast({{ value }} as timestamptz) as timestamp)
+{%- endmacro %}
+
+{% macro default__utc_timestamp(value) -%}
+    try_cast({{ value }} as timestamp)
+{%- endmacro %}
+
+
+{# Renders the macro of a column of the raw contract: `column` is its entry in the source's YAML. Accepted values are compared in lower case. #}
+{% macro to_contract_type(column) -%}
+    {%- set meta = column.config.meta -%}
+    {%- if column.data_type == 'text' and meta.get('values') -%} lower({{ to_text(column.name) }})
+    {%- elif column.data_type == 'text' -%} {{ to_text(column.name) }}
+    {%- elif column.data_type == 'integer' -%} {{ to_integer(column.name) }}
+    {%- elif column.data_type == 'decimal' -%} {{ to_decimal(column.name, meta.get('scale', 4)) }}
+    {%- elif column.data_type == 'boolean' -%} {{ to_boolean(column.name) }}
+    {%- elif column.data_type == 'date' -%} {{ to_date(column.name) }}
+    {%- elif column.data_type == 'timestamp' -%} {{ to_timestamp(column.name) }}
+    {%- else -%}
+        {{ exceptions.raise_compiler_error("raw contract: column " ~ column.name ~ " has the unknown data_type " ~ column.data_type) }}
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,86 @@
+with
+
+accounts as (
+    select * from {{ ref('stg_accounts') }}
+),
+
+deals as (
+    select * from {{ ref('stg_deals') }}
+),
+
+orders as (
+    select * from {{ ref('stg_orders') }}
+),
+
+subscriptions as (
+    select * from {{ ref('stg_subscriptions') }}
+),
+
+-- An account that buys is a customer even if the file of accounts does not have it.
+buyers as (
+    select account_id from deals
+    union
+    select account_id from orders
+    union
+    select account_id from subscriptions
+),
+
+inferred as (
+    select account_id
+    from buyers
+    where
+        account_id is not null
+        and not exists (select 1 from accounts where accounts.account_id = buyers.account_id)
+),
+
+placeholders as (
+    select account_id from (values ('(none)'), ('(unknown)')) as placeholder (account_id)
+)
+
+select
+    account_id,
+    coalesce(industry, '(none)') as industry,
+    coalesce(country, '(none)') as country,
+    case
+        when employee_count < 10 then '1-9'
+        when employee_count < 50 then '10-49'
+        when employee_count < 250 then '50-249'
+        when employee_count >= 250 then '250+'
+        else '(none)'
+    end as company_size,
+    region,
+    city,
+    employee_count,
+    annual_revenue,
+    owner_id,
+    created_at,
+    false as is_inferred
+from accounts
+union all
+select
+    account_id,
+    '(unknown)' as industry,
+    '(unknown)' as country,
+    '(unknown)' as company_size,
+    cast(null as {{ dbt.type_string() }}) as region,
+    cast(null as {{ dbt.type_string() }}) as city,
+    cast(null as bigint) as employee_count,
+    cast(null as decimal(18, 4)) as annual_revenue,
+    cast(null as {{ dbt.type_string() }}) as owner_id,
+    cast(null as timestamp) as created_at,
+    true as is_inferred
+from inferred
+union all
+select
+    account_id,
+    account_id as industry,
+    account_id as country,
+    account_id as company_size,
+    cast(null as {{ dbt.type_string() }}) as region,
+    cast(null as {{ dbt.type_string() }}) as city,
+    cast(null as bigint) as employee_count,
+    cast(null as decimal(18, 4)) as annual_revenue,
+    cast(null as {{ dbt.type_string() }}) as owner_id,
+    cast(null as timestamp) as created_at,
+    true as is_inferred
+from placeholders

@@ -1,0 +1,27 @@
+with
+
+users as (
+    select * from {{ ref('stg_users') }}
+),
+
+placeholders as (
+    select user_id from (values ('(none)'), ('(unknown)')) as placeholder (user_id)
+)
+
+select
+    user_id,
+    coalesce(team, '(none)') as team,
+    coalesce(department, '(none)') as department,
+    manager_id,
+    hired_on,
+    left_on
+from users
+union all
+select
+    user_id,
+    user_id as team,
+    user_id as department,
+    cast(null as {{ dbt.type_string() }}) as manager_id,
+    cast(null as date) as hired_on,
+    cast(null as date) as left_on
+from placeholders

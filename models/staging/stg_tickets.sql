@@ -1,0 +1,72 @@
+with
+
+source as (
+    select * from {{ source('raw', 'tickets') }}
+),
+
+rejected as (
+    select row_number from {{ ref('rejected_rows') }} where raw_table = 'tickets'
+),
+
+typed as (
+    select
+        -- ids
+        {{ to_text('ticket_id') }} as ticket_id,
+        {{ to_text('account_id') }} as account_id,
+        {{ to_text('contact_id') }} as contact_id,
+        {{ to_text('assignee_id') }} as assignee_id,
+
+        -- text
+        lower({{ to_text('status') }}) as status,
+        {{ to_text('channel') }} as channel,
+        {{ to_text('category') }} as category,
+        {{ to_text('priority') }} as priority,
+
+        -- numerics
+        {{ to_integer('contact_count') }} as contact_count,
+        {{ to_integer('reopen_count') }} as reopen_count,
+
+        -- timestamps
+        {{ to_timestamp('created_at') }} as created_at,
+        {{ to_timestamp('first_responded_at') }} as first_responded_at,
+        {{ to_timestamp('resolved_at') }} as resolved_at,
+        {{ to_timestamp('due_at') }} as due_at,
+        {{ to_timestamp('updated_at') }} as updated_at,
+
+        -- where it came from
+        _row_number
+    from source
+    where not exists (select 1 from rejected where rejected.row_number = source._row_number)
+),
+
+checked as (
+    select
+        -- ids
+        ticket_id,
+        account_id,
+        contact_id,
+        assignee_id,
+
+        -- text
+        status,
+        channel,
+        category,
+        priority,
+
+        -- numerics
+        contact_count,
+        reopen_count,
+
+        -- timestamps
+        created_at,
+        case when first_responded_at >= created_at then first_responded_at end as first_responded_at,
+        resolved_at,
+        due_at,
+        updated_at,
+
+        -- where it came from
+        _row_number
+    from typed
+)
+
+select * from checked
