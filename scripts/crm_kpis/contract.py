@@ -53,7 +53,7 @@ def read_contract(path: Path = CONTRACT_FILE) -> tuple[RawTable, ...]:
     Raises:
         FileNotFoundError: There is no such file: the package is not installed in editable mode.
     """
-    sources = yaml.load(path.read_text(encoding="utf-8"), Loader=_SafeLoader)["sources"]
+    sources = yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]
     return tuple(_table(table) for source in sources if source["name"] == "raw" for table in source["tables"])
 
 
@@ -64,7 +64,3 @@ def _table(entry: dict[str, Any]) -> RawTable:
 def _column(entry: dict[str, Any]) -> RawColumn:
     meta = entry.get("config", {}).get("meta", {})
     return RawColumn(entry["name"], entry["data_type"], bool(meta.get("required", False)))
-
-
-# The loader in C reads the contract in 10 ms instead of 100; not every build of PyYAML brings it.
-_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

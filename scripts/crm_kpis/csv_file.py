@@ -1,0 +1,352 @@
+"""What must be known of a CSV file before DuckDB loads it: its dialect, and where its records start.
+
+DuckDB parses the fields. It guesses dialects wrongly, counts records where a person counts lines, and with
+unlucky options drops rows without a word; so the dialect is found here, from the header, and the records are
+counted here, by a scan that knows only line ends and quotes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import shlex
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+from crm_kpis.errors import InputError
+
+DELIMITERS = (",", ";", "\t", "|")
+# A longer record is an unclosed quote or no CSV at all.
+LONGEST_RECORD = 64 << 20
+_CHUNK = 1 << 20
+_UTF8_BOM = b"\xef\xbb\xbf"
+_BLANK_LINES = (b"\n", b"\r\n")
+_NOT_CSV = {
+    b"\x1f\x8b": ("is compressed with gzip", "Give it a name that ends in .csv.gz."),
+    b"PK\x03\x04": ("is a ZIP archive or an Excel workbook", "Unzip it, or save the sheet as CSV UTF-8."),
+    b"\xd0\xcf\x11\xe0": ("is an Excel workbook", "Save the sheet as CSV UTF-8."),
+    b"PAR1": ("is a Parquet file", "Give it a name that ends in .parquet."),
+    b"(\xb5\x2f\xfd": ("is compressed with zstd", "Decompress it."),
+    b"BZh": ("is compressed with bzip2", "Decompress it."),
+}
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+# A quoted field from behind its opening quote: the group is its closing quote, empty where there is none.
+_QUOTED_REST = rb'[^"]*(?:""[^"]*)*("?)'
+_REST_OF_QUOTED = re.compile(_QUOTED_REST)
+_QUOTED_FIELD = re.compile(r' *"([^"]*(?:""[^"]*)*)" *')
+
+
+@dataclass(frozen=True)
+class CsvHeader:
+    """The dialect of a CSV file.
+
+    Attributes:
+        columns: The names in the header, as they stand.
+        delimiter: One of DELIMITERS.
+        line: The line of the header; the first line is 1.
+        ends_in_crlf: Whether the header's line ends in CR LF.
+    """
+
+    columns: tuple[str, ...]
+    delimiter: str
+    line: int
+    ends_in_crlf: bool
+
+
+@dataclass(frozen=True)
+class CsvScan:
+    """The records of a CSV file below its header.
+
+    Attributes:
+        record_count: How many records there are.
+        line_offsets: (first record, offset) pairs, in order: from that record on, counted from 1, the line at
+            which record n starts is n + offset.
+        longest_record: No record is longer than so many bytes.
+    """
+
+    record_count: int
+    line_offsets: tuple[tuple[int, int], ...]
+    longest_record: int
+
+
+def read_header(path: Path, known_columns: Iterable[str]) -> CsvHeader:
+    """Read the header of a CSV file and find its delimiter: the one under which most columns are known.
+
+    Args:
+        path: The file; decompressed with gzip if its name ends in .gz.
+        known_columns: The names that the header may hold, in any case.
+
+    Raises:
+        InputError: The file is empty, no CSV, not UTF-8, or its header can't be read.
+    """
+    with open_csv(path) as file:
+        _refuse_other_formats(path, file)
+        for number, line in enumerate(iter(lambda: file.readline(_CHUNK), b""), start=1):
+            if line.removeprefix(_UTF8_BOM).strip():
+                return _parse_header(path, line, number, known_columns)
+    raise InputError(f"{path} is empty. Give it a header line with the names of its columns, or remove it.")
+
+
+def scan(path: Path, header: CsvHeader) -> CsvScan:
+    """Read the whole file once, to check its bytes and to find out where its records start.
+
+    Raises:
+        InputError: The file is not UTF-8, its line ends differ, or a quote is not closed.
+    """
+    opening = _opening_quote(header.delimiter)
+    records, line_number, longest = 0, header.line, 0
+    record_start, record_size, in_quotes = 0, 0, False
+    offsets: list[tuple[int, int]] = []
+
+    def note_record(start: int, count: int = 1) -> None:
+        nonlocal records
+        offset = start - (records + 1)
+        if not offsets or offsets[-1][1] != offset:
+            offsets.append((records + 1, offset))
+        records += count
+
+    for chunk in _chunks_after_header(path, header):
+        _check_bytes(path, chunk, line_number)
+        if not in_quotes and _is_plain(chunk, header.ends_in_crlf):
+            line_count = chunk.count(b"\n") + (not chunk.endswith(b"\n"))
+            note_record(line_number + 1, line_count)
+            line_number += line_count
+            longest = max(longest, len(chunk))
+            continue
+        for line in io.BytesIO(chunk):
+            line_number += 1
+            if not in_quotes:
+                if _is_skipped(line, header):
+                    continue
+                record_start, record_size = line_number, 0
+            record_size += len(line)
+            in_quotes = _ends_in_quotes(line, in_quotes, opening)
+            if record_size > LONGEST_RECORD:
+                _refuse_bad_record(path, header)
+            if not in_quotes:
+                _check_line_end(path, line, line_number, header)
+                note_record(record_start)
+                longest = max(longest, record_size)
+    if in_quotes:
+        _refuse_bad_record(path, header)
+    return CsvScan(records, tuple(offsets), longest)
+
+
+def find_bad_record(path: Path, header: CsvHeader) -> str | None:
+    """Describe the first record that does not fit the header, with its line; None if all do.
+
+    Slower than the scan by far: for files that DuckDB refused.
+    """
+    for line, record in _records(path, header):
+        if len(record) > LONGEST_RECORD:
+            return (
+                f"the record that starts on line {line} is longer than {LONGEST_RECORD >> 20} MiB: "
+                "its quote is probably not closed"
+            )
+        try:
+            fields = split_record(record.decode().rstrip("\r\n"), header.delimiter)
+        except ValueError as error:
+            return f"line {line} {error}"
+        if len(fields) == len(header.columns) + 1 and not fields[-1]:
+            continue  # DuckDB takes a delimiter at the end of the line for its end
+        if len(fields) != len(header.columns):
+            return f"line {line} has {len(fields)} fields, the header has {len(header.columns)}"
+    return None
+
+
+def split_record(record: str, delimiter: str) -> list[str]:
+    """Split a record into its fields.
+
+    >>> split_record('1,"a ""b"", c",', ",")
+    ['1', 'a "b", c', '']
+
+    Raises:
+        ValueError: A quote is not closed, text follows a closing quote, or a bare field holds a CR.
+    """
+    fields, position = [], 0
+    while True:
+        quoted = _QUOTED_FIELD.match(record, position)
+        if quoted:
+            end = quoted.end()
+            fields.append(quoted[1].replace('""', '"'))
+            if end < len(record) and record[end] != delimiter:
+                raise ValueError('goes on behind a closing quote: within quotes, " is written ""')
+        else:
+            end = record.find(delimiter, position)
+            end = len(record) if end < 0 else end
+            field = record[position:end]
+            if field.lstrip(" ").startswith('"'):
+                raise ValueError("opens a quote that is never closed")
+            if "\r" in field:
+                raise ValueError("holds a carriage return (CR) outside of quotes")
+            fields.append(field)
+        if end == len(record):
+            return fields
+        position = end + 1
+
+
+@contextmanager
+def open_csv(path: Path) -> Iterator[BinaryIO]:
+    """Open a CSV file's bytes, decompressed with gzip if its name ends in .gz.
+
+    Raises:
+        InputError: The file can't be opened, or, on reading, turns out not to be whole and gzip.
+    """
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            yield file  # type: ignore[misc]
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(
+            f"{path} is no gzip file, or a broken one ({error}). Compress it again, "
+            "or give it a name that ends in .csv if it is not compressed."
+        ) from error
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror or error}.") from error
+
+
+def _refuse_other_formats(path: Path, file: BinaryIO) -> None:
+    start = file.read(8)
+    file.seek(0)
+    for magic, (what, remedy) in _NOT_CSV.items():
+        if start.startswith(magic):
+            raise InputError(f"{path} {what}, not CSV. {remedy}")
+    if start.startswith(_UTF16_MARKS):
+        raise InputError(f"{path} is in UTF-16, not UTF-8 (line 1). {_conversion(path, 'UTF-16')}")
+
+
+def _parse_header(path: Path, line: bytes, number: int, known_columns: Iterable[str]) -> CsvHeader:
+    _check_bytes(path, line, number - 1)
+    if not line.endswith(b"\n") and len(line) >= _CHUNK:
+        raise InputError(f"{path} has a first line of over 1 MiB: it is no CSV with a header.")
+    text = line.removeprefix(_UTF8_BOM).decode()
+    bare = text.removesuffix("\n").removesuffix("\r")
+    known = {name.lower() for name in known_columns}
+    best: tuple[int, int, tuple[str, ...], str] = (-1, 0, (), "")
+    reason = ""
+    for delimiter in DELIMITERS:
+        try:
+            columns = tuple(split_record(bare, delimiter))
+        except ValueError as error:
+            reason = str(error)
+            continue
+        known_count = sum(column.strip().lower() in known for column in columns)
+        if (known_count, len(columns)) > best[:2]:
+            best = (known_count, len(columns), columns, delimiter)
+    if not best[3]:
+        hint = " Line ends must be LF or CR LF." if "\r" in bare else ""
+        raise InputError(f"{path} has a header that can't be read: line {number} {reason}.{hint}")
+    return CsvHeader(best[2], best[3], number, text.endswith("\r\n"))
+
+
+def _chunks_after_header(path: Path, header: CsvHeader) -> Iterator[bytes]:
+    """Yield the bytes below the header in chunks of whole lines."""
+    with open_csv(path) as file:
+        for _ in range(header.line):
+            file.readline()
+        while chunk := file.read(_CHUNK):
+            if not chunk.endswith(b"\n"):
+                chunk += file.readline(LONGEST_RECORD)
+            yield chunk
+
+
+def _check_bytes(path: Path, chunk: bytes, lines_before: int) -> None:
+    if chunk.find(b"\0") >= 0:
+        line = lines_before + chunk.count(b"\n", 0, chunk.find(b"\0")) + 1
+        raise InputError(
+            f"{path} holds a NUL byte in line {line}: it is no text, or in UTF-16. "
+            f"{_conversion(path, 'UTF-16')}"
+        )
+    if chunk.isascii():
+        return
+    try:
+        chunk.decode()
+    except UnicodeDecodeError as error:
+        line = lines_before + chunk.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"{path} is not UTF-8: line {line} holds the byte 0x{chunk[error.start]:02X}. "
+            f"{_conversion(path, 'WINDOWS-1252')}"
+        ) from error
+
+
+def _conversion(path: Path, encoding: str) -> str:
+    source = shlex.quote(path.name)
+    if path.suffix == ".gz":
+        target = shlex.quote("utf8_" + path.name)
+        command = f"gunzip -c {source} | iconv -f {encoding} -t UTF-8 | gzip > {target}"
+    else:
+        target = shlex.quote("utf8_" + path.name)
+        command = f"iconv -f {encoding} -t UTF-8 {source} > {target}"
+    return f"Convert it, for example: {command}"
+
+
+def _opening_quote(delimiter: str) -> re.Pattern[bytes]:
+    return re.compile(rb"(?:^|" + re.escape(delimiter).encode() + rb') *"' + _QUOTED_REST)
+
+
+def _ends_in_quotes(line: bytes, in_quotes: bool, opening: re.Pattern[bytes]) -> bool:
+    if b'"' not in line:
+        return in_quotes
+    position = 0
+    if in_quotes:
+        rest = _REST_OF_QUOTED.match(line)
+        if not rest or not rest[1]:
+            return True
+        position = rest.end()
+    return any(not field[1] for field in opening.finditer(line, position))
+
+
+def _is_plain(chunk: bytes, crlf: bool) -> bool:
+    """Whether each line of the chunk is a record: no quotes, no blank lines, line ends as in the header."""
+    line_end = b"\r\n" if crlf else b"\n"
+    if b'"' in chunk or chunk.startswith(line_end) or line_end * 2 in chunk:
+        return False
+    if not crlf:
+        return b"\r" not in chunk
+    return chunk.count(b"\r") == chunk.count(b"\n") == chunk.count(b"\r\n")
+
+
+def _is_skipped(line: bytes, header: CsvHeader) -> bool:
+    # With one column DuckDB takes a blank line for a record with an empty field.
+    return line in _BLANK_LINES and len(header.columns) > 1
+
+
+def _check_line_end(path: Path, line: bytes, number: int, header: CsvHeader) -> None:
+    if line.endswith(b"\n") and line.endswith(b"\r\n") != header.ends_in_crlf:
+        here, there = ("LF", "CR LF") if header.ends_in_crlf else ("CR LF", "LF")
+        raise InputError(
+            f"{path} has two kinds of line ends: line {number} ends in {here}, the header in {there}. "
+            f"Write all alike, for example: sed -i 's/\\r$//' {shlex.quote(path.name)}"
+        )
+
+
+def _refuse_bad_record(path: Path, header: CsvHeader) -> NoReturn:
+    what = find_bad_record(path, header) or "a quote is never closed"
+    raise InputError(f"{path}: {what}. Correct the line, or export the file again.")
+
+
+def _records(path: Path, header: CsvHeader) -> Iterator[tuple[int, bytes]]:
+    """Yield the line at which each record starts and its bytes; what is too long is cut."""
+    opening = _opening_quote(header.delimiter)
+    line_number, start, lines, size, in_quotes = header.line, 0, [], 0, False
+    for chunk in _chunks_after_header(path, header):
+        for line in io.BytesIO(chunk):
+            line_number += 1
+            if not in_quotes:
+                if _is_skipped(line, header):
+                    continue
+                start, lines, size = line_number, [], 0
+            lines.append(line)
+            size += len(line)
+            in_quotes = _ends_in_quotes(line, in_quotes, opening)
+            if not in_quotes or size > LONGEST_RECORD:
+                yield start, b"".join(lines)
+                if in_quotes:
+                    return
+    if in_quotes:
+        yield start, b"".join(lines)
