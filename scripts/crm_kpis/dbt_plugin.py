@@ -1,0 +1,58 @@
+"""Brings the raw directory into the warehouse before dbt builds anything; profiles.yml names this module."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.adapters.events.logging import AdapterLogger
+from dbt.flags import get_flags
+from dbt_common.exceptions import DbtRuntimeError
+
+from crm_kpis.errors import InputError
+from crm_kpis.raw_directory import inspect, register
+
+_BUILDING_COMMANDS = {"build", "run", "retry"}
+_logger = AdapterLogger("crm_kpis")
+
+
+class Plugin(BasePlugin):
+    """Registers the raw directory `raw_dir`, once, when a command that builds opens its first connection."""
+
+    def initialize(self, plugin_config: dict[str, Any]) -> None:
+        """Take the profile's configuration, and make the directory of the warehouse file.
+
+        Args:
+            plugin_config: `raw_dir`, relative to the current directory or absolute.
+        """
+        self._raw_dir = Path(plugin_config["raw_dir"])
+        self._lock = threading.Lock()
+        self._is_registered = False
+        # dbt-duckdb makes its plugins before it opens the file.
+        if self.creds is not None and self.creds.path != ":memory:":
+            Path(self.creds.path).parent.mkdir(parents=True, exist_ok=True)
+
+    def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
+        """Register the raw tables, unless this was done or dbt's command builds nothing.
+
+        Args:
+            conn: The connection that dbt's cursors are made from. With `keep_open: false` dbt-duckdb opens a
+                new one after a pause.
+
+        Raises:
+            DbtRuntimeError: The raw directory can't be read; the message is that of the InputError.
+        """
+        with self._lock:
+            if self._is_registered or get_flags().WHICH not in _BUILDING_COMMANDS:
+                return
+            try:
+                raw_directory = inspect(self._raw_dir)
+                for warning in raw_directory.warnings:
+                    _logger.warning(warning)
+                register(conn, raw_directory)
+            except InputError as error:
+                raise DbtRuntimeError(str(error)) from error
+            self._is_registered = True
