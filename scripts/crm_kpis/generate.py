@@ -1,0 +1,577 @@
+"""A synthetic company: the raw contract's 20 tables at any size, the same bytes for the same seed.
+
+Each table is one SQL statement in the folder generate/, with the macros of generate/_macros.sql for vocabulary.
+A table's first column `n` is a number unique in it, from which its ids and its random choices are made; what
+the contract does not know (`n` and some helper columns) is not written.
+
+The company sells measuring devices and software from 2023-07-01 to 2026-06-30. Its CRM goes live on 2025-01-01.
+From then on deals are won more often and closed sooner, more leads convert, tickets are answered and resolved
+faster and customers are more satisfied. Nothing else changes: deal size, NPS, the rates of e-mails, churn and
+reopened tickets follow the same distributions before and after.
+
+With flaws, about 1 % of the rows are wrong, in each way that the contract knows. What makes the pipeline reject
+a row stands in an extra row, so that no other row loses what it refers to; what costs a row a value stands in
+the row itself.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+import yaml
+
+from crm_kpis.contract import CONTRACT_FILE
+from crm_kpis.errors import InputError
+
+SAMPLE_DEALS = 600
+SAMPLE_SEED = 1
+
+FLAWED_SHARE = 0.01
+
+_SQL_DIR = Path(__file__).with_suffix("")
+_FORMATS = ("parquet", "csv", "csv.gz")
+
+# In the order in which they need each other. What others read is kept as a table; the rest streams into its file.
+_BUILD_ORDER = {
+    "users": "table",
+    "products": "table",
+    "exchange_rates": "table",
+    "campaigns": "table",
+    "campaign_days": "view",
+    "accounts": "table",
+    "contacts": "view",
+    "deals": "table",
+    "deal_stages": "view",
+    "leads": "table",
+    "web_sessions": "view",
+    "email_events": "view",
+    "orders": "table",
+    "order_items": "view",
+    "subscriptions": "view",
+    "costs": "view",
+    "tickets": "table",
+    "ticket_events": "view",
+    "survey_responses": "view",
+    "activities": "view",
+}
+
+
+@dataclass(frozen=True)
+class Proportions:
+    """How many rows there are for each deal.
+
+    Attributes:
+        accounts: Accounts, customers or not.
+        contacts: Contacts, at most twice the accounts.
+        leads: Leads, a whole number.
+        tickets: Tickets, with 3.4 ticket_events each.
+        emails: E-mails, with 2.5 email_events each.
+        sessions: Web sessions.
+        activities: Activities.
+        extra_orders: Orders that no deal or lead led to.
+        nps: Answers to the NPS survey.
+        csat_share: The share of the resolved tickets that are rated; a third as many answer about their effort.
+        single_costs: Costs of keeping a single account.
+    """
+
+    accounts: float = 0.5
+    contacts: float = 0.7
+    leads: int = 3
+    tickets: float = 2.0
+    emails: float = 1.0
+    sessions: float = 2.0
+    activities: float = 1.5
+    extra_orders: float = 0.4
+    nps: float = 0.1
+    csat_share: float = 0.15
+    single_costs: float = 0.05
+
+
+# The sample is small in bytes but answers every KPI: fewer events, relatively more answers to surveys.
+SAMPLE_PROPORTIONS = Proportions(
+    tickets=1.6, emails=1.3, sessions=2.0, activities=2.0, nps=0.6, csat_share=0.45, single_costs=0.1
+)
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """One way in which a row can be wrong.
+
+    Attributes:
+        kind: The way, for example missing_value.
+        column: The column that is wrong; empty where it is the row.
+        values: SQL over the table's columns for what to write instead.
+        is_extra: The flaw is in an additional row; otherwise the row itself is changed.
+        keeps_key: The additional row has its original's key.
+        needs_text: Only text can be wrong in this way: Parquet files do without.
+    """
+
+    kind: str
+    column: str = ""
+    values: dict[str, str] = field(default_factory=dict)
+    is_extra: bool = False
+    keeps_key: bool = False
+    needs_text: bool = False
+
+
+# How to fail each check of the contract.
+_BROKEN_CHECKS: dict[tuple[str, str], dict[str, str]] = {
+    ("users", "left_before_hired"): {"left_on": "hired_on - 30"},
+    ("campaigns", "ended_before_started"): {"ended_on": "started_on - 7"},
+    ("leads", "converted_before_created"): {"converted_at": "created_at - interval 3 day"},
+    ("leads", "qualified_before_created"): {"qualified_at": "created_at - interval 5 day"},
+    ("leads", "disqualified_before_created"): {"disqualified_at": "created_at - interval 6 day"},
+    ("leads", "touched_after_created"): {"first_touch_at": "created_at + interval 2 day"},
+    ("deals", "closed_at_missing"): {"status": "'won'", "closed_at": "null"},
+    ("deals", "closed_before_created"): {"status": "'lost'", "closed_at": "created_at - interval 1 day"},
+    ("deal_stages", "exited_before_entered"): {"exited_at": "entered_at - interval 4 hour"},
+    ("subscriptions", "ended_before_started"): {"ended_on": "started_on - 1"},
+    ("tickets", "resolved_before_created"): {"resolved_at": "created_at - interval 2 hour"},
+    ("tickets", "responded_before_created"): {"first_responded_at": "created_at - interval 1 hour"},
+    ("survey_responses", "nps_scale_not_to_10"): {
+        "survey_type": "'nps'",
+        "score": "4",
+        "scale_min": "1",
+        "scale_max": "5",
+    },
+    ("survey_responses", "scale_empty"): {
+        "survey_type": "'csat'",
+        "score": "5",
+        "scale_min": "5",
+        "scale_max": "5",
+    },
+    ("survey_responses", "score_outside_scale"): {
+        "survey_type": "'csat'",
+        "score": "6",
+        "scale_min": "null",
+        "scale_max": "null",
+    },
+    ("exchange_rates", "rate_not_positive"): {"rate": "-rate"},
+}
+
+# What an older version of a row says: the later one must win.
+_OLDER_VERSIONS = {
+    "accounts": {"industry": "'before_the_merger'"},
+    "contacts": {"job_title": "'Praktikant'"},
+    "leads": {"score": "1"},
+    "deals": {"amount": "1"},
+    "tickets": {"priority": "'low'"},
+}
+
+_HOSTILE_TEXTS = (
+    "</script><script>alert(1)</script>",
+    '"Quoted", its & <b>bold</b>',
+    "=1+1",
+    "{{ 1 }}",
+)
+_HOSTILE_COLUMNS = {
+    "accounts": ("name",),
+    "contacts": ("last_name", "job_title"),
+    "users": ("name", "team"),
+    "campaigns": ("name",),
+    "products": ("name", "category"),
+    "leads": ("company_name", "source"),
+    "deals": ("source", "lost_reason"),
+    "costs": ("cost_type",),
+    "tickets": ("category",),
+    "survey_responses": ("comment",),
+    "activities": ("channel",),
+}
+
+# An amount and the currency column that says what it is in. Rates and product prices of an unknown currency count too.
+_UNREADABLE = {
+    "integer": "'many'",
+    "decimal": "'12,50 EUR'",
+    "boolean": "'perhaps'",
+    "date": "'2025-02-30'",
+    "timestamp": "'2025-02-30T10:00:00Z'",
+}
+_IMPOSSIBLE_DAYS = ("1899-12-30", "2200-01-01")
+
+# A deal that is won or lost without a readable day of closing is rejected too, by a check.
+_ALSO_REJECTS = {("deals", "closed_at")}
+
+
+@dataclass(frozen=True)
+class _Column:
+    name: str
+    data_type: str
+    required: bool
+    rejects_row: bool
+    values: tuple[str, ...]
+    references: str | None
+
+
+@dataclass(frozen=True)
+class _Table:
+    name: str
+    key: tuple[str, ...]
+    latest_by: str | None
+    row_checks: tuple[str, ...]
+    value_checks: tuple[tuple[str, str], ...]
+    columns: tuple[_Column, ...]
+
+
+@cache
+def _contract() -> dict[str, _Table]:
+    sources = yaml.safe_load(CONTRACT_FILE.read_text(encoding="utf-8"))["sources"]
+    return {entry["name"]: _table(entry) for entry in sources[0]["tables"]}
+
+
+def _table(entry: dict[str, Any]) -> _Table:
+    meta = entry["config"]["meta"]
+    return _Table(
+        name=entry["name"],
+        key=tuple(meta["key"]),
+        latest_by=meta.get("latest_by"),
+        row_checks=tuple(meta.get("row_checks", {})),
+        value_checks=tuple(
+            (column, reason) for column, reasons in meta.get("value_checks", {}).items() for reason in reasons
+        ),
+        columns=tuple(_column(entry["name"], column) for column in entry["columns"]),
+    )
+
+
+def _column(table: str, entry: dict[str, Any]) -> _Column:
+    meta = entry.get("config", {}).get("meta", {})
+    required = bool(meta.get("required"))
+    return _Column(
+        name=entry["name"],
+        data_type=entry["data_type"],
+        required=required,
+        rejects_row=required or bool(meta.get("rejects_row")) or (table, entry["name"]) in _ALSO_REJECTS,
+        values=tuple(meta.get("values", ())),
+        references=meta.get("references"),
+    )
+
+
+def generate(  # noqa: PLR0913 - all but two of them are options
+    output: Path,
+    *,
+    deals: int,
+    seed: int = 1,
+    flaws: bool = True,
+    file_format: Literal["parquet", "csv"] = "parquet",
+    replace: bool = False,
+    proportions: Proportions | None = None,
+) -> dict[str, int]:
+    """Write the 20 raw tables of a synthetic company, one file each.
+
+    The files appear together at the end. While they are made, DuckDB spills to a folder inside `output`.
+
+    Args:
+        output: The directory to write to; it is made if it is not there.
+        deals: The number of deals, from which the size of everything follows: 4 million make 100 million rows.
+        seed: Another seed makes another company.
+        flaws: Whether about 1 % of the rows are wrong, each way of the contract at least once.
+        file_format: parquet (native types, so without the flaws that only text can hold) or csv.
+        replace: Whether raw tables that `output` holds already are replaced.
+        proportions: Rows for each deal; the reference proportions if not given.
+
+    Returns:
+        The number of rows written for each table.
+
+    Raises:
+        InputError: `output` holds raw tables already or is a file, or `deals` is less than 1.
+    """
+    if deals < 1:
+        raise InputError(f"deals must be 1 or more, not {deals}")
+    if file_format not in ("parquet", "csv"):
+        raise InputError(f"file_format must be parquet or csv, not {file_format}")
+    if output.exists() and not output.is_dir():
+        raise InputError(f"{output} is not a directory")
+    existing = [path for path in _raw_files(output) if path.exists()]
+    if existing and not replace:
+        raise InputError(f"{output} holds raw tables already ({existing[0].name}): choose another directory")
+
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output, prefix=".generate-") as folder:
+        work = Path(folder)
+        with duckdb.connect(str(work / "work.duckdb")) as connection:
+            _build(connection, deals, seed, proportions or Proportions())
+            rows = {
+                name: _write(connection, name, work / f"{name}.{file_format}", flaws=flaws)
+                for name in _contract()
+            }
+        for path in existing:
+            path.unlink()
+        for name in rows:
+            (work / f"{name}.{file_format}").replace(output / f"{name}.{file_format}")
+    return rows
+
+
+def write_sample(project_dir: Path) -> dict[str, int]:
+    """Write the sample that the project ships, seeds/sample/*.csv: flaws included, 1.4 MB at most.
+
+    Args:
+        project_dir: The root of the dbt project.
+
+    Returns:
+        The number of rows written for each table.
+    """
+    return generate(
+        project_dir / "seeds" / "sample",
+        deals=SAMPLE_DEALS,
+        seed=SAMPLE_SEED,
+        file_format="csv",
+        replace=True,
+        proportions=SAMPLE_PROPORTIONS,
+    )
+
+
+def table_flaws(name: str) -> list[Flaw]:
+    """All ways in which a row of a raw table can be wrong.
+
+    Args:
+        name: The raw table.
+
+    Returns:
+        The flaws in the order in which they are used: first one of each kind, then the next column of each.
+    """
+    table = _contract()[name]
+    by_kind: dict[str, list[Flaw]] = {}
+    for flaw in _all_flaws(table):
+        by_kind.setdefault(flaw.kind, []).append(flaw)
+    longest = max(len(same_kind) for same_kind in by_kind.values())
+    # Each table starts with another column, so that the small sample shows many.
+    shift = list(_contract()).index(name)
+    return [
+        same_kind[(turn + shift) % len(same_kind)]
+        for turn in range(longest)
+        for same_kind in by_kind.values()
+        if turn < len(same_kind)
+    ]
+
+
+def _all_flaws(table: _Table) -> Iterator[Flaw]:
+    yield from _column_flaws(table)
+    yield from _check_flaws(table)
+    yield from _text_flaws(table)
+    yield from _money_flaws(table)
+    yield from _duplicates(table)
+
+
+def _column_flaws(table: _Table) -> Iterator[Flaw]:
+    for column in table.columns:
+        name = column.name
+        rejects = column.rejects_row
+        if column.required:
+            yield Flaw("missing_value", name, {name: "null"}, is_extra=True)
+        if column.data_type != "text":
+            values = {name: _UNREADABLE[column.data_type]}
+            yield Flaw("wrong_type", name, values, is_extra=rejects, needs_text=True)
+        if column.data_type in ("date", "timestamp"):
+            for day in _IMPOSSIBLE_DAYS:
+                yield Flaw("impossible_day", name, {name: f"{column.data_type} '{day}'"}, is_extra=rejects)
+        if column.values:
+            yield Flaw("not_accepted", name, {name: "'unheard_of'"}, is_extra=rejects)
+            yield Flaw("other_case", name, {name: f"upper({name}[1]) || {name}[2:]"})
+        if column.references:
+            yield Flaw("unknown_reference", name, {name: "'gone-' || n"})
+
+
+def _check_flaws(table: _Table) -> Iterator[Flaw]:
+    for reason in table.row_checks:
+        yield Flaw(reason, values=_BROKEN_CHECKS[table.name, reason], is_extra=True)
+    for column, reason in table.value_checks:
+        yield Flaw(reason, column, _BROKEN_CHECKS[table.name, reason])
+
+
+def _text_flaws(table: _Table) -> Iterator[Flaw]:
+    for column in table.columns:
+        if column.data_type == "text" and column.name not in table.key:
+            yield Flaw("surrounding_blanks", column.name, {column.name: f"'  ' || {column.name} || ' '"})
+            if not column.required:
+                yield Flaw("empty_text", column.name, {column.name: "''"})
+    for column_name in _HOSTILE_COLUMNS.get(table.name, ()):
+        for text in _HOSTILE_TEXTS:
+            quoted = text.replace("'", "''")
+            yield Flaw("hostile_text", column_name, {column_name: f"'{quoted}'"})
+
+
+def _money_flaws(table: _Table) -> Iterator[Flaw]:
+    # In exchange_rates itself another currency would be a rate for it.
+    if "currency" in {column.name for column in table.columns} and table.name != "exchange_rates":
+        yield Flaw("currency_without_rate", "currency", {"currency": "'XAU'"})
+        yield Flaw("amount_without_currency", "currency", {"currency": "null"})
+
+
+def _duplicates(table: _Table) -> Iterator[Flaw]:
+    yield Flaw("exact_copy", is_extra=True, keeps_key=True)
+    if table.latest_by:
+        values = {table.latest_by: f"{table.latest_by} - interval 40 day", **_OLDER_VERSIONS[table.name]}
+        yield Flaw("older_version", values=values, is_extra=True, keeps_key=True)
+    # Without a time of update it would depend on the order of lines which of two versions wins, so one is invalid.
+    for column in table.columns:
+        if column.required and column.name not in table.key:
+            yield Flaw("invalid_version", column.name, {column.name: "null"}, is_extra=True, keeps_key=True)
+
+
+def _build(connection: duckdb.DuckDBPyConnection, deals: int, seed: int, proportions: Proportions) -> None:
+    """Make all tables, without flaws, as tables or views of the connection."""
+    for name, value in _sizes(deals, seed, proportions).items():
+        connection.execute(f"create macro {name}() as {value}")
+    connection.execute((_SQL_DIR / "_macros.sql").read_text(encoding="utf-8"))
+    for name, kind in _BUILD_ORDER.items():
+        statement = (_SQL_DIR / f"{name}.sql").read_text(encoding="utf-8")
+        connection.execute(f"create {kind} {name} as {statement}")
+
+
+def _sizes(deals: int, seed: int, proportions: Proportions) -> dict[str, int | float]:
+    accounts = max(60, round(proportions.accounts * deals))
+    return {
+        "seed": seed,
+        "n_deals": deals,
+        "n_users": 20 * max(2, round(deals**0.4 / 20)),
+        "n_accounts": accounts,
+        "n_base_accounts": round(0.4 * accounts),
+        "n_contacts": min(2 * accounts, max(accounts, round(proportions.contacts * deals))),
+        "leads_per_deal": proportions.leads,
+        "n_leads": proportions.leads * deals,
+        "n_tickets": max(20, round(proportions.tickets * deals)),
+        "n_emails": max(20, round(proportions.emails * deals)),
+        "n_sessions": max(20, round(proportions.sessions * deals)),
+        "n_activities": max(20, round(proportions.activities * deals)),
+        "n_extra_orders": max(10, round(proportions.extra_orders * deals)),
+        "n_nps": max(10, round(proportions.nps * deals)),
+        "n_single_costs": round(proportions.single_costs * deals),
+        "csat_share": proportions.csat_share,
+        # campaigns in a quarter
+        "slots": max(2, deals // 40_000),
+    }
+
+
+def _write(connection: duckdb.DuckDBPyConnection, name: str, path: Path, *, flaws: bool) -> int:
+    as_text = path.suffix == ".csv"
+    usable = [flaw for flaw in table_flaws(name) if as_text or not flaw.needs_text] if flaws else []
+    _plan_flaws(connection, name, usable)
+    options = "format csv, header" if as_text else "format parquet"
+    quoted = str(path).replace("'", "''")
+    statement = f"copy ({_file_query(name, usable, as_text=as_text)}) to '{quoted}' ({options})"
+    return connection.execute(statement).fetchall()[0][0]
+
+
+def _plan_flaws(connection: duckdb.DuckDBPyConnection, name: str, flaws: list[Flaw]) -> None:
+    """Choose the rows that get a flaw, as the table flaw_plan: the row's n, and the number of its flaw, from 1."""
+    connection.execute("create or replace temp table flaw_plan (n bigint, flaw integer, is_extra boolean)")
+    if not flaws:
+        return
+    rows = connection.execute(f"select count(*) from {name}").fetchall()[0][0]
+    kinds = len({flaw.kind for flaw in flaws})
+    flawed = max(kinds, round(FLAWED_SHARE * rows))
+    # Twice as many candidates as needed, all where there are few: then only they must be sorted.
+    candidates = 1.0 if rows < 10_000 else 2 * flawed / rows
+    extra = [number for number, flaw in enumerate(flaws, start=1) if flaw.is_extra]
+    connection.execute(f"""
+        insert into flaw_plan
+        with
+
+        drawn as (
+            select n, u('flaws.{name}', n) as x
+            from {name}
+        ),
+
+        chosen as (
+            select n, 1 + (row_number() over (order by x, n) - 1) % {len(flaws)} as flaw
+            from drawn
+            where x < {candidates}
+            order by x, n
+            limit {flawed}
+        )
+
+        select n, flaw, flaw in ({", ".join(map(str, extra)) or "0"}) as is_extra
+        from chosen
+    """)
+
+
+def _file_query(name: str, flaws: list[Flaw], *, as_text: bool) -> str:
+    """The query of what a table's file holds: its rows, changed by flaw_plan, and the extra rows."""
+    table = _contract()[name]
+    typed = ",\n".join(
+        _with_flaws(column.name, column.name, _replacements(table, column, flaws, as_text=False))
+        for column in table.columns
+    )
+    written = ",\n".join(
+        _with_flaws(column.name, _as_text(column), _replacements(table, column, flaws, as_text=True))
+        if as_text
+        else column.name
+        for column in table.columns
+    )
+    return f"""
+        with
+
+        marked as (
+            select {name}.*, flaw_plan.flaw
+            from {name}
+            left join flaw_plan on {name}.n = flaw_plan.n and not flaw_plan.is_extra
+            union all
+            select {name}.*, flaw_plan.flaw
+            from {name}
+            inner join flaw_plan on {name}.n = flaw_plan.n and flaw_plan.is_extra
+        ),
+
+        typed as (
+            select n, flaw, {typed}
+            from marked
+        ),
+
+        written as (
+            select n as row_n, flaw as row_flaw, {written}
+            from typed
+        )
+
+        select {", ".join(column.name for column in table.columns)}
+        from written
+        order by row_n, row_flaw nulls first
+    """
+
+
+def _replacements(table: _Table, column: _Column, flaws: list[Flaw], *, as_text: bool) -> dict[int, str]:
+    """What to write instead of a column's value: SQL by the number of the flaw."""
+    replacements = {}
+    for number, flaw in enumerate(flaws, start=1):
+        if flaw.needs_text == as_text and column.name in flaw.values:
+            replacements[number] = flaw.values[column.name]
+        elif not as_text and flaw.is_extra and not flaw.keeps_key and table.key == (column.name,):
+            # an id of its own; where a key has several columns the row is invalid under a key that is there twice
+            replacements[number] = f"{column.name} || 'x'"
+    return replacements
+
+
+def _with_flaws(name: str, value: str, replacements: dict[int, str]) -> str:
+    if not replacements:
+        return f"{value} as {name}"
+    cases = " ".join(f"when {number} then {sql}" for number, sql in replacements.items())
+    return f"case flaw {cases} else {value} end as {name}"
+
+
+def _as_text(column: _Column) -> str:
+    """SQL for a value as different systems write it to CSV."""
+    name = column.name
+    if column.data_type == "timestamp":
+        return f"""
+            case
+                when {name} is null then null
+                when u('format.{name}', n) < 0.02
+                    then strftime({name} + interval 2 hour, '%Y-%m-%dT%H:%M:%S+02:00')
+                when u('format.{name}', n) < 0.1 then strftime({name}, '%Y-%m-%dT%H:%M:%S')
+                else strftime({name}, '%Y-%m-%dT%H:%M:%SZ')
+            end"""
+    if column.data_type == "boolean":
+        return f"""
+            case
+                when u('format.{name}', n) < 0.1 then case {name} when true then 'yes' when false then 'no' end
+                when u('format.{name}', n) < 0.3 then upper({name}::varchar)
+                else {name}::varchar
+            end"""
+    return f"{name}::varchar"
+
+
+def _raw_files(directory: Path) -> list[Path]:
+    return [directory / f"{name}.{suffix}" for name in _contract() for suffix in _FORMATS]

@@ -1,0 +1,116 @@
+-- The vocabulary of the other files. Every random choice is u('table.choice', n): a function of the seed, a word and a
+-- row's number, so the result depends neither on threads nor on the order of work. DuckDB's own hash() may change
+-- between versions; this is the 32-bit finaliser of MurmurHash3 in plain integer arithmetic.
+
+create macro salt(word, part) as
+    (md5_number_lower(word || '|' || part || '|' || seed()) & 4294967295)::ubigint;
+create macro scatter(h, factor, shift) as xor(h, h >> shift) * factor & 4294967295::ubigint;
+create macro u(word, n) as
+    (scatter(xor(scatter(xor(n::ubigint, salt(word, 'a')), 2246822507::ubigint, 16), salt(word, 'b')),
+             3266489909::ubigint, 13) >> 1)::double / 2147483648.0;
+
+-- one of a list, each as likely as the others
+create macro pick(choices, x) as choices[1 + floor(x * len(choices))::integer];
+-- mean 1, from 0.3 to 3.2, with a long tail to the right
+create macro skewed(word, n) as 0.3 + 0.4 * u(word, n) + 2.5 * pow(u(word, n), 4);
+-- 1 .. size, the small numbers far more often
+create macro ranked(size, x) as 1 + floor(size * pow(x, 1.8))::bigint;
+
+-- ---- time ---------------------------------------------------------------------------------------------------------
+create macro first_day() as date '2023-07-01';
+create macro day_count() as 1096;                            -- three years, one of them a leap year
+create macro end_at() as timestamp '2026-07-01 00:00:00';    -- nothing that happened is later
+create macro go_live() as timestamp '2025-01-01 00:00:00';   -- the CRM starts in the middle
+
+create macro add_days(moment, days) as moment + to_seconds(floor(86400 * (days))::bigint);
+create macro days_between(early, late) as (epoch(late) - epoch(early)) / 86400.0;
+create macro known(moment) as case when moment < end_at() then moment end;
+-- how much of the three years has gone by
+create macro elapsed(moment) as days_between(first_day()::timestamp, moment) / day_count();
+
+create macro next_working_day(day) as
+    day + case isodow(day) when 6 then 2 when 7 then 1 else 0 end;
+-- office hours, most often around one o'clock
+create macro office_time(word, n) as
+    to_seconds(floor(28800 + 18000 * (u(word || '.hour', n) + u(word || '.minute', n)))::bigint);
+-- a moment of the three years: a little more every year, mostly on working days
+create macro moment_at_work(word, n) as (
+    case
+        when u(word || '.weekend', n) < 0.1 then first_day() + floor(day_count() * pow(u(word, n), 0.87))::integer
+        else next_working_day(first_day() + floor(day_count() * pow(u(word, n), 0.87))::integer)
+    end + office_time(word, n)
+);
+-- what people do at night or on a weekend waits, mostly, for the next morning of work
+create macro at_work(moment, x) as
+    case
+        when x < 0.15 or (isodow(moment) < 6 and hour(moment) between 7 and 18) then moment
+        else next_working_day(moment::date + case when hour(moment) > 18 then 1 else 0 end)
+            + to_seconds(28800 + floor(7200 * x)::bigint)
+    end;
+
+-- ---- who ----------------------------------------------------------------------------------------------------------
+-- Users come in blocks of 20: 8 in sales, 3 in marketing, 7 in service, 2 others.
+create macro sales_user(x) as
+    ((ranked(n_users() * 8 // 20, x) - 1) // 8) * 20 + (ranked(n_users() * 8 // 20, x) - 1) % 8 + 1;
+create macro marketing_user(x) as
+    ((ranked(n_users() * 3 // 20, x) - 1) // 3) * 20 + (ranked(n_users() * 3 // 20, x) - 1) % 3 + 9;
+create macro service_user(x) as
+    ((ranked(n_users() * 7 // 20, x) - 1) // 7) * 20 + (ranked(n_users() * 7 // 20, x) - 1) % 7 + 12;
+-- the head of the team stands in for who is not there yet, or not any more
+create macro user_on(person, day) as
+    case when day >= person.hired_on and day < coalesce(person.left_on, date '9999-12-31') then person.user_id
+         else person.stand_in_id end;
+
+-- The first accounts are customers already when the data begin. The others appear one after the other, so that
+-- 'an account that exists by then' is a number below a share of them.
+create macro base_account(x) as 1 + floor(n_base_accounts() * pow(x, 1.5))::bigint;
+create macro later_account(moment, x) as
+    n_base_accounts()
+    + greatest(1, floor((n_accounts() - n_base_accounts()) * elapsed(moment) * (1 - 0.3 * x * x))::bigint);
+create macro contact_of(account_n, x) as
+    case when x < 0.35 and account_n + n_accounts() <= n_contacts() then account_n + n_accounts() else account_n end;
+
+-- Campaigns: slots() of them in every quarter.
+create macro campaign_on(moment, x) as
+    ((year(moment) - 2023) * 4 + quarter(moment) - 3) * slots() + 1 + floor(slots() * pow(x, 1.5))::bigint;
+
+-- ---- people that do not exist -------------------------------------------------------------------------------------
+create macro first_name(word, n) as pick(
+    ['Anna', 'Jürgen', 'Zoë', 'François', 'Mia', 'Élodie', 'Günther', 'Lukas', 'Chloé', 'Bärbel', 'Noël', 'Sophie',
+     'Jörg', 'Maëlle', 'Emma', 'René', 'Käthe', 'Paul', 'Anaïs', 'Björn', 'Inès', 'Thomas', 'Hélène', 'Uwe'],
+    u(word || '.first', n));
+create macro last_name(word, n) as pick(
+    ['Müller', 'Schmidt', 'Lefèvre', 'Jäger', 'Beispiel', 'Groß', 'Durand', 'Schäfer', 'Muster', 'Béranger', 'Köhler',
+     'Weiß', 'Moreau', 'Vogel', 'Français', 'Böhm', 'Garçon', 'Probe', 'Krüger', 'Noël', 'Test', 'Lambert', 'Löwe'],
+    u(word || '.last', n));
+create macro plain(name) as replace(strip_accents(lower(name)), 'ß', 'ss');
+create macro email_of(word, n) as
+    plain(first_name(word, n)) || '.' || plain(last_name(word, n)) || n || '@example.'
+    || pick(['com', 'org', 'net'], u(word || '.mail', n));
+create macro company_name(n) as
+    pick(['Müller', 'Nordlicht', 'Élan', 'Alpenblick', 'Grüne Welle', 'Castel', 'Süd', 'Rhône', 'Weitblick', 'Kontor',
+          'Bleu Ciel', 'Hafen', 'Étoile', 'Bergmann', 'Vierländer', 'Val d’Or'], u('company.name', n))
+    || ' ' || pick(['Technik', 'Logistik', 'Énergie', 'Maschinenbau', 'Santé', 'Handel', 'Bau', 'Conseil', 'Labor',
+                    'Möbel', 'Optique', 'Systeme'], u('company.trade', n))
+    || ' ' || pick(['GmbH', 'AG', 'SARL', 'SA', 'KG', 'Ltd'], u('company.form', n));
+
+create macro industry(word, n) as pick(
+    ['manufacturing', 'logistics', 'retail', 'healthcare', 'construction', 'energy', 'software', 'public_sector'],
+    pow(u(word || '.industry', n), 1.4));
+create macro employee_count(word, n) as
+    round(5 + 60 * u(word || '.size', n) + 3000 * pow(u(word || '.size', n), 7))::integer;
+
+-- ---- what is sold -------------------------------------------------------------------------------------------------
+create macro product_number(x) as 1 + floor(8 * pow(x, 1.3))::integer;
+-- Money of the country. The rates drift nowhere, so dividing by the mean rate leaves the mean amount in EUR alone.
+create macro mean_rate(currency) as
+    case currency when 'EUR' then 1.0 when 'USD' then 0.92 when 'CHF' then 1.05 else 1.17 end;
+create macro money(euros, currency) as round((euros) / mean_rate(currency), 2)::decimal(18, 2);
+
+create macro stages_of(pipeline) as
+    case pipeline
+        when 'renewal' then ['review', 'offer', 'negotiation']
+        when 'enterprise'
+            then ['qualification', 'discovery', 'technical_fit', 'proposal', 'negotiation', 'contract']
+        else ['qualification', 'discovery', 'proposal', 'negotiation', 'contract']
+    end;

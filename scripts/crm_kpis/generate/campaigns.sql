@@ -1,0 +1,39 @@
+-- slots() campaigns in every quarter, the first of them by e-mail. Each ends within its quarter.
+with
+
+numbered as (
+    select i as n, (i - 1) // slots() as quarter_n, (i - 1) % slots() as slot
+    from range(1, 12 * slots() + 1) as numbers(i)
+),
+
+timed as (
+    select
+        *,
+        case when slot = 0 then 'email' else pick(['search', 'social', 'event', 'direct', 'referral'],
+                                                  ((quarter_n + slot) % 5 + 0.5) / 5) end as channel,
+        (first_day() + to_months(3 * quarter_n::integer))::date + floor(12 * u('campaigns.start', n))::integer
+            as started_on,
+        40 + floor(34 * u('campaigns.length', n))::integer as days
+    from numbered
+),
+
+-- a budget that follows the number of leads, whatever the size of the company
+priced as (
+    select *, case when u('campaigns.currency', n) < 0.12 then 'CHF' else 'EUR' end as currency,
+        55.0 * n_leads() / (12 * slots()) * skewed('campaigns.budget', n) as budget_euros
+    from timed
+)
+
+select
+    n,
+    'K' || n as campaign_id,
+    pick(['Messtage', 'Grüne Gebäude', 'Été connecté', 'Sensor Pro', 'Cloud Check', 'Webinar', 'Wärmewende', 'Rentrée'],
+         u('campaigns.name', n)) || ' ' || year(started_on) || ' Q' || quarter(started_on) || '-' || (slot + 1) as name,
+    channel,
+    started_on,
+    started_on + days - 1 as ended_on,
+    round(money(budget_euros, currency), -1)::decimal(18, 2) as budget,
+    currency,
+    days,
+    budget_euros
+from priced

@@ -1,0 +1,45 @@
+-- Monthly costs, and what was spent on keeping single customers.
+with
+
+kinds(kind, purpose, cost_type, euros_a_deal) as (
+    values (0, 'acquisition', 'personnel', 12.0), (1, 'acquisition', 'production', 3.0),
+    (2, 'acquisition', 'overhead', 2.0), (3, 'acquisition', 'tools', 1.0), (4, 'retention', 'personnel', 6.0),
+    (5, 'retention', 'loyalty', 2.5), (6, 'other', 'rent', 4.0)
+),
+
+monthly as (
+    select
+        (month_n * 8 + kind) * 2 as n,
+        (first_day() + to_months(month_n::integer))::date + floor(27 * u('costs.day', month_n * 8 + kind))::integer
+            as incurred_on,
+        purpose,
+        cost_type,
+        n_deals() * euros_a_deal * (0.8 + 0.4 * u('costs.amount', month_n * 8 + kind)) as euros,
+        null as account_id
+    from kinds, range(36) as months(month_n)
+),
+
+single as (
+    select
+        i * 2 + 1 as n,
+        moment_at_work('costs.single', i)::date as incurred_on,
+        'retention' as purpose,
+        pick(['loyalty', 'visit', 'goodwill'], u('costs.type', i)) as cost_type,
+        250 * skewed('costs.single_amount', i) as euros,
+        'A' || base_account(u('costs.account', i)) as account_id
+    from range(1, n_single_costs() + 1) as numbers(i)
+),
+
+both_kinds as (
+    select n, incurred_on, purpose, cost_type, euros, account_id from monthly
+    union all
+    select n, incurred_on, purpose, cost_type, euros, account_id from single
+),
+
+priced as (
+    select *, case when u('costs.currency', n) < 0.08 then 'CHF' else 'EUR' end as currency
+    from both_kinds
+)
+
+select n, 'X' || n as cost_id, incurred_on, purpose, cost_type, money(euros, currency) as amount, currency, account_id
+from priced

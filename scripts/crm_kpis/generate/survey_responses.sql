@@ -1,0 +1,110 @@
+-- Answers to surveys. Satisfaction (csat) rises with the CRM, by the day of the answer; the others stay as they were.
+with
+
+answers as (
+    select
+        n * 5 as n, 'csat' as survey_type,
+        at_work(add_days(resolved_at, 3 * u('surveys.csat_days', n)), u('surveys.csat_time', n)) as responded_at,
+        'support' as touchpoint, account_id, contact_id, ticket_id, null as deal_id, null as user_id
+    from tickets
+    where resolved_at is not null and u('surveys.ticket', n) < csat_share()
+    union all
+    select
+        n * 5 + 1 as n, 'ces' as survey_type,
+        at_work(add_days(resolved_at, 3 * u('surveys.ces_days', n)), u('surveys.ces_time', n)) as responded_at,
+        pick(['support', 'support', 'website', 'return'], u('surveys.ces_touchpoint', n)) as touchpoint,
+        account_id, contact_id, ticket_id, null as deal_id, null as user_id
+    from tickets
+    where resolved_at is not null and u('surveys.ticket', n) > 1 - csat_share() / 3
+    union all
+    select
+        n * 5 + 2 as n, 'csat' as survey_type,
+        at_work(add_days(closed_at, 10 * u('surveys.deal_days', n)), u('surveys.deal_time', n)) as responded_at,
+        'purchase' as touchpoint, account_id, null as contact_id, null as ticket_id, deal_id, null as user_id
+    from deals
+    where status = 'won' and u('surveys.deal', n) < 0.12
+    union all
+    select
+        i * 5 + 3 as n, 'nps' as survey_type,
+        moment_at_work('surveys.nps_when', i) as responded_at,
+        pick(['purchase', 'website', 'signup'], u('surveys.nps_touchpoint', i)) as touchpoint,
+        'A' || base_account(u('surveys.nps_account', i)) as account_id,
+        'C' || base_account(u('surveys.nps_account', i)) as contact_id,
+        null as ticket_id, null as deal_id, null as user_id
+    from range(1, n_nps() + 1) as numbers(i)
+    union all
+    -- every half year, seven of ten answer
+    select
+        (users.n * 8 + half_year) * 5 + 4 as n, 'employee' as survey_type,
+        first_day() + to_months(6 * half_year::integer) + to_days(floor(20 * u('surveys.day', users.n * 8 + half_year))
+            ::integer) + to_hours(10) as responded_at,
+        null as touchpoint, null as account_id, null as contact_id, null as ticket_id, null as deal_id, users.user_id
+    from users, range(6) as half_years(half_year)
+    where u('surveys.employee', users.n * 8 + half_year) < 0.7
+        and (first_day() + to_months(6 * half_year::integer))::date
+            between users.hired_on and coalesce(users.left_on, date '9999-12-31') - 21
+),
+
+scaled as (
+    select
+        *,
+        u('surveys.score', n) as x,
+        u('surveys.within', n) as y,
+        u('surveys.explicit', n) < 0.5 as is_explicit,
+        case
+            when survey_type = 'nps' then 10
+            when survey_type = 'ces' then 7
+            when survey_type = 'employee' or u('surveys.scale', n) < 0.7 then 5
+            when u('surveys.scale', n) < 0.85 then 7
+            else 10
+        end as top,
+        case when survey_type = 'nps' and u('surveys.scale', n) > 0.15 then 0 else 1 end as bottom,
+        -- the share of good answers: the one thing that changes
+        case survey_type
+            when 'csat' then case when responded_at >= go_live() then 0.82 else 0.60 end
+            else 0.64
+        end as good_share
+    from answers
+    where responded_at < end_at()
+),
+
+scored as (
+    select
+        *,
+        case
+            when survey_type = 'nps' and x < 0.40 then 9 + floor(2 * y)
+            when survey_type = 'nps' and x < 0.74 then 7 + floor(2 * y)
+            when survey_type = 'nps' then greatest(bottom, 6 - floor(7 * y * y))
+            when top = 5 then case when x < good_share then 4 + floor(2 * y) else 3 - floor(3 * y * y) end
+            when top = 7 then case when x < good_share then 6 + floor(2 * y) else 5 - floor(5 * y * y) end
+            else case when x < good_share then 8 + floor(3 * y) else 7 - floor(7 * y * y) end
+        end as score
+    from scaled
+)
+
+select
+    n,
+    'R' || n as response_id,
+    survey_type,
+    responded_at,
+    score::decimal(18, 0) as score,
+    -- a scale other than the usual one must be said; the usual one is in half of the answers
+    case
+        when is_explicit or bottom <> case when survey_type = 'nps' then 0 else 1 end
+            or top <> case survey_type when 'nps' then 10 when 'ces' then 7 else 5 end then bottom::decimal(18, 0)
+    end as scale_min,
+    case
+        when is_explicit or bottom <> case when survey_type = 'nps' then 0 else 1 end
+            or top <> case survey_type when 'nps' then 10 when 'ces' then 7 else 5 end then top::decimal(18, 0)
+    end as scale_max,
+    touchpoint,
+    case when u('surveys.comment', n) < 0.1
+        then pick(['Très bien, merci', 'Schnelle Hilfe, danke', 'Könnte besser sein', 'Réponse trop tardive', 'OK',
+                   'Alles gut; "gerne wieder"', 'Too many calls, no solution'], u('surveys.comment_text', n))
+    end as comment,
+    account_id,
+    contact_id,
+    ticket_id,
+    deal_id,
+    user_id
+from scored

@@ -1,0 +1,106 @@
+-- Service tickets. Since the CRM the first response and the resolution take about half the time; how many are reopened
+-- stays the same.
+with
+
+drawn as (
+    select
+        i as n,
+        case
+            -- one in eight comes at any hour of any day
+            when u('tickets.any_time', i) < 0.12
+                then add_days(first_day()::timestamp, day_count() * u('tickets.created', i))
+            else moment_at_work('tickets.created', i)
+        end as created_at,
+        pick(['low', 'normal', 'normal', 'normal', 'high', 'urgent'], u('tickets.priority', i)) as priority
+    from range(1, n_tickets() + 1) as numbers(i)
+),
+
+assigned as (
+    select
+        *,
+        created_at >= go_live() as is_after,
+        case priority when 'low' then 1.6 when 'normal' then 1.0 when 'high' then 0.7 else 0.5 end as patience,
+        case
+            when u('tickets.customer', n) < 0.8 then base_account(u('tickets.account', n))
+            else later_account(created_at, u('tickets.account', n))
+        end as account_n,
+        service_user(u('tickets.assignee', n)) as assignee_n
+    from drawn
+),
+
+responded as (
+    select *,
+        case when u('tickets.ignored', n) > 0.015
+            then known(at_work(
+                add_days(created_at, case when is_after then 3.0 else 8.0 end / 24 * patience
+                                     * skewed('tickets.response', n)), u('tickets.response_time', n)))
+        end as first_responded_at
+    from assigned
+),
+
+resolved as (
+    select *,
+        case when u('tickets.unsolved', n) > 0.02
+            then known(at_work(
+                add_days(first_responded_at, case when is_after then 16.0 else 40.0 end / 24 * patience
+                                             * skewed('tickets.resolution', n)), u('tickets.resolution_time', n)))
+        end as first_resolved_at
+    from responded
+),
+
+reopened as (
+    select *,
+        case when u('tickets.reopened', n) < 0.08
+            then known(add_days(first_resolved_at, 0.2 + 3 * u('tickets.reopen_days', n)))
+        end as reopened_at
+    from resolved
+),
+
+finished as (
+    select *,
+        case
+            when reopened_at is null then first_resolved_at
+            else known(at_work(add_days(reopened_at, 0.1 + skewed('tickets.second_try', n)), u('tickets.second_time', n)))
+        end as resolved_at,
+        case
+            when u('tickets.messages', n) < 0.6 then 1 when u('tickets.messages', n) < 0.85 then 2 else 3
+        end as customer_messages
+    from reopened
+)
+
+select
+    finished.n,
+    'T' || finished.n as ticket_id,
+    finished.created_at,
+    case
+        when finished.resolved_at is null and u('tickets.pending', finished.n) < 0.4 then 'pending'
+        when finished.resolved_at is null then 'open'
+        when u('tickets.closed', finished.n) < 0.5 then 'closed'
+        else 'resolved'
+    end as status,
+    finished.first_responded_at,
+    finished.resolved_at,
+    case when u('tickets.no_account', finished.n) > 0.03 then 'A' || finished.account_n end as account_id,
+    case when u('tickets.no_contact', finished.n) > 0.08
+        then 'C' || contact_of(finished.account_n, u('tickets.contact', finished.n))
+    end as contact_id,
+    case when u('tickets.no_assignee', finished.n) > 0.03 then user_on(assignees, finished.created_at::date) end
+        as assignee_id,
+    pick(['email', 'email', 'email', 'phone', 'phone', 'chat', 'web'], u('tickets.channel', finished.n)) as channel,
+    case when u('tickets.no_category', finished.n) > 0.04
+        then pick(['defect', 'question', 'question', 'billing', 'installation', 'complaint'],
+                  u('tickets.category', finished.n))
+    end as category,
+    finished.priority,
+    case when u('tickets.no_count', finished.n) > 0.05 then finished.customer_messages end as contact_count,
+    case when finished.reopened_at is null then 0 else 1 end as reopen_count,
+    case when u('tickets.no_deadline', finished.n) > 0.1
+        then add_days(finished.created_at, 3 * finished.patience)
+    end as due_at,
+    coalesce(finished.resolved_at, finished.reopened_at, finished.first_responded_at, finished.created_at) as updated_at,
+    finished.first_resolved_at,
+    finished.reopened_at,
+    finished.customer_messages,
+    finished.account_n
+from finished
+inner join users as assignees on finished.assignee_n = assignees.n
