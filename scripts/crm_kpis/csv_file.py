@@ -238,10 +238,12 @@ def _parse_header(path: Path, line: bytes, number: int, known_columns: Iterable[
         known_count = sum(column.strip().lower() in known for column in columns)
         if (known_count, len(columns)) > best[:2]:
             best = (known_count, len(columns), columns, delimiter)
-    if not best[3]:
-        hint = " Line ends must be LF or CR LF." if "\r" in bare else ""
-        raise InputError(f"{path} has a header that can't be read: line {number} {reason}.{hint}")
-    return CsvHeader(best[2], best[3], number, text.endswith("\r\n"))
+    known_count, _, columns, delimiter = best
+    # Under another delimiter than its own, a header with a broken quote is one odd name.
+    if not columns or (not known_count and reason and any('"' in column for column in columns)):
+        hint = "Line ends must be LF or CR LF." if "\r" in bare else "A header stands on one line."
+        raise InputError(f"{path} has a header that can't be read: line {number} {reason}. {hint}")
+    return CsvHeader(columns, delimiter, number, text.endswith("\r\n"))
 
 
 def _chunks_after_header(path: Path, header: CsvHeader) -> Iterator[bytes]:
