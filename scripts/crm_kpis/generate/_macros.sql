@@ -1,6 +1,7 @@
 -- The vocabulary of the other files. Every random choice is u('table.choice', n): a function of the seed, a word and a
 -- row's number, so the result depends neither on threads nor on the order of work. DuckDB's own hash() may change
--- between versions; this is the 32-bit finaliser of MurmurHash3 in plain integer arithmetic.
+-- between versions; this is the 32-bit finaliser of MurmurHash3 in plain integer arithmetic. A macro writes its
+-- arguments out wherever it names them, so what is named often should be a column: a CTE of its own, not an expression.
 
 create macro salt(word, part) as
     (md5_number_lower(word || '|' || part || '|' || seed()) & 4294967295)::ubigint;
@@ -11,8 +12,8 @@ create macro u(word, n) as
 
 -- one of a list, each as likely as the others
 create macro pick(choices, x) as choices[1 + floor(x * len(choices))::integer];
--- mean 1, from 0.3 to 3.2, with a long tail to the right
-create macro skewed(word, n) as 0.3 + 0.4 * u(word, n) + 2.5 * pow(u(word, n), 4);
+-- mean 1, from 0.3 to 3.1, with a long tail to the right
+create macro skewed(word, n) as 0.3 + 2.8 * pow(u(word, n), 3);
 -- 1 .. size, the small numbers far more often
 create macro ranked(size, x) as 1 + floor(size * pow(x, 1.8))::bigint;
 
@@ -33,13 +34,10 @@ create macro next_working_day(day) as
 -- office hours, most often around one o'clock
 create macro office_time(word, n) as
     to_seconds(floor(28800 + 18000 * (u(word || '.hour', n) + u(word || '.minute', n)))::bigint);
--- a moment of the three years: a little more every year, mostly on working days
-create macro moment_at_work(word, n) as (
-    case
-        when u(word || '.weekend', n) < 0.1 then first_day() + floor(day_count() * pow(u(word, n), 0.87))::integer
-        else next_working_day(first_day() + floor(day_count() * pow(u(word, n), 0.87))::integer)
-    end + office_time(word, n)
-);
+-- a moment of the three years (156 weeks from the first Monday on): a little more every year, some on Saturdays
+create macro moment_at_work(word, n) as
+    date '2023-07-03' + floor(156 * pow(u(word, n), 0.87))::integer * 7 + floor(5.3 * u(word || '.weekday', n))::integer
+    + office_time(word, n);
 -- what people do at night or on a weekend waits, mostly, for the next morning of work
 create macro at_work(moment, x) as
     case
@@ -49,13 +47,10 @@ create macro at_work(moment, x) as
     end;
 
 -- ---- who ----------------------------------------------------------------------------------------------------------
--- Users come in blocks of 20: 8 in sales, 3 in marketing, 7 in service, 2 others.
-create macro sales_user(x) as
-    ((ranked(n_users() * 8 // 20, x) - 1) // 8) * 20 + (ranked(n_users() * 8 // 20, x) - 1) % 8 + 1;
-create macro marketing_user(x) as
-    ((ranked(n_users() * 3 // 20, x) - 1) // 3) * 20 + (ranked(n_users() * 3 // 20, x) - 1) % 3 + 9;
-create macro service_user(x) as
-    ((ranked(n_users() * 7 // 20, x) - 1) // 7) * 20 + (ranked(n_users() * 7 // 20, x) - 1) % 7 + 12;
+-- Users come in blocks of 20: 8 in sales, 3 in marketing, 7 in service, 2 others. Seats are counted in a department.
+create macro desks(department) as
+    case department when 'sales' then 8 when 'marketing' then 3 when 'service' then 7 else 2 end;
+create macro seat(department, x) as ranked(n_users() // 20 * desks(department), x);
 -- the head of the team stands in for who is not there yet, or not any more
 create macro user_on(person, day) as
     case when day >= person.hired_on and day < coalesce(person.left_on, date '9999-12-31') then person.user_id

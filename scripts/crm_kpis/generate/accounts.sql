@@ -53,4 +53,4 @@ select
     appeared.is_base
 from appeared
 inner join places on appeared.place_n = places.place_n
-inner join users as owners on sales_user(u('accounts.owner', appeared.n)) = owners.n
+inner join users as owners on owners.department = 'sales' and owners.seat = seat('sales', u('accounts.owner', appeared.n))

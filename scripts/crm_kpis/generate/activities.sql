@@ -34,65 +34,71 @@ timed as (
         end as account_id,
         case
             when deals.n is not null
-                then at_work(add_days(deals.created_at, u('activities.when', targeted.n)
-                                      * days_between(deals.created_at, deals.last_seen_at)), u('activities.time', targeted.n))
-            when leads.n is not null
-                then at_work(add_days(leads.created_at, 14 * u('activities.when', targeted.n)),
-                             u('activities.time', targeted.n))
-            when tickets.n is not null
-                then at_work(add_days(tickets.created_at, 2 * u('activities.when', targeted.n)),
-                             u('activities.time', targeted.n))
+                then add_days(deals.created_at, u('activities.when', targeted.n)
+                                                * days_between(deals.created_at, deals.last_seen_at))
+            when leads.n is not null then add_days(leads.created_at, 14 * u('activities.when', targeted.n))
+            when tickets.n is not null then add_days(tickets.created_at, 2 * u('activities.when', targeted.n))
             else moment_at_work('activities.when', targeted.n)
-        end as occurred_at,
+        end as started_at,
         case
-            when deals.n is not null and u('activities.owner', targeted.n) < 0.7 then deals.owner_n
-            when tickets.n is not null then service_user(u('activities.user', targeted.n))
-            when leads.n is not null then marketing_user(u('activities.user', targeted.n))
-            when deals.n is not null then sales_user(u('activities.user', targeted.n))
-            else ranked(n_users(), u('activities.user', targeted.n))
-        end as user_n
+            when deals.n is not null then 'sales'
+            when tickets.n is not null then 'service'
+            when leads.n is not null then 'marketing'
+            else pick(['sales', 'sales', 'service', 'service', 'marketing', 'other'],
+                      u('activities.department', targeted.n))
+        end as department,
+        -- most of what is done about a deal its owner does
+        case when u('activities.owner', targeted.n) < 0.7 then deals.owner_seat end as owner_seat
     from targeted
     left join deals on targeted.deal_n = deals.n
     left join leads on targeted.lead_n = leads.n
     left join tickets on targeted.ticket_n = tickets.n
+),
+
+staffed as (
+    select
+        *,
+        at_work(started_at, u('activities.time', n)) as occurred_at,
+        coalesce(owner_seat, seat(department, u('activities.user', n))) as seat
+    from timed
 )
 
 select
-    timed.n,
-    'Y' || timed.n as activity_id,
-    timed.activity_type,
-    timed.occurred_at,
+    staffed.n,
+    'Y' || staffed.n as activity_id,
+    staffed.activity_type,
+    staffed.occurred_at,
     case
-        when timed.activity_type in ('note', 'task') and not timed.is_internal then null
-        when timed.is_internal then pick(['chat', 'email', 'phone', 'meeting_room', 'intranet'],
-                                         u('activities.channel', timed.n))
-        else case timed.activity_type when 'call' then 'phone' when 'meeting' then 'video' else timed.activity_type end
+        when staffed.activity_type in ('note', 'task') and not staffed.is_internal then null
+        when staffed.is_internal then pick(['chat', 'email', 'phone', 'meeting_room', 'intranet'],
+                                         u('activities.channel', staffed.n))
+        else case staffed.activity_type when 'call' then 'phone' when 'meeting' then 'video' else staffed.activity_type end
     end as channel,
     case
-        when timed.is_internal then 'internal'
-        when timed.activity_type in ('note', 'task') then null
-        when u('activities.direction', timed.n) < 0.35 then 'inbound'
+        when staffed.is_internal then 'internal'
+        when staffed.activity_type in ('note', 'task') then null
+        when u('activities.direction', staffed.n) < 0.35 then 'inbound'
         else 'outbound'
     end as direction,
-    case when u('activities.no_user', timed.n) > 0.02 then user_on(people, timed.occurred_at::date) end as user_id,
-    timed.account_id,
-    timed.contact_id,
-    timed.lead_id,
-    timed.deal_id,
-    timed.ticket_id,
-    case when timed.activity_type in ('call', 'meeting', 'chat')
-        then round(4 + 25 * skewed('activities.minutes', timed.n))::decimal(18, 0)
+    case when u('activities.no_user', staffed.n) > 0.02 then user_on(people, staffed.occurred_at::date) end as user_id,
+    staffed.account_id,
+    staffed.contact_id,
+    staffed.lead_id,
+    staffed.deal_id,
+    staffed.ticket_id,
+    case when staffed.activity_type in ('call', 'meeting', 'chat')
+        then round(4 + 25 * skewed('activities.minutes', staffed.n))::decimal(18, 0)
     end as duration_minutes,
-    case when u('activities.no_automated', timed.n) > 0.1
-        then timed.activity_type in ('email', 'task', 'note') and u('activities.automated', timed.n) < 0.25
+    case when u('activities.no_automated', staffed.n) > 0.1
+        then staffed.activity_type in ('email', 'task', 'note') and u('activities.automated', staffed.n) < 0.25
     end as is_automated,
-    case when timed.activity_type = 'task' then add_days(timed.occurred_at, 1 + 6 * u('activities.due', timed.n)) end
+    case when staffed.activity_type = 'task' then add_days(staffed.occurred_at, 1 + 6 * u('activities.due', staffed.n)) end
         as due_at,
     -- three of four in time
-    case when timed.activity_type = 'task' and u('activities.undone', timed.n) > 0.06
-        then known(add_days(timed.occurred_at, (1 + 6 * u('activities.due', timed.n))
-                            * (0.2 + 1.07 * u('activities.done', timed.n))))
+    case when staffed.activity_type = 'task' and u('activities.undone', staffed.n) > 0.06
+        then known(add_days(staffed.occurred_at, (1 + 6 * u('activities.due', staffed.n))
+                            * (0.2 + 1.07 * u('activities.done', staffed.n))))
     end as completed_at
-from timed
-inner join users as people on timed.user_n = people.n
-where timed.occurred_at < end_at()
+from staffed
+inner join users as people on people.department = staffed.department and people.seat = staffed.seat
+where staffed.occurred_at < end_at()

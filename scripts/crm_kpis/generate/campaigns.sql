@@ -20,7 +20,7 @@ timed as (
 -- a budget that follows the number of leads, whatever the size of the company
 priced as (
     select *, case when u('campaigns.currency', n) < 0.12 then 'CHF' else 'EUR' end as currency,
-        55.0 * n_leads() / (12 * slots()) * skewed('campaigns.budget', n) as budget_euros
+        55.0 * n_leads() / (12 * slots()) * (0.7 + 0.6 * u('campaigns.budget', n)) as budget_euros
     from timed
 )
 

@@ -7,16 +7,20 @@ kinds(kind, purpose, cost_type, euros_a_deal) as (
     (5, 'retention', 'loyalty', 2.5), (6, 'other', 'rent', 4.0)
 ),
 
+months as (
+    select kinds.*, month_n, (month_n * 8 + kind) * 2 as n
+    from kinds, range(36) as numbers(month_n)
+),
+
 monthly as (
     select
-        (month_n * 8 + kind) * 2 as n,
-        (first_day() + to_months(month_n::integer))::date + floor(27 * u('costs.day', month_n * 8 + kind))::integer
-            as incurred_on,
+        n,
+        (first_day() + to_months(month_n::integer))::date + floor(27 * u('costs.day', n))::integer as incurred_on,
         purpose,
         cost_type,
-        n_deals() * euros_a_deal * (0.8 + 0.4 * u('costs.amount', month_n * 8 + kind)) as euros,
+        n_deals() * euros_a_deal * (0.8 + 0.4 * u('costs.amount', n)) as euros,
         null as account_id
-    from kinds, range(36) as months(month_n)
+    from months
 ),
 
 single as (

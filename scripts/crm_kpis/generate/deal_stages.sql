@@ -24,7 +24,7 @@ visits as (
         end as stage_n
     from histories, range(1, 10) as numbers(visit)
     where visit <= visits
-        and (visit = 1 or visit >= stages_reached or u('deal_stages.skipped', deal_n * 16 + visit) > 0.12)
+        and (visit = 1 or visit >= stages_reached or u('deal_stages.skipped', deal_n * 16 + visit) > 0.1)
 ),
 
 -- Where between creation and close the visits start: evenly, shaken by less than half a step, so they keep their order.

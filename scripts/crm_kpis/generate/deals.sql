@@ -42,7 +42,7 @@ attributed as (
             when u('deals.pipeline', originated.n) < 0.25 then 'enterprise'
             else 'standard'
         end as pipeline,
-        sales_user(u('deals.owner', originated.n)) as owner_n
+        seat('sales', u('deals.owner', originated.n)) as owner_seat
     from originated
     left join campaigns
         on campaign_on(originated.lead_created_at, u('deals.campaign', originated.n)) = campaigns.n
@@ -53,17 +53,21 @@ planned as (
     select
         *,
         u('deals.won', n)
-        < case when created_at >= go_live() then 0.44 else 0.25 end
+        < case when created_at >= go_live() then 0.46 else 0.24 end
         * case source when 'referral' then 1.25 when 'partner' then 1.15 when 'cold_call' then 0.6 else 1 end
-        * (0.8 + 0.4 * u('deals.owner_skill', owner_n)) as would_be_won,
+        * (0.8 + 0.4 * u('deals.owner_skill', owner_seat)) as would_be_won,
         -- 4 % are never closed: they stall
         case when u('deals.stalled', n) > 0.04
-            then at_work(
-                add_days(created_at, case when created_at >= go_live() then 38 else 66 end * skewed('deals.days', n)),
-                u('deals.close_time', n))
-        end as would_close_at,
+            then add_days(created_at, case when created_at >= go_live() then 40 else 76 end
+                                      * (0.5 + 0.5 * skewed('deals.days', n)))
+        end as would_finish_at,
         add_days(created_at, 12 + 60 * u('deals.stalled_after', n)) as would_stall_at
     from attributed
+),
+
+scheduled as (
+    select *, at_work(would_finish_at, u('deals.close_time', n)) as would_close_at
+    from planned
 ),
 
 closed as (
@@ -75,7 +79,7 @@ closed as (
         len(stages_of(pipeline)) as stage_count,
         -- until when the history of stages goes
         coalesce(known(would_close_at), known(would_stall_at), end_at()) as last_seen_at
-    from planned
+    from scheduled
 ),
 
 staged as (
@@ -83,7 +87,7 @@ staged as (
         *,
         case
             when status = 'won' then stage_count
-            when status = 'lost' then 1 + floor(stage_count * u('deals.reached', n))::integer
+            when status = 'lost' then 1 + floor(stage_count * pow(u('deals.reached', n), 0.7))::integer
             else 1 + floor(stage_count * u('deals.reached', n)
                            * least(1, days_between(created_at, last_seen_at) / 60))::integer
         end as stages_reached
@@ -126,10 +130,10 @@ select
     staged.account_n,
     staged.lead_n,
     staged.lead_created_at,
-    staged.owner_n,
+    staged.owner_seat,
     staged.stages_reached,
     staged.last_seen_at
 from staged
 inner join accounts on staged.account_n = accounts.n
 inner join products on product_number(u('deals.product', staged.n)) = products.n
-inner join users as owners on staged.owner_n = owners.n
+inner join users as owners on owners.department = 'sales' and owners.seat = staged.owner_seat

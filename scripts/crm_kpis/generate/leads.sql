@@ -43,7 +43,7 @@ judged as (
         case
             when deal_n is not null then won_at
             when u('leads.direct', n) < case when created_at >= go_live() then 0.075 else 0.03 end
-                then known(at_work(add_days(created_at, 1 + 15 * u('leads.direct_days', n)), u('leads.direct_time', n)))
+                then known(add_days(created_at, 1 + 15 * u('leads.direct_days', n)))
         end as converted_at,
         case
             when deal_n is not null then deal_created_at
@@ -109,5 +109,6 @@ select
     dropped.is_direct
 from dropped
 inner join users as owners
-    on case when u('leads.marketing', dropped.n) < 0.3 then marketing_user(u('leads.owner', dropped.n))
-            else sales_user(u('leads.owner', dropped.n)) end = owners.n
+    on owners.department = case when u('leads.marketing', dropped.n) < 0.3 then 'marketing' else 'sales' end
+    and owners.seat = case when u('leads.marketing', dropped.n) < 0.3 then seat('marketing', u('leads.owner', dropped.n))
+                           else seat('sales', u('leads.owner', dropped.n)) end

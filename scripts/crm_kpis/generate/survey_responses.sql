@@ -4,14 +4,14 @@ with
 answers as (
     select
         n * 5 as n, 'csat' as survey_type,
-        at_work(add_days(resolved_at, 3 * u('surveys.csat_days', n)), u('surveys.csat_time', n)) as responded_at,
+        add_days(resolved_at, 3 * u('surveys.csat_days', n)) as answered_at,
         'support' as touchpoint, account_id, contact_id, ticket_id, null as deal_id, null as user_id
     from tickets
     where resolved_at is not null and u('surveys.ticket', n) < csat_share()
     union all
     select
         n * 5 + 1 as n, 'ces' as survey_type,
-        at_work(add_days(resolved_at, 3 * u('surveys.ces_days', n)), u('surveys.ces_time', n)) as responded_at,
+        add_days(resolved_at, 3 * u('surveys.ces_days', n)) as answered_at,
         pick(['support', 'support', 'website', 'return'], u('surveys.ces_touchpoint', n)) as touchpoint,
         account_id, contact_id, ticket_id, null as deal_id, null as user_id
     from tickets
@@ -19,14 +19,14 @@ answers as (
     union all
     select
         n * 5 + 2 as n, 'csat' as survey_type,
-        at_work(add_days(closed_at, 10 * u('surveys.deal_days', n)), u('surveys.deal_time', n)) as responded_at,
+        add_days(closed_at, 10 * u('surveys.deal_days', n)) as answered_at,
         'purchase' as touchpoint, account_id, null as contact_id, null as ticket_id, deal_id, null as user_id
     from deals
     where status = 'won' and u('surveys.deal', n) < 0.12
     union all
     select
         i * 5 + 3 as n, 'nps' as survey_type,
-        moment_at_work('surveys.nps_when', i) as responded_at,
+        moment_at_work('surveys.nps_when', i) as answered_at,
         pick(['purchase', 'website', 'signup'], u('surveys.nps_touchpoint', i)) as touchpoint,
         'A' || base_account(u('surveys.nps_account', i)) as account_id,
         'C' || base_account(u('surveys.nps_account', i)) as contact_id,
@@ -37,12 +37,17 @@ answers as (
     select
         (users.n * 8 + half_year) * 5 + 4 as n, 'employee' as survey_type,
         first_day() + to_months(6 * half_year::integer) + to_days(floor(20 * u('surveys.day', users.n * 8 + half_year))
-            ::integer) + to_hours(10) as responded_at,
+            ::integer) + to_hours(10) as answered_at,
         null as touchpoint, null as account_id, null as contact_id, null as ticket_id, null as deal_id, users.user_id
     from users, range(6) as half_years(half_year)
     where u('surveys.employee', users.n * 8 + half_year) < 0.7
         and (first_day() + to_months(6 * half_year::integer))::date
             between users.hired_on and coalesce(users.left_on, date '9999-12-31') - 21
+),
+
+timed as (
+    select *, at_work(answered_at, u('surveys.time', n)) as responded_at
+    from answers
 ),
 
 scaled as (
@@ -64,7 +69,7 @@ scaled as (
             when 'csat' then case when responded_at >= go_live() then 0.82 else 0.60 end
             else 0.64
         end as good_share
-    from answers
+    from timed
     where responded_at < end_at()
 ),
 

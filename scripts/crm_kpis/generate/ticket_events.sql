@@ -13,8 +13,8 @@ events as (
         tickets.ticket_id,
         steps.event_type,
         case steps.step
-            when 0 then case when customer_messages > 1 or u('ticket_events.opening', tickets.n) < 0.4 then created_at end
-            when 1 then case when u('ticket_events.assigned', tickets.n) < 0.2
+            when 0 then case when customer_messages > 1 or u('ticket_events.opening', tickets.n) < 0.2 then created_at end
+            when 1 then case when u('ticket_events.assigned', tickets.n) < 0.12
                 then add_days(created_at, u('ticket_events.assigning', tickets.n) * 0.9
                                           * days_between(created_at, coalesce(first_responded_at, created_at))) end
             when 2 then first_responded_at
@@ -28,7 +28,7 @@ events as (
             when 6 then first_resolved_at
             when 7 then reopened_at
             when 8 then case when reopened_at is not null then resolved_at end
-            else case when status = 'closed' and u('ticket_events.closed', tickets.n) < 0.4
+            else case when status = 'closed' and u('ticket_events.closed', tickets.n) < 0.3
                 then known(add_days(resolved_at, 2)) end
         end as occurred_at,
         case when steps.event_type in ('assigned', 'agent_message', 'resolved', 'closed') then tickets.assignee_id end

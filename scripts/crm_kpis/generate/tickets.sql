@@ -24,28 +24,36 @@ assigned as (
             when u('tickets.customer', n) < 0.8 then base_account(u('tickets.account', n))
             else later_account(created_at, u('tickets.account', n))
         end as account_n,
-        service_user(u('tickets.assignee', n)) as assignee_n
+        seat('service', u('tickets.assignee', n)) as assignee_seat
     from drawn
 ),
 
-responded as (
+seen as (
     select *,
         case when u('tickets.ignored', n) > 0.015
-            then known(at_work(
-                add_days(created_at, case when is_after then 3.0 else 8.0 end / 24 * patience
-                                     * skewed('tickets.response', n)), u('tickets.response_time', n)))
-        end as first_responded_at
+            then add_days(created_at, case when is_after then 3.0 else 8.0 end / 24 * patience
+                                      * skewed('tickets.response', n))
+        end as seen_at
     from assigned
 ),
 
-resolved as (
+responded as (
+    select *, known(at_work(seen_at, u('tickets.response_time', n))) as first_responded_at
+    from seen
+),
+
+solved as (
     select *,
         case when u('tickets.unsolved', n) > 0.02
-            then known(at_work(
-                add_days(first_responded_at, case when is_after then 16.0 else 40.0 end / 24 * patience
-                                             * skewed('tickets.resolution', n)), u('tickets.resolution_time', n)))
-        end as first_resolved_at
+            then add_days(first_responded_at, case when is_after then 16.0 else 40.0 end / 24 * patience
+                                              * skewed('tickets.resolution', n))
+        end as solved_at
     from responded
+),
+
+resolved as (
+    select *, known(at_work(solved_at, u('tickets.resolution_time', n))) as first_resolved_at
+    from solved
 ),
 
 reopened as (
@@ -60,7 +68,7 @@ finished as (
     select *,
         case
             when reopened_at is null then first_resolved_at
-            else known(at_work(add_days(reopened_at, 0.1 + skewed('tickets.second_try', n)), u('tickets.second_time', n)))
+            else known(add_days(reopened_at, 0.1 + skewed('tickets.second_try', n)))
         end as resolved_at,
         case
             when u('tickets.messages', n) < 0.6 then 1 when u('tickets.messages', n) < 0.85 then 2 else 3
@@ -103,4 +111,4 @@ select
     finished.customer_messages,
     finished.account_n
 from finished
-inner join users as assignees on finished.assignee_n = assignees.n
+inner join users as assignees on assignees.department = 'service' and assignees.seat = finished.assignee_seat

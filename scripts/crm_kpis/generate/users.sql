@@ -48,5 +48,8 @@ select
         when n <> head_n and u('users.left', n) < 0.13
             then greatest(hired_on + 90, first_day() + 60 + floor(u('users.left_on', n) * 950)::integer)
     end as left_on,
-    'U' || head_n as stand_in_id
+    'U' || head_n as stand_in_id,
+    (n - 1) // 20 * desks(department)
+    + (n - 1) % 20 - case department when 'sales' then 0 when 'marketing' then 8 when 'service' then 11 else 18 end
+    + 1 as seat
 from hired

@@ -15,8 +15,8 @@ numbered as (
 seasonal as (
     select
         *,
-        first_day() + floor((day_count() - 3) * (x + 0.015 * sin(2 * pi() * 3 * x) * sin(2 * pi() * 3 * x)))::integer
-            as day
+        date '2023-07-03' + 7 * floor(156 * (x - 0.012 * sin(12 * pi() * x)))::integer
+            + pick([0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 6], u('web_sessions.weekday', n)) as day
     from numbered
 ),
 
@@ -28,8 +28,7 @@ timed as (
             when leads.n is not null
                 then greatest(
                     add_days(leads.created_at, 12 * u('web_sessions.lead_when', seasonal.n) - 10), first_day()::timestamp)
-            when u('web_sessions.weekend', seasonal.n) < 0.6 then next_working_day(day) + seasonal.time_of_day
-            else day + seasonal.time_of_day
+            else seasonal.day + seasonal.time_of_day
         end as started_at,
         leads.campaign_id as lead_campaign_id,
         leads.source as lead_source
