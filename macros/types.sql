@@ -92,3 +92,15 @@
         {{ exceptions.raise_compiler_error("raw contract: column " ~ column.name ~ " has the unknown data_type " ~ column.data_type) }}
     {%- endif -%}
 {%- endmacro %}
+
+
+{#
+    An amount in the reporting currency; NULL where there is no rate.
+
+        {{ to_reporting_currency('deals.amount', 'rates.rate') }} as amount
+
+    Wider than 18 digits on purpose: DuckDB multiplies decimals of up to 18 digits in 18 digits, and fails where the product has more.
+#}
+{% macro to_reporting_currency(amount, rate) -%}
+    try_cast(cast({{ amount }} as decimal(20, 4)) * {{ rate }} as decimal(18, 4))
+{%- endmacro %}

@@ -18,7 +18,7 @@ select
     coalesce(campaigns.channel, '(none)') as channel,
     campaigns.started_on,
     campaigns.ended_on,
-    try_cast(campaigns.budget * rates.rate as decimal(18, 4)) as budget
+    {{ to_reporting_currency('campaigns.budget', 'rates.rate') }} as budget
 from campaigns
 left join rates
     on

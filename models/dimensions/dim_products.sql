@@ -20,7 +20,7 @@ select
     products.product_id,
     products.name as product_name,
     coalesce(products.category, '(none)') as category,
-    try_cast(products.unit_cost * rates.rate as decimal(18, 4)) as unit_cost
+    {{ to_reporting_currency('products.unit_cost', 'rates.rate') }} as unit_cost
 from products
 cross join reporting_window
 left join rates

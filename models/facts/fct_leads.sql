@@ -1,0 +1,82 @@
+with
+
+leads as (
+    select * from {{ ref('stg_leads') }}
+),
+
+users as (
+    select * from {{ ref('dim_users') }}
+),
+
+campaigns as (
+    select * from {{ ref('dim_campaigns') }}
+),
+
+reporting_window as (
+    select * from {{ ref('reporting_window') }}
+),
+
+-- What happened after as_of is not known yet.
+known as (
+    select
+        leads.*,
+        {{ local_date('leads.created_at') }} as created_on,
+        case
+            when {{ local_date('leads.qualified_at') }} <= reporting_window.as_of
+                then {{ local_date('leads.qualified_at') }}
+        end as qualified_on,
+        case
+            when {{ local_date('leads.converted_at') }} <= reporting_window.as_of
+                then {{ local_date('leads.converted_at') }}
+        end as converted_on,
+        case
+            when {{ local_date('leads.disqualified_at') }} <= reporting_window.as_of
+                then {{ local_date('leads.disqualified_at') }}
+        end as disqualified_on
+    from leads
+    cross join reporting_window
+    where {{ local_date('leads.created_at') }} <= reporting_window.as_of
+)
+
+select
+    -- ids
+    known.lead_id,
+    {{ segment('users.user_id', key='known.owner_id', found='users.user_id') }} as owner_id,
+    {{ segment('campaigns.campaign_id', key='known.campaign_id', found='campaigns.campaign_id') }} as campaign_id,
+    known.account_id,
+    known.deal_id,
+
+    -- segments
+    {{ segment('users.team', key='known.owner_id', found='users.user_id') }} as team,
+    {{ segment('known.source') }} as source,
+    {{ segment('campaigns.channel', key='known.campaign_id', found='campaigns.campaign_id') }} as channel,
+    {{ segment('known.industry') }} as industry,
+    {{ segment('known.country') }} as country,
+    case
+        when known.score < 20 then '0-19'
+        when known.score < 40 then '20-39'
+        when known.score < 60 then '40-59'
+        when known.score < 80 then '60-79'
+        when known.score >= 80 then '80-100'
+        else '(none)'
+    end as score_band,
+
+    -- numerics
+    known.score,
+    known.employee_count,
+
+    -- booleans
+    known.campaign_id is not null as is_from_campaign,
+    known.qualified_on is not null as is_qualified,
+    known.converted_on is not null as is_converted,
+    known.disqualified_on is not null as is_disqualified,
+
+    -- dates
+    {{ local_date('known.first_touch_at') }} as first_touch_on,
+    known.created_on,
+    known.qualified_on,
+    known.converted_on,
+    known.disqualified_on
+from known
+left join users on known.owner_id = users.user_id
+left join campaigns on known.campaign_id = campaigns.campaign_id

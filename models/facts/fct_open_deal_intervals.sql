@@ -1,0 +1,98 @@
+with
+
+deals as (
+    select * from {{ ref('fct_deals') }}
+),
+
+visits as (
+    select * from {{ ref('fct_deal_stage_visits') }}
+),
+
+-- Where a deal stands at the end of a day is where it was last: a visit holds the days from its entry up to the next visit's.
+visited as (
+    select
+        visits.deal_id,
+        visits.stage,
+        visits.entered_on as open_from,
+        visits.exited_on as open_until
+    from visits
+    inner join deals on visits.deal_id = deals.deal_id
+    where visits.entered_on < visits.exited_on or visits.exited_on is null
+),
+
+-- A history that starts late or has a hole leaves days on which the stage is not known.
+gaps as (
+    select
+        deal_id,
+        '(none)' as stage,
+        open_until as open_from,
+        lead(open_from) over (partition by deal_id order by open_from) as open_until
+    from visited
+    where open_until is not null
+),
+
+before_history as (
+    select
+        deals.deal_id,
+        '(none)' as stage,
+        deals.created_on as open_from,
+        min(visited.open_from) as open_until
+    from deals
+    inner join visited on deals.deal_id = visited.deal_id
+    group by deals.deal_id, deals.created_on
+),
+
+-- Without a history the one stage that is known is today's; what stage a closed deal was in is not known.
+without_history as (
+    select
+        deals.deal_id,
+        case when deals.is_open then deals.stage else '(none)' end as stage,
+        deals.created_on as open_from,
+        cast(null as date) as open_until
+    from deals
+    where not exists (select 1 from visited where visited.deal_id = deals.deal_id)
+),
+
+intervals as (
+    select deal_id, stage, open_from, open_until from visited
+    union all
+    select deal_id, stage, open_from, open_until from gaps
+    union all
+    select deal_id, stage, open_from, open_until from before_history
+    union all
+    select deal_id, stage, open_from, open_until from without_history
+),
+
+-- Nothing is open before the deal was created or from the day of its close.
+within_the_deal as (
+    select
+        intervals.deal_id,
+        intervals.stage,
+        greatest(intervals.open_from, deals.created_on) as open_from,
+        least(intervals.open_until, deals.closed_on) as open_until,
+        deals.owner_id,
+        deals.pipeline,
+        deals.source,
+        deals.amount
+    from intervals
+    inner join deals on intervals.deal_id = deals.deal_id
+)
+
+select
+    -- ids
+    deal_id,
+    owner_id,
+
+    -- segments
+    stage,
+    pipeline,
+    source,
+
+    -- amounts
+    amount,
+
+    -- dates
+    open_from,
+    open_until
+from within_the_deal
+where open_until is null or open_from < open_until

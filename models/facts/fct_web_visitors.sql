@@ -1,0 +1,66 @@
+with
+
+sessions as (
+    select * from {{ ref('stg_web_sessions') }}
+),
+
+leads as (
+    select * from {{ ref('fct_leads') }}
+),
+
+campaigns as (
+    select * from {{ ref('dim_campaigns') }}
+),
+
+reporting_window as (
+    select * from {{ ref('reporting_window') }}
+),
+
+known as (
+    select sessions.*
+    from sessions
+    cross join reporting_window
+    where {{ local_date('sessions.started_at') }} <= reporting_window.as_of
+),
+
+-- Two sessions may start at one instant: the session's key decides, so that every run tells the same.
+numbered as (
+    select
+        *,
+        row_number() over (partition by visitor_id order by started_at, session_id) as session_number
+    from known
+),
+
+visitors as (
+    select
+        numbered.visitor_id,
+        min(numbered.started_at) as first_started_at,
+        min(numbered.channel) filter (where numbered.session_number = 1) as channel,
+        min(numbered.campaign_id) filter (where numbered.session_number = 1) as campaign_id,
+        min(numbered.lead_id) as lead_id,
+        coalesce(min(numbered.account_id), min(leads.account_id)) as account_id,
+        count(*) as sessions,
+        sum(numbered.page_views) as page_views
+    from numbered
+    left join leads on numbered.lead_id = leads.lead_id
+    group by numbered.visitor_id
+)
+
+select
+    -- ids
+    visitors.visitor_id,
+    {{ segment('campaigns.campaign_id', key='visitors.campaign_id', found='campaigns.campaign_id') }} as campaign_id,
+    visitors.lead_id,
+    visitors.account_id,
+
+    -- segments
+    {{ segment('visitors.channel') }} as channel,
+
+    -- numerics
+    visitors.sessions,
+    cast(visitors.page_views as bigint) as page_views,
+
+    -- dates
+    {{ local_date('visitors.first_started_at') }} as first_visited_on
+from visitors
+left join campaigns on visitors.campaign_id = campaigns.campaign_id

@@ -1,0 +1,26 @@
+{% set models = [
+    'measures_deals_created',
+    'measures_deals_closed',
+    'measures_sales_cycle_median',
+    'measures_open_deals',
+    'measures_leads_created',
+    'measures_campaign_days',
+    'measures_tickets_created',
+    'measures_tickets_resolved',
+    'measures_resolution_median',
+    'measures_ticket_backlog',
+    'measures_satisfaction',
+    'measures_net_promoter',
+    'measures_customers',
+] %}
+
+{% for model in models %}
+    select
+        period_id,
+        segment_by,
+        segment,
+        measure,
+        value
+    from {{ ref(model) }}
+    {{ 'union all' if not loop.last }}
+{% endfor %}

@@ -1,0 +1,13 @@
+{% call flow_measures(
+    ref('fct_deals'),
+    day='closed_on',
+    segments=['owner', 'team', 'pipeline', 'deal_type', 'source', 'industry', 'country', 'product']
+) %}
+    count(*) as deals_closed
+    count(*) filter (where is_won) as deals_won
+    count(amount) filter (where is_won) as won_deals_with_amount
+    sum(amount) filter (where is_won) as won_revenue
+    {{ sum_of_squares('amount') }} filter (where is_won) as won_amount_squares
+    sum(sales_cycle_days) filter (where is_won) as sales_cycle_days
+    {{ sum_of_squares('sales_cycle_days') }} filter (where is_won) as sales_cycle_days_squares
+{% endcall %}

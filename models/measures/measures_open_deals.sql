@@ -1,0 +1,9 @@
+{% call stock_measures(
+    ref('fct_open_deal_intervals'),
+    first_day='open_from',
+    end_day='open_until',
+    segments=['stage', 'owner', 'source', 'pipeline']
+) %}
+    count(*) as open_deals
+    sum(amount) as open_pipeline
+{% endcall %}
