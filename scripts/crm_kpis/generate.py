@@ -419,8 +419,12 @@ def _duplicates(table: _Table) -> Iterator[Flaw]:
 
 def _build(connection: duckdb.DuckDBPyConnection, deals: int, seed: int, proportions: Proportions) -> None:
     """Make all tables, without flaws, as tables or views of the connection."""
-    for name, value in _sizes(deals, seed, proportions).items():
+    sizes = _sizes(deals, seed, proportions)
+    for name, value in sizes.items():
         connection.execute(f"create macro {name}() as {value}")
+    # A table is read by several threads at once, range() by one.
+    most = max(value for name, value in sizes.items() if name.startswith("n_"))
+    connection.execute(f"create table numbers as select i from range(1, {most} + 1) as numbers(i)")
     connection.execute((_SQL_DIR / "_macros.sql").read_text(encoding="utf-8"))
     for name, kind in _BUILD_ORDER.items():
         statement = (_SQL_DIR / f"{name}.sql").read_text(encoding="utf-8")

@@ -19,7 +19,8 @@ numbered as (
         i <= n_base_accounts() as is_base,
         floor(20 * u('accounts.place', i))::integer as place_n,
         employee_count('accounts', i) as employee_count
-    from range(1, n_accounts() + 1) as numbers(i)
+    from numbers
+    where i <= n_accounts()
 ),
 
 appeared as (

@@ -7,7 +7,8 @@ drawn as (
         u('activities.about', i) as about,
         pick(['call', 'call', 'email', 'email', 'email', 'meeting', 'chat', 'note', 'task', 'task'],
              u('activities.type', i)) as activity_type
-    from range(1, n_activities() + 1) as numbers(i)
+    from numbers
+    where i <= n_activities()
 ),
 
 targeted as (

@@ -3,7 +3,8 @@ with
 
 numbered as (
     select i as n, (i - 1) // slots() as quarter_n, (i - 1) % slots() as slot
-    from range(1, 12 * slots() + 1) as numbers(i)
+    from numbers
+    where i <= 12 * slots()
 ),
 
 timed as (

@@ -7,7 +7,8 @@ numbered as (
         (i - 1) % n_accounts() + 1 as account_n,
         -- 3 % were entered twice: they have the e-mail of the one before
         case when i > 1 and u('contacts.twice', i) < 0.03 then i - 1 else i end as email_n
-    from range(1, n_contacts() + 1) as numbers(i)
+    from numbers
+    where i <= n_contacts()
 )
 
 select

@@ -31,7 +31,8 @@ single as (
         pick(['loyalty', 'visit', 'goodwill'], u('costs.type', i)) as cost_type,
         250 * skewed('costs.single_amount', i) as euros,
         'A' || base_account(u('costs.account', i)) as account_id
-    from range(1, n_single_costs() + 1) as numbers(i)
+    from numbers
+    where i <= n_single_costs()
 ),
 
 both_kinds as (

@@ -5,7 +5,8 @@ with
 
 drawn as (
     select i as n, moment_at_work('deals.created', i) as created_at, u('deals.existing', i) < 0.45 as is_existing
-    from range(1, n_deals() + 1) as numbers(i)
+    from numbers
+    where i <= n_deals()
 ),
 
 originated as (

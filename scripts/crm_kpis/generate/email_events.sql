@@ -10,9 +10,10 @@ emails as (
             as sent_at,
         u('emails.delivered', numbers.i) < 0.96 as is_delivered,
         u('emails.opened', numbers.i) < 0.38 as is_opened
-    from range(1, n_emails() + 1) as numbers(i)
+    from numbers
     -- the first slot of every quarter is the e-mail campaign
     inner join campaigns on floor(12 * u('emails.quarter', numbers.i))::bigint * slots() + 1 = campaigns.n
+    where numbers.i <= n_emails()
 ),
 
 kinds(kind, event_type, mean_hours) as (

@@ -13,8 +13,9 @@ numbered as (
         case when deals.status = 'won' then deals.closed_at end as won_at,
         deals.updated_at as deal_updated_at,
         coalesce(deals.lead_created_at, moment_at_work('leads.created', numbers.i)) as created_at
-    from range(1, n_leads() + 1) as numbers(i)
+    from numbers
     left join deals on numbers.i = deals.lead_n
+    where numbers.i <= n_leads()
 ),
 
 attributed as (

@@ -19,7 +19,8 @@ purchases as (
         moment_at_work('orders.when', i) as ordered_at,
         null as amount,
         null as product_id
-    from range(1, n_extra_orders() + 1) as numbers(i)
+    from numbers
+    where i <= n_extra_orders()
     union all
     select
         n * 3 + 2 as n,

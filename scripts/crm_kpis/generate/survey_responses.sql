@@ -31,7 +31,8 @@ answers as (
         'A' || base_account(u('surveys.nps_account', i)) as account_id,
         'C' || base_account(u('surveys.nps_account', i)) as contact_id,
         null as ticket_id, null as deal_id, null as user_id
-    from range(1, n_nps() + 1) as numbers(i)
+    from numbers
+    where i <= n_nps()
     union all
     -- every half year, seven of ten answer
     select

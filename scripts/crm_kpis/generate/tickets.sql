@@ -12,7 +12,8 @@ drawn as (
             else moment_at_work('tickets.created', i)
         end as created_at,
         pick(['low', 'normal', 'normal', 'normal', 'high', 'urgent'], u('tickets.priority', i)) as priority
-    from range(1, n_tickets() + 1) as numbers(i)
+    from numbers
+    where i <= n_tickets()
 ),
 
 assigned as (

@@ -3,7 +3,8 @@ with
 
 numbered as (
     select i as n, (i - 1) % 20 as desk
-    from range(1, n_users() + 1) as numbers(i)
+    from numbers
+    where i <= n_users()
 ),
 
 placed as (

@@ -9,7 +9,8 @@ numbered as (
             as lead_n,
         u('web_sessions.when', i) as x,
         to_seconds(floor(86399 * (u('web_sessions.hour', i) + u('web_sessions.minute', i)) / 2)::bigint) as time_of_day
-    from range(1, n_sessions() + 1) as numbers(i)
+    from numbers
+    where i <= n_sessions()
 ),
 
 seasonal as (
