@@ -1,0 +1,232 @@
+"""Runs `dbt build` in this process and says what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crm_kpis.contract import PROJECT_DIR
+from crm_kpis.errors import InputError
+from crm_kpis.progress import BuildProgress
+
+WAREHOUSE = "warehouse.duckdb"
+_TEST_TYPES = ("test", "unit_test")
+_MESSAGE_LINES = 12
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What a build is made of.
+
+    Attributes:
+        raw_dir: The raw directory, absolute.
+        output: The directory for all that is written, absolute.
+        as_of: The day at whose end the data stand; None for the latest day that a raw event happened on.
+    """
+
+    raw_dir: Path
+    output: Path
+    as_of: date | None
+
+    @property
+    def warehouse(self) -> Path:
+        """The file that dbt builds."""
+        return self.output / WAREHOUSE
+
+    @property
+    def target_dir(self) -> Path:
+        """Where dbt puts the SQL that it ran."""
+        return self.output / "dbt_target"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables that profiles.yml reads."""
+        return {"CRM_KPIS_OUTPUT": str(self.output), "CRM_KPIS_RAW_DIR": str(self.raw_dir)}
+
+    @property
+    def dbt_vars(self) -> dict[str, str]:
+        """The variables that the models read."""
+        return {"as_of": self.as_of.isoformat()} if self.as_of else {}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A node that failed or warned.
+
+    Attributes:
+        title: What it is and what happened, in one line.
+        details: Further lines; may be empty.
+        is_warning: Whether the build goes on as if it had passed.
+    """
+
+    title: str
+    details: str
+    is_warning: bool
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What came of `dbt build`.
+
+    Attributes:
+        built: The names of the models that were built.
+        test_counts: The number of data tests and unit tests by pass, warn, fail, error and skipped.
+        skipped_models: How many models were skipped because of others.
+        failures: The nodes that failed or warned, in the order in which they ended.
+    """
+
+    built: frozenset[str]
+    test_counts: dict[str, int]
+    skipped_models: int
+    failures: tuple[Failure, ...]
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether nothing failed; warnings don't count."""
+        return all(failure.is_warning for failure in self.failures)
+
+
+class BuildError(Exception):
+    """dbt could not start to build: the project itself is wrong."""
+
+
+def build(options: BuildOptions) -> BuildResult:
+    """Build and test all models.
+
+    Args:
+        options: With absolute paths, since dbt may change the current directory.
+
+    Raises:
+        InputError: The raw directory can't be read.
+        BuildError: dbt stopped before it ran a model.
+    """
+    with BuildProgress() as progress, _environment(options.environment):
+        # dbt takes seconds to import: nothing but a build should wait for it.
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415
+        from dbt.cli.main import dbtRunner  # noqa: PLC0415
+
+        try:
+            outcome = dbtRunner(callbacks=[progress.handle_event]).invoke(_dbt_arguments(options))
+        finally:
+            # Otherwise this process keeps the lock of the file.
+            DuckDBConnectionManager.close_all_connections()
+    if outcome.exception is not None:
+        _raise_cause(outcome.exception)
+    return _summarize(options, outcome.result.results)
+
+
+def _dbt_arguments(options: BuildOptions) -> list[str]:
+    arguments = {
+        "--project-dir": PROJECT_DIR,
+        "--profiles-dir": PROJECT_DIR,
+        "--target-path": options.target_dir,
+        "--log-path": options.target_dir / "logs",
+        "--vars": json.dumps(options.dbt_vars),
+        "--log-level": "none",
+        "--log-level-file": "none",
+    }
+    flags = ["--quiet", "--no-use-colors", "--no-send-anonymous-usage-stats", "--no-version-check"]
+    return ["build", *(str(part) for item in arguments.items() for part in item), *flags]
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _raise_cause(exception: BaseException) -> None:
+    """Raise what lies at the bottom of dbt's exception: our own error, or dbt's message."""
+    if isinstance(exception, KeyboardInterrupt):
+        raise exception
+    link: BaseException | None = exception
+    while link is not None:
+        if isinstance(link, InputError):
+            raise InputError(str(link)) from exception
+        link = link.__cause__ or link.__context__
+    raise BuildError(f"dbt could not build the project: {_shorten(str(exception))}") from exception
+
+
+def _summarize(options: BuildOptions, results: list[Any]) -> BuildResult:
+    models = [result for result in results if result.node.resource_type == "model"]
+    tests = [result for result in results if result.node.resource_type in _TEST_TYPES]
+    return BuildResult(
+        built=frozenset(result.node.name for result in models if result.status == "success"),
+        test_counts=dict(Counter(str(result.status) for result in tests)),
+        skipped_models=sum(result.status == "skipped" for result in models),
+        failures=tuple(
+            _describe(options, result)
+            for result in results
+            if result.status in ("error", "fail", "warn", "runtime error")
+        ),
+    )
+
+
+def _describe(options: BuildOptions, result: Any) -> Failure:
+    node, kind = result.node, str(result.node.resource_type).replace("_", " ")
+    is_warning = result.status == "warn"
+    verb = "warns" if is_warning else "failed"
+    if node.resource_type == "test" and result.status in ("fail", "warn"):
+        rows = "1 row" if result.failures == 1 else f"{result.failures} rows"
+        return Failure(
+            f"{kind} {node.name} {verb}: {rows} ({_shown_path(node.compiled_path)})",
+            f"To see them: {_show_command(options, node.name)}",
+            is_warning,
+        )
+    title = f"{kind} {node.name} {verb} ({node.original_file_path})"
+    return Failure(title, _shorten(result.message or ""), is_warning)
+
+
+def _show_command(options: BuildOptions, node: str) -> str:
+    """The shell command that shows the rows of a data test."""
+    dbt = Path(sys.executable).with_name("dbt")
+    command = [
+        *(f"{name}={value}" for name, value in options.environment.items()),
+        str(dbt if dbt.exists() else "dbt"),
+        *("show", "--select", node, "--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)),
+        *(["--vars", json.dumps(options.dbt_vars)] if options.dbt_vars else []),
+    ]
+    return " ".join(shlex.quote(word) for word in command)
+
+
+def _shown_path(path: str | None) -> str:
+    """The path as seen from the current directory if it lies below it."""
+    if not path:
+        return "no SQL"
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return path
+
+
+def _shorten(message: str) -> str:
+    """The first lines of a message of dbt's, without colours, blank lines and its own heading."""
+    lines = [line.rstrip() for line in click.unstyle(message).splitlines() if line.strip()]
+    if len(lines) > 1 and lines[0].split(" in ")[0] in (
+        "Runtime Error",
+        "Database Error",
+        "Compilation Error",
+    ):
+        del lines[0]
+    more = [f"({len(lines) - _MESSAGE_LINES} more lines)"] if len(lines) > _MESSAGE_LINES else []
+    return textwrap.dedent("\n".join(lines[:_MESSAGE_LINES] + more))

@@ -1,0 +1,177 @@
+"""The command `crm-kpis`. It orchestrates; what a KPI is stands in the models."""
+
+# Whatever is slow to import (dbt, duckdb) is imported by the command that needs it: --help must not wait.
+# ruff: noqa: PLC0415
+# "\b" keeps click from joining the lines of an example, and must not be raw.
+# ruff: noqa: D301
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from datetime import date
+from pathlib import Path
+
+import click
+
+from crm_kpis.errors import InputError
+
+_FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2099, 12, 31)
+
+
+class _Day(click.ParamType):
+    """An ISO date in the years that the models take for valid."""
+
+    name = "date"
+
+    def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        # From Python 3.11 on, fromisoformat reads other forms, too.
+        try:
+            day = date.fromisoformat(value) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII) else None
+        except ValueError:
+            day = None
+        if day is None:
+            self.fail(f"{value!r} is no date. Write it as YYYY-MM-DD, such as 2026-06-30.", param, ctx)
+        if not _FIRST_DAY <= day <= _LAST_DAY:
+            self.fail(f"{value} does not lie between {_FIRST_DAY} and {_LAST_DAY}.", param, ctx)
+        return day
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="crm-kpis")
+def cli() -> None:
+    """CRM KPIs, defined once and computed exactly: raw CRM tables in, tested KPI marts out.
+
+    \b
+    Try it on the sample that the project ships:
+      crm-kpis run
+    Then on your own data:
+      crm-kpis run --raw-dir exports/2026-06
+
+    Exit status: 0 done; 1 the data failed a check; 2 wrong usage or input.
+    """
+
+
+@cli.command()
+@click.option(
+    "--raw-dir",
+    envvar="CRM_KPIS_RAW_DIR",
+    type=click.Path(path_type=Path),
+    help="The directory with the raw tables, <table>.parquet, .csv or .csv.gz.  [default: the sample]",
+)
+@click.option(
+    "--as-of",
+    type=_Day(),
+    metavar="YYYY-MM-DD",
+    help="The day at whose end the data stand; what comes later is not known yet.  "
+    "[default: the latest day that a raw event happened on]",
+)
+@click.option(
+    "--output",
+    envvar="CRM_KPIS_OUTPUT",
+    type=click.Path(path_type=Path),
+    default=Path("output"),
+    show_default=True,
+    help="The directory for all that is written; it is made if it is not there.",
+)
+def run(raw_dir: Path | None, as_of: date | None, output: Path) -> int:
+    """Read a raw directory, build and test the KPI marts, and say what came of it.
+
+    \b
+    The sample that the project ships:
+      crm-kpis run
+    Your own tables, as they stood at the end of June:
+      crm-kpis run --raw-dir exports/2026-06 --as-of 2026-06-30 --output output/2026-06
+
+    A raw directory holds any of the raw contract's tables, one file each; docs and
+    models/staging/_sources.yml list their columns. Rows and values that fail a check are kept, with
+    file line and reason, in the tables rejected_rows and rejected_values.
+    """
+    from crm_kpis.build import BuildError, BuildOptions
+    from crm_kpis.contract import PROJECT_DIR
+    from crm_kpis.run import run as run_pipeline
+
+    raw_dir = raw_dir or PROJECT_DIR / "seeds" / "sample"
+    options = BuildOptions(Path(os.path.abspath(raw_dir)), Path(os.path.abspath(output)), as_of)
+    try:
+        return 0 if run_pipeline(options) else 1
+    except BuildError as error:
+        click.echo(f"Error: {error}", err=True)
+        return 1
+
+
+@cli.command()
+@click.option("--deals", type=click.IntRange(min=1), required=True, help="How many deals; all else follows.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The directory to write to; it is made if it is not there.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed makes another company.")
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["parquet", "csv"]),
+    default="parquet",
+    show_default=True,
+    help="The format of the files.",
+)
+@click.option("--clean", is_flag=True, help="Leave out the flaws: about 1 % of the rows are wrong otherwise.")
+@click.option("--replace", is_flag=True, help="Replace the raw tables that stand in the directory.")
+def generate(  # noqa: PLR0913, PLR0917 - an argument for each option
+    deals: int, output: Path, seed: int, file_format: str, clean: bool, replace: bool
+) -> int:
+    """Write a synthetic CRM of any size: all raw tables, the same for the same seed.
+
+    \b
+    A hundred thousand deals, which make about three million rows, and a run on them:
+      crm-kpis generate --deals 100000 --output raw/large
+      crm-kpis run --raw-dir raw/large --output output/large
+    """
+    from crm_kpis.generate import generate as write_tables
+    from crm_kpis.summary import format_table
+
+    rows = write_tables(
+        output, deals=deals, seed=seed, flaws=not clean, file_format=file_format, replace=replace
+    )
+    lines = format_table(("table", "rows"), [*rows.items(), ("total", sum(rows.values()))])
+    click.echo("\n".join([*lines, f"Written to {output}."]))
+    return 0
+
+
+def main() -> None:
+    """Run the command line; its exit status tells what kind of error there was."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        return cli.main(prog_name="crm-kpis", standalone_mode=False) or 0
+    except click.UsageError as error:
+        _show_usage_error(error)
+        return 2
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except InputError as error:
+        click.echo(f"Error: {error}", err=True)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return 130
+
+
+def _show_usage_error(error: click.UsageError) -> None:
+    if len(sys.argv) < 2:
+        error.show()  # without any arguments: the help
+        return
+    command = error.ctx.command_path if error.ctx else "crm-kpis"
+    click.echo(f"Error: {error.format_message()}\nSee {command} --help.", err=True)
+
+
+if __name__ == "__main__":
+    main()
