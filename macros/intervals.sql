@@ -66,6 +66,15 @@
 
 {% macro mean_high(total, squares, n) -%} {{ mean_bound(total, squares, n, '+') }} {%- endmacro %}
 
+{# The interval of a Net Promoter Score: that of a mean of scores in {-100, 0, 100}, within -100 and 100. #}
+{% macro nps_low(total, squares, n) -%}
+    case when {{ n }} >= 2 then greatest({{ mean_low(total, squares, n) }}, -100.0) end
+{%- endmacro %}
+
+{% macro nps_high(total, squares, n) -%}
+    case when {{ n }} >= 2 then least({{ mean_high(total, squares, n) }}, 100.0) end
+{%- endmacro %}
+
 {% macro mean_bound(total, squares, n, sign) -%}
     case
         when {{ n }} >= 2

@@ -158,12 +158,12 @@ select
     case valued.interval_method
         when 'wilson' then {{ wilson_low('valued.numerator', 'valued.denominator') }}
         when 'mean' then {{ mean_low('valued.numerator', 'valued.squares', 'valued.denominator') }}
-        when 'nps' then greatest({{ mean_low('valued.numerator', 'valued.squares', 'valued.denominator') }}, -100)
+        when 'nps' then {{ nps_low('valued.numerator', 'valued.squares', 'valued.denominator') }}
     end as interval_low,
     case valued.interval_method
         when 'wilson' then {{ wilson_high('valued.numerator', 'valued.denominator') }}
         when 'mean' then {{ mean_high('valued.numerator', 'valued.squares', 'valued.denominator') }}
-        when 'nps' then least({{ mean_high('valued.numerator', 'valued.squares', 'valued.denominator') }}, 100)
+        when 'nps' then {{ nps_high('valued.numerator', 'valued.squares', 'valued.denominator') }}
     end as interval_high
 from valued
 inner join periods on valued.period_id = periods.period_id

@@ -39,28 +39,24 @@ _MANY_ROWS = 20_000
 _SQL_DIR = Path(__file__).with_suffix("")
 _FORMATS = ("parquet", "csv", "csv.gz")
 
-# In the order in which they need each other. What others read is a table; the rest streams to its file.
-_BUILD_ORDER = {
-    "users": "table",
-    "products": "table",
-    "exchange_rates": "table",
-    "campaigns": "table",
-    "campaign_days": "view",
-    "accounts": "table",
-    "contacts": "view",
-    "deals": "table",
-    "deal_stages": "view",
-    "leads": "table",
-    "web_sessions": "view",
-    "email_events": "view",
-    "orders": "table",
-    "order_items": "view",
-    "subscriptions": "view",
-    "costs": "view",
-    "tickets": "table",
-    "ticket_events": "view",
-    "survey_responses": "view",
-    "activities": "view",
+# In the order in which they need each other.
+_BUILD_ORDER = (
+    *("users", "products", "exchange_rates", "campaigns", "campaign_days", "accounts", "contacts", "deals"),
+    *(
+        "deal_stages",
+        "leads",
+        "web_sessions",
+        "email_events",
+        "orders",
+        "order_items",
+        "subscriptions",
+        "costs",
+    ),
+    *("tickets", "ticket_events", "survey_responses", "activities"),
+)
+# What others read stays in the database. The rest, most of the rows, streams to its file, if there are many.
+_READ_BY_OTHERS = {
+    *("users", "products", "exchange_rates", "campaigns", "accounts", "deals", "leads", "orders", "tickets"),
 }
 
 
@@ -426,7 +422,8 @@ def _build(connection: duckdb.DuckDBPyConnection, deals: int, seed: int, proport
     most = max(value for name, value in sizes.items() if name.startswith("n_"))
     connection.execute(f"create table numbers as select i from range(1, {most} + 1) as numbers(i)")
     connection.execute((_SQL_DIR / "_macros.sql").read_text(encoding="utf-8"))
-    for name, kind in _BUILD_ORDER.items():
+    for name in _BUILD_ORDER:
+        kind = "table" if name in _READ_BY_OTHERS or deals < _MANY_ROWS else "view"
         statement = (_SQL_DIR / f"{name}.sql").read_text(encoding="utf-8")
         connection.execute(f"create {kind} {name} as {statement}")
 
@@ -472,10 +469,10 @@ def _plan_versions(connection: duckdb.DuckDBPyConnection, flaws: list[Flaw]) -> 
     A flaw has its number, from 1. A row with a flaw in place is written once, any other without and with it.
     """
     connection.execute("create or replace temp table flaw_versions (drawn_flaw integer, flaw integer)")
-    for number, flaw in enumerate(flaws, start=1):
-        if flaw.is_extra:
-            connection.execute(f"insert into flaw_versions values ({number}, null)")
-        connection.execute(f"insert into flaw_versions values ({number}, {number})")
+    versions = [f"({number}, {number})" for number in range(1, len(flaws) + 1)]
+    versions += [f"({number}, null)" for number, flaw in enumerate(flaws, start=1) if flaw.is_extra]
+    if versions:
+        connection.execute(f"insert into flaw_versions values {', '.join(versions)}")
 
 
 def _draw_flaws(connection: duckdb.DuckDBPyConnection, name: str, flaws: list[Flaw]) -> str:
