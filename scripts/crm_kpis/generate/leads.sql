@@ -44,7 +44,7 @@ judged as (
         case
             when deal_n is not null then won_at
             when u('leads.direct', n) < case when created_at >= go_live() then 0.075 else 0.03 end
-                then known(add_days(created_at, 1 + 15 * u('leads.direct_days', n)))
+                then known(add_days(created_at, 8 + 15 * u('leads.direct_days', n)))
         end as converted_at,
         case
             when deal_n is not null then deal_created_at

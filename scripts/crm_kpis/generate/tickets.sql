@@ -72,7 +72,9 @@ finished as (
             else known(add_days(reopened_at, 0.1 + skewed('tickets.second_try', n)))
         end as resolved_at,
         case
-            when u('tickets.messages', n) < 0.6 then 1 when u('tickets.messages', n) < 0.85 then 2 else 3
+            when first_resolved_at is null or u('tickets.messages', n) < 0.6 then 1
+            when u('tickets.messages', n) < 0.85 then 2
+            else 3
         end as customer_messages
     from reopened
 )

@@ -1,0 +1,479 @@
+"""The generator: the same bytes every time, a consistent company, every flaw, a CRM that moves some KPIs."""
+
+import filecmp
+from math import hypot
+
+import duckdb
+import pytest
+import yaml
+from crm_kpis import generate as generator
+from crm_kpis.contract import CONTRACT_FILE, PROJECT_DIR
+from crm_kpis.errors import InputError
+
+CONTRACT = {
+    table["name"]: table
+    for table in yaml.safe_load(CONTRACT_FILE.read_text(encoding="utf-8"))["sources"][0]["tables"]
+}
+DUCKDB_TYPES = {
+    "text": "varchar",
+    "integer": "bigint",
+    "decimal": "decimal(18, 5)",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp": "timestamp",
+}
+COMMITTED = PROJECT_DIR / "seeds" / "sample"
+
+
+def columns(table):
+    return {column["name"]: column for column in CONTRACT[table]["columns"]}
+
+
+def meta(column):
+    return column.get("config", {}).get("meta", {})
+
+
+def table_meta(table):
+    return CONTRACT[table]["config"]["meta"]
+
+
+def as_typed(column):
+    """What the pipeline reads from text: NULL if it is not of the contract's type."""
+    text = column["name"]
+    if column["data_type"] == "boolean":
+        text = f"case lower({text}) when 'yes' then 'true' when 'no' then 'false' else {text} end"
+    return f"try_cast({text} as {DUCKDB_TYPES[column['data_type']]})"
+
+
+def rows(connection, query):
+    return connection.execute(query).fetchall()
+
+
+def count(connection, table, condition):
+    return rows(connection, f"select count(*) from {table} where {condition}")[0][0]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    project = tmp_path_factory.mktemp("project")
+    generator.write_sample(project)
+    return project / "seeds" / "sample"
+
+
+@pytest.fixture(scope="module")
+def sample():
+    """The committed sample: <table> as text, <table>_typed with what can be read, NULL for the rest."""
+    connection = duckdb.connect()
+    for table in CONTRACT:
+        connection.execute(f"""
+            create table {table} as
+            from read_csv(
+                '{COMMITTED / table}.csv', header = true, all_varchar = true, allow_quoted_nulls = false
+            )
+        """)
+        typed = ", ".join(f"{as_typed(column)} as {name}" for name, column in columns(table).items())
+        connection.execute(f"create table {table}_typed as select {typed} from {table}")
+    return connection
+
+
+@pytest.fixture(scope="module")
+def clean_dir(tmp_path_factory):
+    """The sample's company without flaws."""
+    directory = tmp_path_factory.mktemp("clean")
+    generator.generate(
+        directory,
+        deals=generator.SAMPLE_DEALS,
+        seed=generator.SAMPLE_SEED,
+        flaws=False,
+        proportions=generator.SAMPLE_PROPORTIONS,
+    )
+    return directory
+
+
+@pytest.fixture(scope="module")
+def clean(clean_dir):
+    connection = duckdb.connect()
+    for table in CONTRACT:
+        connection.execute(f"create table {table} as from '{clean_dir / table}.parquet'")
+    return connection
+
+
+@pytest.fixture(scope="module")
+def parquet(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("parquet")
+    return directory, generator.generate(directory, deals=30)
+
+
+# ---- the files -------------------------------------------------------------------------------------------
+
+
+def test_the_committed_sample_is_what_the_generator_writes(written):
+    names = [f"{table}.csv" for table in CONTRACT]
+    assert filecmp.cmpfiles(written, COMMITTED, names, shallow=False) == (names, [], [])
+
+
+def test_the_sample_is_small():
+    assert sum((COMMITTED / f"{table}.csv").stat().st_size for table in CONTRACT) <= 1_400_000
+
+
+@pytest.mark.parametrize("table", CONTRACT)
+def test_a_sample_file_has_the_columns_of_the_contract_and_rows(table):
+    content = (COMMITTED / f"{table}.csv").read_bytes()
+    assert content.split(b"\n")[0].decode() == ",".join(columns(table))
+    assert content.count(b"\n") > 5
+    assert b"\r" not in content
+
+
+def test_parquet_files_have_native_types_and_the_rows_that_were_reported(parquet):
+    directory, written = parquet
+    assert sorted(path.name for path in directory.iterdir()) == sorted(
+        f"{table}.parquet" for table in CONTRACT
+    )
+    for table in CONTRACT:
+        described = duckdb.sql(f"describe from '{directory / table}.parquet'").fetchall()
+        types = {name: data_type.split("(")[0].lower() for name, data_type, *_ in described}
+        expected = {
+            name: DUCKDB_TYPES[column["data_type"]].split("(")[0] for name, column in columns(table).items()
+        }
+        assert {n: {"integer": "bigint"}.get(t, t) for n, t in types.items()} == expected
+        assert duckdb.sql(f"select count(*) from '{directory / table}.parquet'").fetchall() == [
+            (written[table],)
+        ]
+
+
+def test_raw_tables_are_replaced_only_when_asked_and_another_seed_makes_another_company(parquet, tmp_path):
+    other, old = tmp_path / "notes.txt", tmp_path / "leads.csv.gz"
+    other.write_text("mine")
+    old.write_text("old")
+    with pytest.raises(InputError, match=r"leads\.csv\.gz"):
+        generator.generate(tmp_path, deals=30)
+    assert old.read_text() == "old"
+
+    written = generator.generate(tmp_path, deals=30, seed=2, replace=True)
+
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
+        [*(f"{t}.parquet" for t in CONTRACT), "notes.txt"]
+    )
+    directory, of_seed_1 = parquet
+    assert written.keys() == of_seed_1.keys()
+    assert (tmp_path / "deals.parquet").read_bytes() != (directory / "deals.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("options", [{"deals": 0}, {"deals": 1, "file_format": "xlsx"}])
+def test_wrong_options_are_refused(tmp_path, options):
+    with pytest.raises(InputError):
+        generator.generate(tmp_path / "new", **options)
+    assert not (tmp_path / "new").exists()
+
+
+# ---- the company without flaws ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", CONTRACT)
+def test_without_flaws_the_contract_holds(clean, table):
+    key = table_meta(table)["key"]
+    assert rows(clean, f"select {', '.join(key)} from {table} group by all having count(*) > 1") == []
+    for name, column in columns(table).items():
+        if meta(column).get("required"):
+            assert count(clean, table, f"{name} is null") == 0, name
+        if values := meta(column).get("values"):
+            assert count(clean, table, f"{name} not in {tuple(values)}") == 0, name
+        if other := meta(column).get("references"):
+            other_key = table_meta(other)["key"][0]
+            assert count(clean, table, f"{name} not in (select {other_key} from {other})") == 0, name
+            assert count(clean, table, f"{name} is not null") > 0, name
+    for reason, condition in table_meta(table).get("row_checks", {}).items():
+        assert count(clean, table, condition) == 0, reason
+    for checks in table_meta(table).get("value_checks", {}).values():
+        for reason, condition in checks.items():
+            assert count(clean, table, condition) == 0, reason
+
+
+@pytest.mark.parametrize(
+    ("table", "impossible"),
+    [
+        ("deals", "status = 'open' and closed_at is not null"),
+        ("deals", "status <> 'lost' and lost_reason is not null"),
+        ("deals", "first_paid_at < closed_at or (status <> 'won' and first_paid_at is not null)"),
+        ("leads", "converted_at < qualified_at or first_touch_at > created_at"),
+        ("leads", "deal_id is not null and qualified_at is null"),
+        (
+            "tickets",
+            "resolved_at < first_responded_at or (resolved_at is null) <> (status in ('open', 'pending'))",
+        ),
+        ("orders", "paid_at < ordered_at or (status = 'paid' and paid_at is null)"),
+        ("activities", "completed_at < occurred_at"),
+        ("users", "left_on is not null and user_id in (select manager_id from users)"),
+    ],
+)
+def test_without_flaws_no_row_contradicts_itself(clean, table, impossible):
+    assert count(clean, table, impossible) == 0
+
+
+CONTRADICTIONS = {
+    "a deal and its lead name each other, or one of them is silent": """
+        select 1 from leads inner join deals using (deal_id) where deals.lead_id <> leads.lead_id
+    """,
+    "a lead is there before its deal": """
+        select 1 from leads inner join deals using (lead_id) where leads.created_at > deals.created_at
+    """,
+    "a lead with a deal converts when the deal is won": """
+        select 1 from leads inner join deals using (lead_id)
+        where leads.converted_at is distinct from case when deals.status = 'won' then deals.closed_at end
+    """,
+    "a history lies between a deal's creation and its close": """
+        select 1 from deal_stages inner join deals using (deal_id)
+        where entered_at < created_at or entered_at > closed_at or exited_at > closed_at
+    """,
+    "a ticket tells what its events tell": """
+        with
+
+        events as (
+            select
+                ticket_id,
+                max(occurred_at) filter (event_type = 'resolved') as resolved,
+                max(occurred_at) filter (event_type = 'reopened') as reopened,
+                count(*) filter (event_type = 'reopened') as reopenings,
+                count(*) filter (event_type = 'customer_message') as messages
+            from ticket_events
+            group by ticket_id
+        )
+
+        select 1
+        from tickets inner join events using (ticket_id)
+        where reopen_count <> reopenings
+            or resolved_at <> resolved
+            or (reopened > resolved and resolved_at is not null)
+            or contact_count < messages
+            or (messages > 0 and contact_count <> messages)
+    """,
+    "the lines of an order add up to its amount": """
+        select order_id from orders inner join order_items using (order_id)
+        group by order_id having any_value(orders.amount) <> sum(order_items.amount)
+    """,
+    "nobody comes back before having left": """
+        select 1 from subscriptions as a inner join subscriptions as b using (account_id)
+        where a.subscription_id <> b.subscription_id
+            and a.started_on <= b.started_on and coalesce(a.ended_on, date '9999-12-31') > b.started_on
+    """,
+    "every currency has a rate from before the first day": """
+        select 1 from deals
+        where currency not in (select currency from exchange_rates where valid_from < '2022-02-01')
+    """,
+}
+
+
+@pytest.mark.parametrize("contradictions", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
+def test_without_flaws_tables_agree(clean, contradictions):
+    assert rows(clean, contradictions) == []
+
+
+def test_the_company_has_40_users_and_three_years(clean):
+    assert rows(clean, "select count(*) from users") == [(40,)]
+    for table, column in [("deals", "created_at"), ("leads", "created_at"), ("tickets", "created_at")]:
+        assert count(clean, table, f"{column} not between '2023-07-01' and '2026-06-30 23:59:59'") == 0
+        assert count(clean, table, f"{column} < '2023-09-01'") > 0
+        assert count(clean, table, f"{column} > '2026-05-01'") > 0
+
+
+def test_some_customers_leave_and_come_back(clean):
+    assert rows(clean, "select 1 from subscriptions group by account_id having count(*) > 1")
+
+
+def test_no_address_is_real(clean):
+    for table in ("users", "contacts", "leads"):
+        assert (
+            count(
+                clean,
+                table,
+                r"email is not null and not regexp_matches(lower(email), '@example\.(com|org|net)$')",
+            )
+            == 0
+        )
+
+
+# ---- flaws -----------------------------------------------------------------------------------------------
+
+
+def with_flaw(table, flaw):
+    """The query of rows of the sample that show a flaw's kind, in any column where it can occur."""
+    fields = columns(table)
+    key = ", ".join(table_meta(table)["key"])
+    required = [name for name, column in fields.items() if meta(column).get("required")]
+    typed = [name for name, column in fields.items() if column["data_type"] != "text"]
+    days = [name for name, column in fields.items() if column["data_type"] in ("date", "timestamp")]
+    listed = {name: meta(column)["values"] for name, column in fields.items() if "values" in meta(column)}
+    texts = [name for name, column in fields.items() if column["data_type"] == "text"]
+    checks = dict(table_meta(table).get("row_checks", {}))
+    for reasons in table_meta(table).get("value_checks", {}).values():
+        checks |= reasons
+    if flaw.kind in checks:
+        return f"select 1 from {table}_typed where {checks[flaw.kind]}"
+    match flaw.kind:
+        case "exact_copy":
+            return f"select 1 from {table} group by all having count(*) > 1"
+        case "older_version":
+            return f"select 1 from {table} group by {key} having count(distinct updated_at) > 1"
+        case "invalid_version":
+            gaps = " or ".join(f"count({name}) < count(*)" for name in required if name not in key)
+            return f"select 1 from {table} group by {key} having count(*) > 1 and ({gaps})"
+    conditions = {
+        "missing_value": [f"{name} is null" for name in required],
+        "wrong_type": [f"{name} is not null and {as_typed(fields[name])} is null" for name in typed],
+        "impossible_day": [f"year(try_cast({name} as timestamp)) not between 1970 and 2099" for name in days],
+        "not_accepted": [f"lower(trim({name})) not in {tuple(values)}" for name, values in listed.items()],
+        "other_case": [
+            f"{name} not in {tuple(values)} and lower({name}) in {tuple(values)}"
+            for name, values in listed.items()
+        ],
+        "unknown_reference": [f"starts_with({name}, 'gone-')" for name in texts],
+        "surrounding_blanks": [f"{name} <> trim({name})" for name in texts],
+        "empty_text": [f"{name} = ''" for name in texts],
+        "hostile_text": [f"regexp_matches({name}, '<script>|<b>|^=1|\\{{\\{{')" for name in texts],
+        "currency_without_rate": ["currency = 'XAU'"],
+        "amount_without_currency": ["currency is null"],
+    }
+    return f"select 1 from {table} where {' or '.join(conditions[flaw.kind])}"
+
+
+@pytest.mark.parametrize("table", CONTRACT)
+def test_every_kind_of_flaw_is_in_the_sample(sample, table):
+    flaws = {flaw.kind: flaw for flaw in generator.table_flaws(table)}
+    assert [kind for kind, flaw in flaws.items() if not rows(sample, with_flaw(table, flaw))] == []
+
+
+def test_every_check_of_the_contract_is_broken_by_a_flaw():
+    for table in CONTRACT:
+        checks = set(table_meta(table).get("row_checks", {}))
+        for reasons in table_meta(table).get("value_checks", {}).values():
+            checks |= set(reasons)
+        assert checks <= {flaw.kind for flaw in generator.table_flaws(table)}
+
+
+def test_about_one_row_in_a_hundred_is_flawed(sample, clean_dir):
+    flawed = sum(
+        rows(
+            sample, f"select count(*) from (from {table}_typed except all from '{clean_dir / table}.parquet')"
+        )[0][0]
+        for table in CONTRACT
+    )
+    assert 0.005 < flawed / sum(count(sample, table, "true") for table in CONTRACT) < 0.02
+
+
+@pytest.mark.parametrize("table", [t for t in CONTRACT if "latest_by" not in table_meta(t)])
+def test_which_of_two_rows_wins_does_not_depend_on_their_order(sample, table):
+    key = table_meta(table)["key"]
+    valid = [f"{name} is not null" for name, column in columns(table).items() if meta(column).get("required")]
+    valid += [
+        f"coalesce(not ({condition}), true)" for condition in table_meta(table).get("row_checks", {}).values()
+    ]
+    query = f"""
+        select {", ".join(key)}
+        from (select distinct * from {table}_typed where {" and ".join(valid)})
+        group by all
+        having count(*) > 1
+    """
+    assert rows(sample, query) == []
+
+
+# ---- what the CRM moved, and what not --------------------------------------------------------------------
+
+VALUES = {
+    "close_rate": "select created_at as moment, (status = 'won')::integer as x from deals_typed",
+    "win_rate": """
+        select closed_at as moment, (status = 'won')::integer as x from deals_typed where status <> 'open'
+    """,
+    "sales_cycle_days": """
+        select
+            d.closed_at as moment,
+            epoch(d.closed_at - coalesce(l.first_touch_at, l.created_at, d.created_at)) / 86400 as x
+        from deals_typed as d left join leads_typed as l using (lead_id)
+        where d.status = 'won'
+    """,
+    "lead_conversion_rate": """
+        select created_at as moment, (converted_at is not null)::integer as x from leads_typed
+    """,
+    "first_response_hours": """
+        select created_at as moment, epoch(first_responded_at - created_at) / 3600 as x from tickets_typed
+        where first_responded_at between created_at and '2027-01-01'
+    """,
+    "resolution_hours": """
+        select resolved_at as moment, epoch(resolved_at - created_at) / 3600 as x from tickets_typed
+        where resolved_at between created_at and '2027-01-01'
+    """,
+    "customer_satisfaction_score": """
+        select
+            responded_at as moment,
+            (score - low >= 0.75 * (coalesce(scale_max, 5) - low))::integer as x
+        from (select *, coalesce(scale_min, 1) as low from survey_responses_typed)
+        where survey_type = 'csat'
+    """,
+    "average_deal_size": """
+        select
+            closed_at as moment,
+            amount * case currency when 'USD' then 0.92 when 'CHF' then 1.05 when 'GBP' then 1.17 else 1 end
+                as x
+        from deals_typed
+        where status = 'won'
+    """,
+    "net_promoter_score": """
+        select responded_at as moment, case when score >= 9 then 1 when score >= 7 then 0 else -1 end as x
+        from survey_responses_typed
+        where survey_type = 'nps' and score is not null
+    """,
+    "email_open_rate": """
+        select min(occurred_at) as moment, max((event_type = 'opened')::integer) as x
+        from email_events_typed
+        group by email_id
+        having bool_or(event_type = 'delivered')
+    """,
+    "ticket_reopen_rate": """
+        select resolved_at as moment, (reopen_count > 0)::integer as x from tickets_typed
+    """,
+    # who of those who were customers on the first day of a period was none at its end
+    "churn_rate": """
+        with
+
+        periods(moment, last_day) as (
+            values (date '2023-07-01', date '2024-12-31'), (date '2025-01-01', date '2026-06-30')
+        ),
+
+        runs as (
+            select account_id, started_on, coalesce(ended_on, date '9999-12-31') as ended_on
+            from subscriptions_typed
+        )
+
+        select moment, (not bool_or(started_on <= last_day and ended_on > last_day))::integer as x
+        from runs, periods
+        group by account_id, moment
+        having bool_or(started_on < moment and ended_on >= moment)
+    """,
+}
+MOVED = {
+    "close_rate": 1,
+    "win_rate": 1,
+    "sales_cycle_days": -1,
+    "lead_conversion_rate": 1,
+    "first_response_hours": -1,
+    "resolution_hours": -1,
+    "customer_satisfaction_score": 1,
+}
+
+
+@pytest.mark.parametrize("kpi", VALUES)
+def test_the_crm_moved_what_it_should_and_left_the_rest_alone(sample, kpi):
+    (before, before_error), (after, after_error) = rows(
+        sample,
+        f"""
+        select avg(x), stddev_samp(x) / sqrt(count(*))
+        from ({VALUES[kpi]})
+        where moment is not null and x is not null and year(moment) between 2023 and 2026
+        group by moment >= '2025-01-01'
+        order by moment >= '2025-01-01'
+        """,
+    )
+    distance = float(after - before) / hypot(before_error, after_error)
+    if kpi in MOVED:
+        assert distance * MOVED[kpi] > 3.5
+    else:
+        assert abs(distance) < 1.5
