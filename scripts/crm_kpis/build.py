@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shlex
@@ -9,7 +10,7 @@ import sys
 import textwrap
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -112,7 +113,8 @@ def build(options: BuildOptions) -> BuildResult:
         InputError: The raw directory can't be read.
         BuildError: dbt stopped before it ran a model.
     """
-    with BuildProgress() as progress, _environment(options.environment):
+    # dbt is told to print nothing, but an error before it read its own options goes to standard output.
+    with BuildProgress() as progress, _environment(options.environment), redirect_stdout(io.StringIO()):
         # dbt takes seconds to import: nothing but a build should wait for it.
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415
         from dbt.cli.main import dbtRunner  # noqa: PLC0415
@@ -183,30 +185,29 @@ def _summarize(options: BuildOptions, results: list[Any]) -> BuildResult:
 
 
 def _describe(options: BuildOptions, result: Any) -> Failure:
-    node, kind = result.node, str(result.node.resource_type).replace("_", " ")
-    is_warning = result.status == "warn"
-    verb = "warns" if is_warning else "failed"
+    node, is_warning = result.node, result.status == "warn"
+    name = f"{str(node.resource_type).replace('_', ' ')} {node.name}"
     if node.resource_type == "test" and result.status in ("fail", "warn"):
         rows = "1 row" if result.failures == 1 else f"{result.failures} rows"
         return Failure(
-            f"{kind} {node.name} {verb}: {rows} ({_shown_path(node.compiled_path)})",
+            f"{name}: {rows} ({_shown_path(node.compiled_path)})",
             f"To see them: {_show_command(options, node.name)}",
             is_warning,
         )
-    title = f"{kind} {node.name} {verb} ({node.original_file_path})"
-    return Failure(title, _shorten(result.message or ""), is_warning)
+    return Failure(f"{name} ({node.original_file_path})", _shorten(result.message or ""), is_warning)
 
 
 def _show_command(options: BuildOptions, node: str) -> str:
     """The shell command that shows the rows of a data test."""
     dbt = Path(sys.executable).with_name("dbt")
+    settings = [f"{name}={shlex.quote(value)}" for name, value in options.environment.items()]
     command = [
-        *(f"{name}={value}" for name, value in options.environment.items()),
         str(dbt if dbt.exists() else "dbt"),
-        *("show", "--select", node, "--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)),
+        *("show", "--quiet", "--select", node),
+        *("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)),
         *(["--vars", json.dumps(options.dbt_vars)] if options.dbt_vars else []),
     ]
-    return " ".join(shlex.quote(word) for word in command)
+    return " ".join([*settings, shlex.join(command)])
 
 
 def _shown_path(path: str | None) -> str:

@@ -74,7 +74,7 @@ def _explain_unusable(warehouse: Path, message: str) -> str:
         )
     if "lock" in message:
         return f"{warehouse} is open in another process. Close it there, or choose another --output."
-    reason = message.split("\n", maxsplit=1)[0].rstrip(".")
+    reason = message.split("\n", maxsplit=1)[0].rstrip(".!")
     return f"{warehouse} can't be written: {reason}. Remove it, or choose another --output."
 
 
@@ -100,6 +100,8 @@ def _print_summary(options: BuildOptions, result: BuildResult, summary: Summary,
     if summary.as_of:
         click.echo(f"As of {summary.as_of}, from {summary.as_of_source}.")
         _warn_of_future(summary.as_of)
+    elif "reporting_window" in result.built:
+        _warn("No table holds an event with a valid date, so no KPI has a value.")
     click.echo(_count_results(result))
     if summary.kpi_value_count:
         click.echo(f"{summary.kpi_count:,} KPIs with {summary.kpi_value_count:,} values.")

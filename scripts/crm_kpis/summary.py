@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import duckdb
 
 from crm_kpis.raw_directory import SCHEMA as RAW_SCHEMA
 
-_MOST_REASONS = 30
+_MOST_REASONS = 5
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,11 @@ class RawCount:
 
 @dataclass(frozen=True)
 class Rejection:
-    """Rows of a raw table that were rejected for a reason, or values that were taken as missing.
+    """Rows or values of a raw table that were rejected for one reason.
 
     Attributes:
         table: The raw table.
-        column: The column of the values; None for rows.
+        column: The column in which the reason lies; None where it lies in the whole row.
         reason: Why.
         count: How many.
         first_row: The `_row_number` of the first.
@@ -51,7 +52,8 @@ class Summary:
     """What stands in the warehouse after a build; what was not built is empty or None."""
 
     raw_counts: tuple[RawCount, ...] = ()
-    rejections: tuple[Rejection, ...] = ()
+    rejected_rows: tuple[Rejection, ...] = ()
+    rejected_values: tuple[Rejection, ...] = ()
     as_of: date | None = None
     as_of_source: str = ""
     kpi_count: int = 0
@@ -73,19 +75,21 @@ def read_summary(warehouse: Path, built: frozenset[str]) -> Summary:
 
         counts = rows(
             "raw_row_counts",
-            "select raw_table, coalesce(file_name, ''), rows_read, rows_staged, rows_rejected,"
-            f" values_rejected from main.raw_row_counts left join {RAW_SCHEMA}._files on raw_table = table_name"
+            "select raw_table, coalesce(file_name, ''),"
+            " rows_read, rows_staged, rows_rejected, values_rejected"
+            " from main.raw_row_counts"
+            f" left join {RAW_SCHEMA}._files on raw_table = table_name"
             " order by raw_table",
         )
-        rejected_rows = rows(
-            "rejected_rows",
-            "select raw_table, null, reason, count(*), min(row_number) from main.rejected_rows"
-            " group by raw_table, reason order by raw_table, count(*) desc, reason",
-        )
-        rejected_values = rows(
-            "rejected_values",
-            "select raw_table, column_name, reason, count(*), min(row_number) from main.rejected_values"
-            " group by raw_table, column_name, reason order by raw_table, count(*) desc, column_name, reason",
+        rejected_rows, rejected_values = (
+            rows(
+                model,
+                "select raw_table, column_name, reason, count(*), min(row_number)"
+                f" from main.{model}"
+                " group by raw_table, column_name, reason"
+                " order by raw_table, count(*) desc, reason, column_name",
+            )
+            for model in ("rejected_rows", "rejected_values")
         )
         window = rows("reporting_window", "select as_of, as_of_source from main.reporting_window")
         kpis = rows("kpi_values", "select count(distinct kpi_id), count(*) from main.kpi_values")
@@ -93,7 +97,8 @@ def read_summary(warehouse: Path, built: frozenset[str]) -> Summary:
     kpi_count, kpi_value_count = kpis[0] if kpis else (0, 0)
     return Summary(
         raw_counts=tuple(RawCount(*row) for row in counts if row[1]),
-        rejections=tuple(Rejection(*row) for row in [*rejected_rows, *rejected_values]),
+        rejected_rows=tuple(Rejection(*row) for row in rejected_rows),
+        rejected_values=tuple(Rejection(*row) for row in rejected_values),
         as_of=as_of,
         as_of_source=as_of_source,
         kpi_count=kpi_count,
@@ -119,12 +124,20 @@ def format_raw_counts(summary: Summary) -> list[str]:
 
 
 def format_rejections(summary: Summary) -> list[str]:
-    """A line for each reason for which rows or values of a raw table were rejected."""
-    lines = [_format_rejection(rejection) for rejection in summary.rejections]
-    if len(lines) > _MOST_REASONS:
-        lines = [*lines[:_MOST_REASONS], f"and {len(lines) - _MOST_REASONS} reasons more"]
+    """A line for each raw table of which rows were rejected, and one for each that lost values."""
+    lines = []
+    for title, rejections in (
+        ("Rejected rows (first row):", summary.rejected_rows),
+        ("Values taken as missing (first row):", summary.rejected_values),
+    ):
+        if rejections:
+            lines.append(title)
+            lines += [
+                f"  {table}: {_format_reasons(list(reasons))}"
+                for table, reasons in groupby(rejections, key=lambda rejection: rejection.table)
+            ]
     if lines:
-        lines.append("Each stands in the tables rejected_rows and rejected_values of the warehouse.")
+        lines.append("Each one stands in rejected_rows or rejected_values of the warehouse.")
     return lines
 
 
@@ -150,13 +163,12 @@ def format_table(header: Sequence[str], rows: Iterable[Sequence[str | int]]) -> 
     ]
 
 
-def _format_rejection(rejection: Rejection) -> str:
-    what = "row" if rejection.column is None else "value"
-    what += "" if rejection.count == 1 else "s"
-    of_column = "" if rejection.column is None else f" of {rejection.column}"
-    fate = "rejected" if rejection.column is None else "taken as missing"
-    first = "in" if rejection.count == 1 else "the first in"
-    return (
-        f"{rejection.table}: {rejection.count:,} {what}{of_column} {fate}, {rejection.reason}"
-        f" ({first} row {rejection.first_row})"
-    )
+def _format_reasons(rejections: list[Rejection]) -> str:
+    shown = [
+        f"{rejection.count:,} {rejection.reason}"
+        + (f" of {rejection.column}" if rejection.column else "")
+        + f" ({rejection.first_row})"
+        for rejection in rejections[:_MOST_REASONS]
+    ]
+    rest = sum(rejection.count for rejection in rejections[_MOST_REASONS:])
+    return ", ".join(shown) + (f", {rest:,} for other reasons" if rest else "")
