@@ -229,5 +229,5 @@ def _shorten(message: str) -> str:
         "Compilation Error",
     ):
         del lines[0]
-    more = [f"({len(lines) - _MESSAGE_LINES} more lines)"] if len(lines) > _MESSAGE_LINES else []
-    return textwrap.dedent("\n".join(lines[:_MESSAGE_LINES] + more))
+    shown = textwrap.dedent("\n".join(lines[:_MESSAGE_LINES]))
+    return shown + (f"\n({len(lines) - _MESSAGE_LINES} more lines)" if len(lines) > _MESSAGE_LINES else "")

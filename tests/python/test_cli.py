@@ -1,0 +1,421 @@
+"""What the command line says and returns where no build is needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import click
+import duckdb
+import pytest
+from crm_kpis import cli
+from crm_kpis.build import BuildOptions, BuildResult, Failure
+from crm_kpis.build import _describe as describe
+from crm_kpis.build import _raise_cause as raise_cause
+from crm_kpis.errors import InputError
+from crm_kpis.progress import BuildProgress
+from crm_kpis.summary import (
+    RawCount,
+    Rejection,
+    Summary,
+    format_raw_counts,
+    format_rejections,
+    format_table,
+    read_summary,
+)
+
+# Help
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["generate", "-h"], ["--version"]])
+def test_help_imports_nothing_slow(arguments):
+    code = (
+        "import sys\n"
+        "from crm_kpis.cli import main\n"
+        f"sys.argv = ['crm-kpis', *{arguments}]\n"
+        "try: main()\n"
+        "finally: print(sorted({'dbt', 'duckdb', 'rich', 'yaml', 'agate'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", cli.cli.commands)
+def test_each_command_teaches_by_an_example_that_parses(command):
+    context = click.Context(cli.cli.commands[command])
+    text = cli.cli.commands[command].get_help(context)
+    examples = [line.split() for line in text.splitlines() if line.strip().startswith("crm-kpis ")]
+    assert examples
+    for _, name, *arguments in examples:
+        cli.cli.commands[name].make_context(name, arguments)
+
+
+def test_no_arguments_show_the_help(run_cli):
+    result = run_cli()
+    assert "Usage: crm-kpis" in result.stdout + result.stderr
+
+
+# Wrong usage
+
+WRONG_USAGE = {
+    "no such command": (["nonsense"], "No such command 'nonsense'"),
+    "no such option": (["run", "--nonsense"], "No such option"),
+    "no date": (["run", "--as-of", "30.06.2026"], "'30.06.2026' is no date. Write it as YYYY-MM-DD"),
+    "no such day": (["run", "--as-of", "2026-02-30"], "'2026-02-30' is no date"),
+    "a date in another ISO form": (["run", "--as-of", "20260630"], "'20260630' is no date"),
+    "too early": (["run", "--as-of", "1969-12-31"], "does not lie between 1970-01-01 and 2099-12-31"),
+    "too late": (["run", "--as-of", "2100-01-01"], "does not lie between 1970-01-01 and 2099-12-31"),
+    "no deals": (["generate", "--output", "x"], "Missing option '--deals'"),
+    "too few deals": (["generate", "--deals", "0", "--output", "x"], "0 is not in the range"),
+    "no such format": (
+        ["generate", "--deals", "1", "--output", "x", "--format", "xml"],
+        "'xml' is not one of",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG_USAGE.values(), ids=WRONG_USAGE)
+def test_wrong_usage_is_one_error_and_status_2(monkeypatch, capsys, arguments, message):
+    monkeypatch.setattr(sys, "argv", ["crm-kpis", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    captured = capsys.readouterr()
+    assert caught.value.code == 2
+    assert captured.out == ""
+    assert captured.err.startswith("Error: ")
+    assert len(captured.err.splitlines()) == 2
+    assert message in captured.err
+
+
+def test_a_raw_directory_that_does_not_exist_is_refused_before_dbt_starts(run_cli, tmp_path):
+    result = run_cli("run", "--raw-dir", "nowhere")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert (
+        result.stderr == f"Error: The raw directory {tmp_path / 'nowhere'} does not exist. Check the path.\n"
+    )
+    assert not (tmp_path / "output").exists()
+
+
+def test_the_environment_stands_in_for_options(run_cli, tmp_path):
+    result = run_cli("run", CRM_KPIS_RAW_DIR="elsewhere")
+    assert result.returncode == 2
+    assert str(tmp_path / "elsewhere") in result.stderr
+
+
+def test_a_bad_raw_file_is_refused_without_a_traceback(run_cli, write_csv, raw_dir):
+    path = write_csv("users.csv", "name", "Ann")
+    result = run_cli("run", "--raw-dir", raw_dir)
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"Error: {path} has no column user_id")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_an_output_that_is_a_file_is_refused(run_cli, write_csv, raw_dir):
+    path = write_csv("users.csv", "user_id")
+    result = run_cli("run", "--raw-dir", raw_dir, "--output", path)
+    assert result.returncode == 2
+    assert (
+        result.stderr
+        == f"Error: The output directory {path} can't be made: File exists. Choose another --output.\n"
+    )
+
+
+def test_a_warehouse_in_use_is_refused_with_the_process(run_cli, write_csv, raw_dir, tmp_path):
+    write_csv("users.csv", "user_id")
+    output = tmp_path / "out"
+    output.mkdir()
+    with duckdb.connect(output / "warehouse.duckdb"):
+        result = run_cli("run", "--raw-dir", raw_dir, "--output", output)
+    assert result.returncode == 2
+    assert "warehouse.duckdb is open in another process" in result.stderr
+    assert f"PID {os.getpid()}" in result.stderr
+
+
+def test_a_warehouse_that_is_no_duckdb_file_is_refused(run_cli, write_csv, raw_dir, tmp_path):
+    write_csv("users.csv", "user_id")
+    (tmp_path / "warehouse.duckdb").write_text("nonsense")
+    result = run_cli("run", "--raw-dir", raw_dir, "--output", tmp_path)
+    assert result.returncode == 2
+    assert "can't be written" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_an_interrupt_is_one_line_and_status_130(monkeypatch, capsys):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("crm_kpis.run.run", interrupt)
+    monkeypatch.setattr(sys, "argv", ["crm-kpis", "run"])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 130
+    assert capsys.readouterr().err.strip() == "Interrupted."
+
+
+# generate
+
+
+def test_generate_passes_its_options_on_and_tells_the_rows(monkeypatch, capsys, tmp_path):
+    calls = []
+
+    def generate(output, **options):
+        calls.append((output, options))
+        return {"deals": 1200, "users": 7}
+
+    monkeypatch.setitem(sys.modules, "crm_kpis.generate", SimpleNamespace(generate=generate))
+    arguments = ["generate", "--deals", "1200", "--seed", "3", "--format", "csv", "--clean", "--replace"]
+    monkeypatch.setattr(sys, "argv", ["crm-kpis", *arguments, "--output", str(tmp_path)])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 0
+    expected = {"deals": 1200, "seed": 3, "flaws": False, "file_format": "csv", "replace": True}
+    assert calls == [(tmp_path, expected)]
+    assert capsys.readouterr().out.splitlines() == [
+        "table   rows",
+        "deals  1,200",
+        "users      7",
+        "total  1,207",
+        f"Written to {tmp_path}.",
+    ]
+
+
+# run, with dbt's part played
+
+
+def play_build(monkeypatch, tmp_path, result, setup):
+    """Let `crm-kpis run` take this for what dbt did."""
+
+    def build(options):
+        with duckdb.connect(options.warehouse) as connection:
+            connection.execute(setup)
+        return result
+
+    monkeypatch.setattr("crm_kpis.run.build", build)
+    monkeypatch.setattr(sys, "argv", ["crm-kpis", "run", "--output", str(tmp_path / "out")])
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "users.csv").write_text("user_id\nU1\n")
+    monkeypatch.setenv("CRM_KPIS_RAW_DIR", str(raw))
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    return caught.value.code
+
+
+def make_result(*built, failures=(), test_counts=None, skipped=0):
+    return BuildResult(frozenset(built), test_counts or {"pass": 3}, skipped, tuple(failures))
+
+
+WINDOW = (
+    "create table reporting_window as select date '{}' as as_of, 'deals.closed_at, row 12' as as_of_source"
+)
+
+
+def test_a_run_without_failures_tells_its_results_plainly(monkeypatch, capsys, tmp_path):
+    setup = (
+        WINDOW.format("2026-06-30")
+        + ";create table kpi_values as select 'win_rate' as kpi_id from range(1234)"
+    )
+    status = play_build(monkeypatch, tmp_path, make_result("reporting_window", "kpi_values"), setup)
+    captured = capsys.readouterr()
+    assert status == 0
+    assert captured.err == ""
+    assert captured.out.splitlines()[:3] == [
+        "As of 2026-06-30, from deals.closed_at, row 12.",
+        "2 models built; tests: 3 passed, 0 warned, 0 failed.",
+        "1 KPIs with 1,234 values.",
+    ]
+    assert captured.out.splitlines()[3].startswith("Done after 0 s. The warehouse: ")
+
+
+def test_a_failure_is_told_with_what_to_do_and_status_1(monkeypatch, capsys, tmp_path):
+    result = make_result(
+        failures=[
+            Failure("test unique_id: 2 rows (x.sql)", "To see them: dbt show", is_warning=False),
+            Failure("test not_null_id: 1 row (y.sql)", "", is_warning=True),
+        ],
+        test_counts={"pass": 1, "fail": 1, "warn": 1, "skipped": 4},
+        skipped=2,
+    )
+    status = play_build(monkeypatch, tmp_path, result, "select 1")
+    captured = capsys.readouterr()
+    assert status == 1
+    assert captured.err.splitlines() == [
+        "Failed: test unique_id: 2 rows (x.sql)",
+        "  To see them: dbt show",
+        "Warning: test not_null_id: 1 row (y.sql)",
+    ]
+    assert "0 models built, 2 skipped; tests: 1 passed, 1 warned, 1 failed, 4 skipped." in captured.out
+    assert "Failed after" in captured.out
+
+
+def test_warnings_alone_are_no_failure(monkeypatch, tmp_path):
+    failure = Failure("test not_null_id: 1 row (y.sql)", "", is_warning=True)
+    assert play_build(monkeypatch, tmp_path, make_result(failures=[failure]), "select 1") == 0
+
+
+@pytest.mark.parametrize(("day", "warns"), [("2099-01-01", True), ("2020-01-01", False)])
+def test_an_as_of_in_the_future_is_warned_of(monkeypatch, capsys, tmp_path, day, warns):
+    play_build(monkeypatch, tmp_path, make_result("reporting_window"), WINDOW.format(day))
+    assert (f"Warning: as_of {day} lies after today" in capsys.readouterr().err) == warns
+
+
+def test_data_without_an_event_are_warned_of(monkeypatch, capsys, tmp_path):
+    setup = WINDOW.format("2026-01-01") + " where false"
+    assert play_build(monkeypatch, tmp_path, make_result("reporting_window"), setup) == 0
+    assert "No table holds an event with a valid date" in capsys.readouterr().err
+
+
+# Summary
+
+
+def test_models_that_were_not_built_are_not_read(tmp_path):
+    warehouse = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(warehouse) as connection:
+        connection.execute("create table kpi_values as select 'old' as kpi_id")
+    assert read_summary(warehouse, frozenset()) == Summary()
+
+
+def test_rejections_are_counted_by_table_column_and_reason(tmp_path):
+    warehouse = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(warehouse) as connection:
+        connection.execute(
+            """
+            create schema raw;
+            create table raw._files as select 'deals' as table_name, 'deals.csv' as file_name;
+            create table raw_row_counts as from (values ('deals', 1000, 997, 3, 1), ('users', 0, 0, 0, 0))
+                t(raw_table, rows_read, rows_staged, rows_rejected, values_rejected);
+            create table rejected_rows as from (values
+                ('deals', 7, null, 'duplicate_key'), ('deals', 9, 'status', 'not_accepted'),
+                ('deals', 5, null, 'duplicate_key')) t(raw_table, row_number, column_name, reason);
+            create table rejected_values as from (values ('deals', 3, 'amount', 'invalid_value'))
+                t(raw_table, row_number, column_name, reason)
+            """
+        )
+    models = ["raw_row_counts", "rejected_rows", "rejected_values"]
+    summary = read_summary(warehouse, frozenset(models))
+    assert summary.raw_counts == (RawCount("deals", "deals.csv", 1000, 997, 3, 1),)
+    assert format_raw_counts(summary) == [
+        "file       rows read  staged  rejected  values rejected",
+        "deals.csv      1,000     997         3                1",
+        "total          1,000     997         3                1",
+        "Without a file: users.",
+    ]
+    assert format_rejections(summary) == [
+        "Rejected rows (first row):",
+        "  deals: 2 duplicate_key (5), 1 not_accepted of status (9)",
+        "Values taken as missing (first row):",
+        "  deals: 1 invalid_value of amount (3)",
+        "Each one stands in rejected_rows or rejected_values of the warehouse.",
+    ]
+
+
+def test_many_reasons_are_cut_short():
+    rejections = tuple(Rejection("deals", None, f"reason_{number}", 10, 1) for number in range(8))
+    assert format_rejections(Summary(rejected_rows=rejections))[1].endswith(
+        "reason_4 (1), 30 for other reasons"
+    )
+
+
+def test_a_table_aligns_names_left_and_numbers_right():
+    assert format_table(("a", "b"), [("long name", 1), ("x", 23456)]) == [
+        "a               b",
+        "long name       1",
+        "x          23,456",
+    ]
+
+
+# Failures
+
+
+@pytest.fixture
+def options(tmp_path):
+    return BuildOptions(tmp_path / "raw", tmp_path / "out 1", None)
+
+
+def make_node_result(resource_type, status, *, message=None, failures=None):
+    node = SimpleNamespace(
+        resource_type=resource_type, name="it", compiled_path="/c/it.sql", original_file_path="models/it.sql"
+    )
+    return SimpleNamespace(node=node, status=status, message=message, failures=failures)
+
+
+def test_a_failed_test_comes_with_a_command_that_shows_its_rows(options):
+    failure = describe(options, make_node_result("test", "fail", failures=3))
+    assert failure.title == "test it: 3 rows (/c/it.sql)"
+    assert f"CRM_KPIS_OUTPUT='{options.output}'" in failure.details
+    assert "show --quiet --select it --project-dir" in failure.details
+    assert not failure.is_warning
+
+
+def test_a_database_error_keeps_its_first_lines(options):
+    message = "Runtime Error in model it (models/it.sql)\n  Binder Error: no column x\n  \n" + "  more\n" * 50
+    failure = describe(options, make_node_result("model", "error", message=message))
+    assert failure.title == "model it (models/it.sql)"
+    assert failure.details.splitlines()[0] == "Binder Error: no column x"
+    assert failure.details.splitlines()[-1] == "(39 more lines)"
+
+
+def test_the_diff_of_a_unit_test_is_shown_without_colours(options):
+    message = "\n\n\x1b[32mactual\x1b[0m differs from \x1b[31mexpected\x1b[0m:\n\n@@ ,id\n+++,1\n---,2\n\n"
+    failure = describe(options, make_node_result("unit_test", "fail", message=message, failures=1))
+    assert failure.title == "unit test it (models/it.sql)"
+    assert failure.details.splitlines() == ["actual differs from expected:", "@@ ,id", "+++,1", "---,2"]
+
+
+def test_the_input_error_at_the_bottom_of_dbts_exception_is_found():
+    wrapped = RuntimeError("Runtime Error\n  users.csv is empty")
+    wrapped.__cause__ = InputError("users.csv is empty")
+    with pytest.raises(InputError, match=r"^users\.csv is empty$"):
+        raise_cause(wrapped)
+
+
+# Progress
+
+
+def make_event(name, **data):
+    return SimpleNamespace(info=SimpleNamespace(name=name), data=SimpleNamespace(**data))
+
+
+def send_nodes(progress, count):
+    for number in range(count):
+        node = SimpleNamespace(node_name=f"n{number}", unique_id=f"model.n{number}")
+        progress.handle_event(make_event("LogStartLine", total=count, node_info=node))
+        progress.handle_event(make_event("NodeFinished", node_info=node))
+
+
+def test_progress_off_a_terminal_is_a_line_at_each_tenth(capsys):
+    with BuildProgress() as progress:
+        send_nodes(progress, 40)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == ["Building the warehouse ...", "  10 % (4 of 40)"]
+    assert lines[-1] == "  100 % (40 of 40)"
+    assert len(lines) == 11
+    assert "\x1b" not in "".join(lines)
+
+
+def test_progress_on_a_terminal_is_a_bar(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    with BuildProgress() as progress:
+        send_nodes(progress, 40)
+    assert "40/40" in capsys.readouterr().err
+
+
+def test_an_event_that_is_not_understood_never_raises(capsys):
+    with BuildProgress() as progress:
+        progress.handle_event(None)
+        progress.handle_event(make_event("LogStartLine"))
+        progress.handle_event(make_event("NodeFinished", node_info=None))
+    assert capsys.readouterr().err == "Building the warehouse ...\n"
+
+
+# The options of a build
+
+
+def test_as_of_reaches_the_models_only_if_given(options):
+    assert options.dbt_vars == {}
+    given = BuildOptions(options.raw_dir, options.output, cli.date(2026, 6, 30))
+    assert json.dumps(given.dbt_vars) == '{"as_of": "2026-06-30"}'
