@@ -290,7 +290,7 @@ def generate(  # noqa: PLR0913 - all but two of them are options
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output, prefix=".generate-") as folder:
         work = Path(folder)
-        # In a file, tables would be compressed, which costs a third of the time. What does not fit is spilled.
+        # In a file tables would be compressed, which takes a third of the time. What does not fit is spilled.
         with duckdb.connect(config={"temp_directory": str(work)}) as connection:
             _build(connection, deals, seed, proportions or Proportions())
             rows = {
