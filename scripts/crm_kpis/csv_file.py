@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
 from crm_kpis.errors import InputError
 
@@ -96,8 +96,10 @@ def read_header(path: Path, known_columns: Iterable[str]) -> CsvHeader:
 def scan(path: Path, header: CsvHeader) -> CsvScan:
     """Read the whole file once, to check its bytes and to find out where its records start.
 
+    A record whose quote is never closed is not counted: DuckDB refuses it.
+
     Raises:
-        InputError: The file is not UTF-8, its line ends differ, or a quote is not closed.
+        InputError: The file is not UTF-8, its line ends differ, or a line is endless.
     """
     opening = _opening_quote(header.delimiter)
     records, line_number, longest = 0, header.line, 0
@@ -127,14 +129,10 @@ def scan(path: Path, header: CsvHeader) -> CsvScan:
                 record_start, record_size = line_number, 0
             record_size += len(line)
             in_quotes = _ends_in_quotes(line, in_quotes, opening)
-            if record_size > LONGEST_RECORD:
-                _refuse_bad_record(path, header)
             if not in_quotes:
                 _check_line_end(path, line, line_number, header)
                 note_record(record_start)
                 longest = max(longest, record_size)
-    if in_quotes:
-        _refuse_bad_record(path, header)
     return CsvScan(records, tuple(offsets), longest)
 
 
@@ -252,9 +250,10 @@ def _chunks_after_header(path: Path, header: CsvHeader) -> Iterator[bytes]:
         for _ in range(header.line):
             file.readline()
         while chunk := file.read(_CHUNK):
-            if not chunk.endswith(b"\n"):
-                chunk += file.readline(LONGEST_RECORD)
-            yield chunk
+            rest = b"" if chunk.endswith(b"\n") else file.readline(LONGEST_RECORD)
+            if len(rest) == LONGEST_RECORD:
+                raise InputError(f"{path} has a line of over {LONGEST_RECORD >> 20} MiB: it is no CSV.")
+            yield chunk + rest
 
 
 def _check_bytes(path: Path, chunk: bytes, lines_before: int) -> None:
@@ -325,11 +324,6 @@ def _check_line_end(path: Path, line: bytes, number: int, header: CsvHeader) -> 
             f"{path} has two kinds of line ends: line {number} ends in {here}, the header in {there}. "
             f"Write all alike, for example: sed -i 's/\\r$//' {shlex.quote(path.name)}"
         )
-
-
-def _refuse_bad_record(path: Path, header: CsvHeader) -> NoReturn:
-    what = find_bad_record(path, header) or "a quote is never closed"
-    raise InputError(f"{path}: {what}. Correct the line, or export the file again.")
 
 
 def _records(path: Path, header: CsvHeader) -> Iterator[tuple[int, bytes]]:

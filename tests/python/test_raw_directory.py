@@ -12,7 +12,7 @@ import pytest
 from crm_kpis import csv_file
 from crm_kpis.contract import read_contract
 from crm_kpis.errors import InputError
-from crm_kpis.raw_directory import inspect, register
+from crm_kpis.raw_directory import inspect, quote_identifier, quote_text, register
 
 USERS = [column.name for table in read_contract() if table.name == "users" for column in table.columns]
 
@@ -146,6 +146,13 @@ def test_lines_are_counted_as_an_editor_counts_them(write_csv, load, line_end):
     ]
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_blank_lines_count_where_nothing_is_quoted(write_csv, load, line_end):
+    lines = ["user_id,name", "", "U1,Ann", "", "", "U2,Bo", ""]
+    write_csv("users.csv", data=line_end.join(lines).encode())
+    assert load() == [("U1", "Ann", 3), ("U2", "Bo", 6)]
+
+
 def test_values_with_a_bare_line_feed_are_read_where_lines_end_in_cr_lf(write_csv, load):
     write_csv("users.csv", data=b'user_id,name\r\nU1,"Ann\nB."\r\nU2,"C\rd"\r\nU3,\r\n')
     assert load() == [("U1", "Ann\nB.", 2), ("U2", "C\rd", 4), ("U3", None, 5)]
@@ -246,6 +253,24 @@ def test_a_relative_directory_is_relative_to_the_current_one(write_csv, raw_dir,
     assert warehouse.execute("select user_id from raw.users").fetchall() == [("U1",)]
 
 
+def test_no_character_of_the_directory_is_a_wildcard(tmp_path, warehouse):
+    for name in ("a*", "ab", "b?", "bc", "[cd]", "c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "users.csv").write_text(f"user_id\n{name}\n")
+        query = f"copy (select '{name}' as product_id) to '{tmp_path / 'products.parquet'}' (format parquet)"
+        duckdb.execute(query)
+        (tmp_path / "products.parquet").rename(tmp_path / name / "products.parquet")
+    for name in ("a*", "b?", "[cd]"):
+        register(warehouse, inspect(tmp_path / name))
+        assert warehouse.execute("select user_id from raw.users").fetchall() == [(name,)]
+        assert warehouse.execute("select product_id from raw.products").fetchall() == [(name,)]
+
+
+def test_quoting_doubles_the_quotes():
+    assert quote_identifier('a"b') == '"a""b"'
+    assert quote_text("a'b") == "'a''b'"
+
+
 # CSV that is refused
 
 BAD_HEADERS = {
@@ -289,6 +314,7 @@ BAD_ROWS = {
     "NUL": (b"user_id,name\nU1,Ann\nU2,\0\n", "holds a NUL byte in line 3"),
     "too few fields": (b"user_id,name\nU1,Ann\n\nU2\nU3,Cy\n", "line 4 has 1 fields, the header has 2"),
     "too many fields": (b'user_id,name\nU1,"A\nnn"\nU2,Bo,x\n', "line 4 has 3 fields, the header has 2"),
+    "too few among delimiters at the end": (b"user_id,name\nU1,Ann,\nU2\n", "line 3 has 1 fields"),
     "a line of blanks": (b"user_id,name\nU1,Ann\n   \n", "line 3 has 1 fields, the header has 2"),
     "open quote": (b'user_id,name\nU1,Ann\nU2,"Bo\nU3,Cy\n', "line 3 opens a quote that is never closed"),
     "open quote before others": (
@@ -349,8 +375,15 @@ def test_gzip_that_breaks_off_is_refused(write_csv, raw_dir, warehouse):
 
 def test_an_endless_record_is_refused(write_csv, raw_dir, warehouse, monkeypatch):
     monkeypatch.setattr(csv_file, "LONGEST_RECORD", 2 << 20)
-    write_csv("users.csv", "user_id,name", "U1,Ann", 'U2,"Bo', *(["x" * 99] * 30_000), 'U3,"Cy"')
+    write_csv("users.csv", "user_id,name", "U1,Ann", 'U2,"Bo', *(["x" * 99] * 30_000), "U3,Cy")
     with pytest.raises(InputError, match="the record that starts on line 3 is longer than 2 MiB"):
+        register(warehouse, inspect(raw_dir))
+
+
+def test_an_endless_line_is_refused(write_csv, raw_dir, warehouse, monkeypatch):
+    monkeypatch.setattr(csv_file, "LONGEST_RECORD", 2 << 20)
+    write_csv("users.csv", "user_id,name", "U1," + "x" * (4 << 20))
+    with pytest.raises(InputError, match="has a line of over 2 MiB"):
         register(warehouse, inspect(raw_dir))
 
 
@@ -364,10 +397,11 @@ def test_rows_that_duckdb_loses_are_noticed(write_csv, raw_dir, warehouse, monke
         register(warehouse, inspect(raw_dir))
 
 
-def test_a_refused_file_leaves_what_was_registered_before(write_csv, raw_dir, warehouse, load):
+@pytest.mark.parametrize("row", [b"U2", "U2,Zoë".encode("latin-1")], ids=["by DuckDB", "by the scan"])
+def test_a_refused_file_leaves_what_was_registered_before(write_csv, raw_dir, warehouse, load, row):
     write_csv("users.csv", "user_id,name", "U1,Ann")
     load()
-    write_csv("users.csv", "user_id,name", "U2")
+    write_csv("users.csv", data=b"user_id,name\n" + row)
     with pytest.raises(InputError):
         register(warehouse, inspect(raw_dir))
     assert warehouse.execute("select user_id from raw.users").fetchall() == [("U1",)]
