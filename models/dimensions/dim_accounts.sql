@@ -30,11 +30,11 @@ inferred as (
     from buyers
     where
         account_id is not null
-        and not exists (select 1 from accounts where accounts.account_id = buyers.account_id)
+        and account_id not in (select accounts.account_id from accounts)
 ),
 
-placeholders as (
-    select account_id from (values ('(none)'), ('(unknown)')) as placeholder (account_id)
+placeholders (account_id) as (
+    values ('(none)'), ('(unknown)')
 )
 
 select

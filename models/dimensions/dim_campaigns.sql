@@ -8,8 +8,8 @@ rates as (
     select * from {{ ref('dim_exchange_rates') }}
 ),
 
-placeholders as (
-    select campaign_id from (values ('(none)'), ('(unknown)')) as placeholder (campaign_id)
+placeholders (campaign_id) as (
+    values ('(none)'), ('(unknown)')
 )
 
 select

@@ -17,13 +17,17 @@ of_other_currencies as (
 ),
 
 -- The reporting currency is worth one of itself, whatever a file says of it; so is an amount that names no currency.
+worth_one (currency) as (
+    values ('{{ var("reporting_currency") }}'), ('(none)')
+),
+
 of_the_reporting_currency as (
     select
         currency,
         cast('1970-01-01' as date) as valid_from,
         cast('2100-01-01' as date) as valid_until,
         cast(1 as decimal(18, 8)) as rate
-    from (values ('{{ var("reporting_currency") }}'), ('(none)')) as reporting (currency)
+    from worth_one
 )
 
 select

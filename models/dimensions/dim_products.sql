@@ -12,8 +12,8 @@ reporting_window as (
     select * from {{ ref('reporting_window') }}
 ),
 
-placeholders as (
-    select product_id from (values ('(none)'), ('(unknown)')) as placeholder (product_id)
+placeholders (product_id) as (
+    values ('(none)'), ('(unknown)')
 )
 
 select

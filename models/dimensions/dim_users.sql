@@ -4,8 +4,8 @@ users as (
     select * from {{ ref('stg_users') }}
 ),
 
-placeholders as (
-    select user_id from (values ('(none)'), ('(unknown)')) as placeholder (user_id)
+placeholders (user_id) as (
+    values ('(none)'), ('(unknown)')
 )
 
 select

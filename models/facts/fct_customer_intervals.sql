@@ -17,9 +17,17 @@ accounts as (
 ),
 
 purchases as (
-    select account_id, ordered_on as purchased_on from orders where is_paid
+    select
+        account_id,
+        ordered_on as purchased_on
+    from orders
+    where is_paid
     union all
-    select account_id, closed_on as purchased_on from deals where is_won and account_id <> '(none)'
+    select
+        account_id,
+        closed_on as purchased_on
+    from deals
+    where is_won and account_id <> '(none)'
 ),
 
 -- An account that ever had a subscription is active while one runs; any other for a time after each purchase.
@@ -36,7 +44,7 @@ spans as (
         purchased_on as active_from,
         {{ add_days('purchased_on', var('churn_after_days')) }} as active_until
     from purchases
-    where not exists (select 1 from subscriptions where subscriptions.account_id = purchases.account_id)
+    where account_id not in (select subscriptions.account_id from subscriptions)
 ),
 
 reaching as (

@@ -45,22 +45,42 @@ before_history as (
 -- Without a history the one stage that is known is today's; what stage a closed deal was in is not known.
 without_history as (
     select
-        deals.deal_id,
-        case when deals.is_open then deals.stage else '(none)' end as stage,
-        deals.created_on as open_from,
+        deal_id,
+        case when is_open then stage else '(none)' end as stage,
+        created_on as open_from,
         cast(null as date) as open_until
     from deals
-    where not exists (select 1 from visited where visited.deal_id = deals.deal_id)
+    where deal_id not in (select visited.deal_id from visited)
 ),
 
 intervals as (
-    select deal_id, stage, open_from, open_until from visited
+    select
+        deal_id,
+        stage,
+        open_from,
+        open_until
+    from visited
     union all
-    select deal_id, stage, open_from, open_until from gaps
+    select
+        deal_id,
+        stage,
+        open_from,
+        open_until
+    from gaps
     union all
-    select deal_id, stage, open_from, open_until from before_history
+    select
+        deal_id,
+        stage,
+        open_from,
+        open_until
+    from before_history
     union all
-    select deal_id, stage, open_from, open_until from without_history
+    select
+        deal_id,
+        stage,
+        open_from,
+        open_until
+    from without_history
 ),
 
 -- Nothing is open before the deal was created or from the day of its close.

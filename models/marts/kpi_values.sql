@@ -13,13 +13,32 @@ periods as (
 ),
 
 roles as (
-    select kpi_id, numerator as measure, 'numerator' as role from catalogue
+    select
+        kpi_id,
+        numerator as measure,
+        'numerator' as role
+    from catalogue
     union all
-    select kpi_id, denominator as measure, 'denominator' as role from catalogue where denominator is not null
+    select
+        kpi_id,
+        denominator as measure,
+        'denominator' as role
+    from catalogue
+    where denominator is not null
     union all
-    select kpi_id, squares as measure, 'squares' as role from catalogue where squares is not null
+    select
+        kpi_id,
+        squares as measure,
+        'squares' as role
+    from catalogue
+    where squares is not null
     union all
-    select kpi_id, sample_measure as measure, 'sample' as role from catalogue where sample_measure is not null
+    select
+        kpi_id,
+        sample_measure as measure,
+        'sample' as role
+    from catalogue
+    where sample_measure is not null
 ),
 
 measured as (
@@ -91,7 +110,16 @@ quiet_totals as (
 ),
 
 every_part as (
-    select kpi_id, period_id, segment_by, segment, numerator, denominator, squares, sample_size from parts
+    select
+        kpi_id,
+        period_id,
+        segment_by,
+        segment,
+        numerator,
+        denominator,
+        squares,
+        sample_size
+    from parts
     union all
     select
         kpi_id,

@@ -15,12 +15,12 @@
 ] %}
 
 {% for model in models %}
-    select
-        period_id,
-        segment_by,
-        segment,
-        measure,
-        value
-    from {{ ref(model) }}
-    {{ 'union all' if not loop.last }}
+select
+    period_id,
+    segment_by,
+    segment,
+    measure,
+    value
+from {{ ref(model) }}
+{{ 'union all' if not loop.last }}
 {% endfor %}

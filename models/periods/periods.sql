@@ -86,17 +86,47 @@ overlapping_named as (
 ),
 
 every_period as (
-    select period_grain, period_name, period_start, period_end from weeks
+    select
+        period_grain,
+        period_name,
+        period_start,
+        period_end
+    from weeks
     union all
-    select period_grain, period_name, period_start, period_end from months
+    select
+        period_grain,
+        period_name,
+        period_start,
+        period_end
+    from months
     union all
-    select period_grain, period_name, period_start, period_end from quarters
+    select
+        period_grain,
+        period_name,
+        period_start,
+        period_end
+    from quarters
     union all
-    select period_grain, period_name, period_start, period_end from years
+    select
+        period_grain,
+        period_name,
+        period_start,
+        period_end
+    from years
     union all
-    select period_grain, period_name, period_start, period_end from everything
+    select
+        period_grain,
+        period_name,
+        period_start,
+        period_end
+    from everything
     union all
-    select period_grain, period_name, period_start, period_end from overlapping_named
+    select
+        period_grain,
+        period_name,
+        period_start,
+        period_end
+    from overlapping_named
 )
 
 select

@@ -47,7 +47,7 @@ latest_event as (
         raw_table,
         column_name,
         row_number,
-        row_number() over (order by day desc, raw_table, column_name) as recency
+        row_number() over (order by day desc, raw_table asc, column_name asc) as recency
     from event_days
 ),
 

@@ -5,7 +5,9 @@ source as (
 ),
 
 rejected as (
-    select row_number from {{ ref('rejected_rows') }} where raw_table = 'users'
+    select row_number
+    from {{ ref('rejected_rows') }}
+    where raw_table = 'users'
 ),
 
 typed as (
@@ -27,7 +29,7 @@ typed as (
         -- where it came from
         _row_number
     from source
-    where not exists (select 1 from rejected where rejected.row_number = source._row_number)
+    where _row_number not in (select rejected.row_number from rejected)
 ),
 
 checked as (

@@ -1,0 +1,57 @@
+# Everything runs in .venv, which the first target that needs it sets up from requirements.lock.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+.PHONY: setup
+setup: .venv/.installed ## Set up .venv
+
+.PHONY: run
+run: setup ## Build and test the KPI marts of the shipped sample; ARGS="--raw-dir DIR" for your own data
+	$(BIN)/crm-kpis run $(ARGS)
+
+.PHONY: test
+test: setup ## Run all tests
+	$(BIN)/pytest --numprocesses 2 $(ARGS)
+
+.PHONY: lint
+lint: setup ## Check the style of SQL and Python, and that dbt parses without a warning
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/sqlfluff lint --processes 2 models tests analyses
+	$(BIN)/dbt --quiet --warn-error parse --target lint
+
+.PHONY: format
+format: setup ## Mend what the style checks can mend themselves
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfluff fix models tests analyses
+
+.PHONY: docs
+docs: run ## Write the documentation of every model and KPI, with lineage: target/static_index.html
+	$(BIN)/dbt docs generate --static
+
+.PHONY: sample
+sample: setup ## Write the sample in seeds/sample anew
+	$(BIN)/python -c "from crm_kpis.contract import PROJECT_DIR; from crm_kpis.generate import write_sample; write_sample(PROJECT_DIR)"
+
+# uv resolves for all Pythons and platforms at once, which pip-tools does not.
+.PHONY: lock
+lock: setup ## Lock the dependencies of pyproject.toml anew
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 --no-python-downloads --upgrade \
+		--generate-hashes --no-strip-extras --no-header --no-annotate --quiet --output-file requirements.lock
+
+.PHONY: clean
+clean: ## Remove what was built, but not .venv
+	rm -rf output/* target logs
