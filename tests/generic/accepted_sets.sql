@@ -21,7 +21,7 @@ from {{ model }}
 where
     {{ column }} is null
     or {{ column }} not in (
-        {%- for value in values %}{{ dbt.string_literal(value) }}{{ ', ' if not loop.last }}{% endfor -%}
+        {%- for value in values %}{{ dbt.string_literal(dbt.escape_single_quotes(value)) }}{{ ', ' if not loop.last }}{% endfor -%}
     )
 group by {{ column }}
 {{ 'union all' if not loop.last }}
