@@ -125,7 +125,7 @@ def test_lines_are_counted_as_an_editor_counts_them(write_csv, load, line_end):
         "U1,Ann",
         "",
         'U2,"Bo',  # line 5
-        "",
+        'or ""B""',
         'of ""X"""',
         'U3, "Cy"',  # line 8
         'U4,5" Di',
@@ -138,7 +138,7 @@ def test_lines_are_counted_as_an_editor_counts_them(write_csv, load, line_end):
     write_csv("users.csv", data=line_end.join(lines).encode())
     assert load() == [
         ("U1", "Ann", 3),
-        ("U2", line_end.join(["Bo", "", 'of "X"']), 5),
+        ("U2", line_end.join(["Bo", 'or "B"', 'of "X"']), 5),
         ("U3", "Cy", 8),
         ("U4", '5" Di', 9),
         ("U5", line_end, 12),
@@ -151,6 +151,11 @@ def test_blank_lines_count_where_nothing_is_quoted(write_csv, load, line_end):
     lines = ["user_id,name", "", "U1,Ann", "", "", "U2,Bo", ""]
     write_csv("users.csv", data=line_end.join(lines).encode())
     assert load() == [("U1", "Ann", 3), ("U2", "Bo", 6)]
+
+
+def test_a_blank_line_below_the_header_counts(write_csv, load):
+    write_csv("users.csv", "user_id,name", "", "U1,Ann", "U2,Bo")
+    assert load() == [("U1", "Ann", 3), ("U2", "Bo", 4)]
 
 
 def test_values_with_a_bare_line_feed_are_read_where_lines_end_in_cr_lf(write_csv, load):
