@@ -104,3 +104,9 @@
 {% macro to_reporting_currency(amount, rate) -%}
     try_cast(cast({{ amount }} as decimal(20, 4)) * {{ rate }} as decimal(18, 4))
 {%- endmacro %}
+
+
+{# The var reporting_currency as a literal, in upper case like the currencies that staging reads. #}
+{% macro reporting_currency() -%}
+    {{ dbt.string_literal(var('reporting_currency') | upper) }}
+{%- endmacro %}

@@ -13,12 +13,12 @@ of_other_currencies as (
         ) as valid_until,
         rate
     from rates
-    where currency <> '{{ var("reporting_currency") }}'
+    where currency <> {{ reporting_currency() }}
 ),
 
 -- The reporting currency is worth one of itself, whatever a file says of it; so is an amount that names no currency.
 worth_one (currency) as (
-    values ('{{ var("reporting_currency") }}'), ('(none)')
+    values ({{ reporting_currency() }}), ('(none)')
 ),
 
 of_the_reporting_currency as (

@@ -30,21 +30,29 @@ purchases as (
     where is_won and account_id <> '(none)'
 ),
 
--- An account that ever had a subscription is active while one runs; any other for a time after each purchase.
-spans as (
+running_subscriptions as (
     select
         account_id,
         started_on as active_from,
         coalesce(ended_on, cast('2100-01-01' as date)) as active_until
     from subscriptions
     where ended_on is null or started_on < ended_on
+),
+
+-- An account that ever had a subscription is active while one runs; any other for a time after each purchase.
+spans as (
+    select
+        account_id,
+        active_from,
+        active_until
+    from running_subscriptions
     union all
     select
         account_id,
         purchased_on as active_from,
         {{ add_days('purchased_on', var('churn_after_days')) }} as active_until
     from purchases
-    where account_id not in (select subscriptions.account_id from subscriptions)
+    where account_id not in (select running_subscriptions.account_id from running_subscriptions)
 ),
 
 reaching as (

@@ -116,8 +116,12 @@ select
     {{ segment('accounts.industry', key='touched.account_id', found='accounts.account_id') }} as industry,
     {{ segment('accounts.country', key='touched.account_id', found='accounts.account_id') }} as country,
     {{ segment('accounts.company_size', key='touched.account_id', found='accounts.account_id') }} as company_size,
-    {{ segment('touched.stage') }} as stage,
-    {{ segment('touched.lost_reason') }} as lost_reason,
+    -- The record tells today's stage: of a deal that was closed after as_of it is not the stage of then.
+    case
+        when touched.status <> 'open' and touched.closed_on is null then '(none)'
+        else {{ segment('touched.stage') }}
+    end as stage,
+    case when touched.closed_on is not null then {{ segment('touched.lost_reason') }} else '(none)' end as lost_reason,
 
     -- amounts
     {{ to_reporting_currency('touched.amount', 'rates.rate') }} as amount,

@@ -21,13 +21,21 @@ visited as (
 ),
 
 -- A history that starts late or has a hole leaves days on which the stage is not known.
+followed as (
+    select
+        deal_id,
+        open_until,
+        lead(open_from) over (partition by deal_id order by open_from) as next_open_from
+    from visited
+),
+
 gaps as (
     select
         deal_id,
         '(none)' as stage,
         open_until as open_from,
-        lead(open_from) over (partition by deal_id order by open_from) as open_until
-    from visited
+        next_open_from as open_until
+    from followed
     where open_until is not null
 ),
 

@@ -7,18 +7,23 @@
 
 {# Money: table, the column, the day whose rate counts. #}
 {% set amounts = [
-    ('campaigns', 'budget', 'started_on'),
+    ('campaigns', 'budget', "coalesce(started_on, cast('2099-12-31' as date))"),
     ('campaign_days', 'cost', 'day'),
     ('deals', 'amount', local_date('coalesce(closed_at, created_at)')),
     ('orders', 'amount', local_date('ordered_at')),
     ('subscriptions', 'monthly_amount', 'started_on'),
     ('costs', 'amount', 'incurred_on'),
+    ('products', 'unit_cost', '(select reporting_window.as_of from reporting_window)'),
 ] %}
 
 with
 
 rates as (
     select * from {{ ref('dim_exchange_rates') }}
+),
+
+reporting_window as (
+    select * from {{ ref('reporting_window') }}
 ),
 
 against_the_contract as (

@@ -45,6 +45,42 @@ typed as (
         _row_number
     from source
     where _row_number not in (select rejected.row_number from rejected)
+),
+
+checked as (
+    select
+        -- ids
+        deal_id,
+        product_id,
+        campaign_id,
+        account_id,
+        lead_id,
+        owner_id,
+
+        -- text
+        status,
+        stage,
+        pipeline,
+        deal_type,
+        source,
+        currency,
+        lost_reason,
+
+        -- numerics
+        amount,
+
+        -- dates
+        expected_close_on,
+
+        -- timestamps
+        created_at,
+        case when status <> 'open' then closed_at end as closed_at,
+        first_paid_at,
+        updated_at,
+
+        -- where it came from
+        _row_number
+    from typed
 )
 
-select * from typed
+select * from checked

@@ -1,0 +1,17 @@
+-- Everything is empty, and every other test passes, where as_of lies before the first event: then there is no window to report on.
+with
+
+reporting_window as (
+    select * from {{ ref('reporting_window') }}
+),
+
+row_counts as (
+    select * from {{ ref('raw_row_counts') }}
+)
+
+select
+    'as_of lies before everything that happened: set the var as_of to a later day, or leave it out' as problem,
+    sum(rows_staged) as rows_staged
+from row_counts
+where (select count(*) from reporting_window) <> 1
+having sum(rows_staged) > 0

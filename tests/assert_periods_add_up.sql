@@ -1,0 +1,53 @@
+-- What happened on a day is in one week, one month, one quarter and one year: flows add up to the same over each of them.
+{% set flows = [
+    'measures_deals_created',
+    'measures_deals_closed',
+    'measures_leads_created',
+    'measures_campaign_days',
+    'measures_tickets_created',
+    'measures_tickets_resolved',
+    'measures_satisfaction',
+    'measures_net_promoter',
+] %}
+
+with
+
+flows as (
+    {% for model in flows %}
+    select
+        period_id,
+        segment_by,
+        segment,
+        measure,
+        value
+    from {{ ref(model) }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+periods as (
+    select * from {{ ref('periods') }}
+    where period_grain <> 'named'
+),
+
+sums as (
+    select
+        periods.period_grain,
+        flows.segment_by,
+        flows.segment,
+        flows.measure,
+        sum(flows.value) as value
+    from flows
+    inner join periods on flows.period_id = periods.period_id
+    group by periods.period_grain, flows.segment_by, flows.segment, flows.measure
+)
+
+select
+    segment_by,
+    segment,
+    measure,
+    min(value) as smallest_sum,
+    max(value) as largest_sum
+from sums
+group by segment_by, segment, measure
+having min(value) <> max(value) or count(*) <> 5

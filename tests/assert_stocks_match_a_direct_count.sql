@@ -1,0 +1,70 @@
+-- A stock is summed up from the changes of days; counted straight from the facts on the day it is read, it must be the same.
+with
+
+read_days as (
+    select
+        period_id,
+        read_on
+    from {{ ref('periods') }}
+),
+
+deals as (
+    select * from {{ ref('fct_deals') }}
+),
+
+tickets as (
+    select * from {{ ref('fct_tickets') }}
+),
+
+counted as (
+    select
+        read_days.period_id,
+        'open_deals' as measure,
+        cast(count(*) as {{ measure_type() }}) as value
+    from read_days
+    inner join deals
+        on
+            read_days.read_on >= deals.created_on
+            and (deals.closed_on is null or read_days.read_on < deals.closed_on)
+    group by read_days.period_id
+    union all
+    select
+        read_days.period_id,
+        'open_pipeline' as measure,
+        cast(sum(deals.amount) as {{ measure_type() }}) as value
+    from read_days
+    inner join deals
+        on
+            read_days.read_on >= deals.created_on
+            and (deals.closed_on is null or read_days.read_on < deals.closed_on)
+    group by read_days.period_id
+    union all
+    select
+        read_days.period_id,
+        'open_tickets' as measure,
+        cast(count(*) as {{ measure_type() }}) as value
+    from read_days
+    inner join tickets
+        on
+            read_days.read_on >= tickets.created_on
+            and (tickets.open_until is null or read_days.read_on < tickets.open_until)
+    group by read_days.period_id
+),
+
+summed as (
+    select
+        period_id,
+        measure,
+        value
+    from {{ ref('measures') }}
+    where segment_by = 'all' and measure in ('open_deals', 'open_pipeline', 'open_tickets')
+)
+
+select
+    coalesce(counted.period_id, summed.period_id) as period_id,
+    coalesce(counted.measure, summed.measure) as measure,
+    counted.value as counted,
+    summed.value as summed
+from counted
+full outer join summed on counted.period_id = summed.period_id and counted.measure = summed.measure
+where coalesce(counted.value, 0) <> coalesce(summed.value, 0)
