@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import random
 import subprocess
 from pathlib import Path
 
@@ -163,15 +164,38 @@ def test_values_with_a_bare_line_feed_are_read_where_lines_end_in_cr_lf(write_cs
     assert load() == [("U1", "Ann\nB.", 2), ("U2", "C\rd", 4), ("U3", None, 5)]
 
 
-def test_lines_are_right_in_a_large_file_with_quotes_here_and_there(write_csv, load, warehouse):
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("quoted", [False, True])
+def test_lines_are_right_in_a_large_file(write_csv, load, quoted, line_end):
     rows, line, lines = [], 2, ["user_id,name"]
-    for number in range(60_000):  # several chunks, most of them without a quote
-        name = f'"{number}\n"' if number % 20_011 == 7 else "x" * 40
+    for number in range(60_000):  # many chunks, most of them without a line end in a value
+        name = f'"{number}{line_end}"' if number % 20_011 == 7 else "x" * 40
         rows.append((str(number), line))
-        lines.append(f"{number},{name}")
-        line += 1 + name.count("\n")
-    write_csv("users.csv", *lines)
+        lines.append(f'"{number}","{name.strip(chr(34))}"' if quoted else f"{number},{name}")
+        if number % 30_011 == 11:
+            lines.append("")
+        line += 1 + name.count("\n") + (lines[-1] == "")
+    write_csv("users.csv", data=(line_end.join(lines) + line_end).encode())
     assert load(columns="user_id, _row_number") == rows
+
+
+def test_the_scan_agrees_with_the_slower_walk_over_the_records(write_csv):
+    texts = ["a", "", '"a"', '"a,b"', '"a""b"', '"a\nb"', '"\n"', '""', '5" x', ' "a" ', '"a\r\n\r\n"', '"é"']
+    chance = random.Random(1)  # noqa: S311 - the same on every run
+    for line_end in ("\n", "\r\n"):
+        for _ in range(300):
+            rows = [",".join(chance.choices(texts, k=2)) for _ in range(chance.randint(0, 12))]
+            rows = [chance.choice([row, row, row, ""]) for row in rows]
+            path = write_csv("users.csv", data=line_end.join(["user_id,name", *rows]).encode())
+            header = csv_file.read_header(path, ["user_id", "name"])
+            scan = csv_file.scan(path, header)
+            starts = [line for line, _ in csv_file._records(path, header)]
+            offsets = dict(scan.line_offsets)
+            offset, found = 0, []
+            for record in range(1, scan.record_count + 1):
+                offset = offsets.get(record, offset)
+                found.append(record + offset)
+            assert found == starts, path.read_bytes()
 
 
 def test_an_empty_field_is_null_and_others_stay_as_they_are(write_csv, load):
