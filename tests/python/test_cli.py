@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -227,7 +228,7 @@ def test_a_run_without_failures_tells_its_results_plainly(monkeypatch, capsys, t
         "2 models built; tests: 3 passed, 0 warned, 0 failed.",
         "1 KPIs with 1,234 values.",
     ]
-    assert captured.out.splitlines()[3].startswith("Done after 0 s. The warehouse: ")
+    assert re.fullmatch(r"Done after \d+ s\. The warehouse: .*warehouse\.duckdb", captured.out.splitlines()[3])
 
 
 def test_a_failure_is_told_with_what_to_do_and_status_1(monkeypatch, capsys, tmp_path):
