@@ -228,7 +228,8 @@ def test_a_run_without_failures_tells_its_results_plainly(monkeypatch, capsys, t
         "2 models built; tests: 3 passed, 0 warned, 0 failed.",
         "1 KPIs with 1,234 values.",
     ]
-    assert re.fullmatch(r"Done after \d+ s\. The warehouse: .*warehouse\.duckdb", captured.out.splitlines()[3])
+    last = captured.out.splitlines()[3]
+    assert re.fullmatch(r"Done after \d+ s\. The warehouse: .*warehouse\.duckdb", last)
 
 
 def test_a_failure_is_told_with_what_to_do_and_status_1(monkeypatch, capsys, tmp_path):
