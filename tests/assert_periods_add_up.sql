@@ -8,6 +8,7 @@
     'measures_tickets_resolved',
     'measures_satisfaction',
     'measures_net_promoter',
+    'measures_new_customers',
 ] %}
 
 with

@@ -16,6 +16,10 @@ tickets as (
     select * from {{ ref('fct_tickets') }}
 ),
 
+customers as (
+    select * from {{ ref('fct_customer_intervals') }}
+),
+
 counted as (
     select
         read_days.period_id,
@@ -49,6 +53,17 @@ counted as (
             read_days.read_on >= tickets.created_on
             and (tickets.open_until is null or read_days.read_on < tickets.open_until)
     group by read_days.period_id
+    union all
+    select
+        read_days.period_id,
+        'active_customers' as measure,
+        cast(count(distinct customers.account_id) as {{ measure_type() }}) as value
+    from read_days
+    inner join customers
+        on
+            read_days.read_on >= customers.active_from
+            and (customers.active_until is null or read_days.read_on < customers.active_until)
+    group by read_days.period_id
 ),
 
 summed as (
@@ -57,7 +72,7 @@ summed as (
         measure,
         value
     from {{ ref('measures') }}
-    where segment_by = 'all' and measure in ('open_deals', 'open_pipeline', 'open_tickets')
+    where segment_by = 'all' and measure in ('open_deals', 'open_pipeline', 'open_tickets', 'active_customers')
 )
 
 select

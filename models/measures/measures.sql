@@ -11,6 +11,8 @@
     'measures_ticket_backlog',
     'measures_satisfaction',
     'measures_net_promoter',
+    'measures_active_customers',
+    'measures_new_customers',
     'measures_customers',
 ] %}
 
