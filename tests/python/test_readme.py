@@ -1,0 +1,109 @@
+"""What the README shows works: its commands run, its queries return rows, its files are there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import duckdb
+import pytest
+from crm_kpis.contract import PROJECT_DIR
+
+README = (PROJECT_DIR / "README.md").read_text(encoding="utf-8")
+# These run the whole of what runs this test, or more.
+ELSEWHERE = {"make run", "make test", "make lint"}
+
+EXPORT = """Opportunity ID,Created Date,Is Won,Is Closed,Close Date,Stage,Owner ID,Amount
+006A,2025-01-07,true,true,2025-02-03,Closed Won,U1,1200
+006B,2025-01-09,false,false,2025-03-31,Proposal,U1,800
+"""
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def run(command: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("CRM_KPIS")}
+    return subprocess.run(
+        ["/bin/bash", "-c", command],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def commands() -> list[str]:
+    return [block.strip() for block in blocks("sh")]
+
+
+@pytest.fixture
+def new_user(tmp_path: Path) -> Path:
+    """A directory as the project's root is for a new user, who has an export of another CRM."""
+    for path in PROJECT_DIR.iterdir():
+        if path.name not in {"output", "target", "logs", ".git"}:
+            (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "output").mkdir()
+    (tmp_path / "my_crm").mkdir()
+    (tmp_path / "opportunities.csv").write_text(EXPORT, encoding="utf-8")
+    return tmp_path
+
+
+def mapping_query() -> str:
+    return next(block for block in blocks("sql") if block.startswith("copy"))
+
+
+def map_the_export(directory: Path) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(f"set file_search_path = '{directory}'")
+        connection.execute(mapping_query().replace("'my_crm/", f"'{directory}/my_crm/"))
+
+
+def test_every_command_is_tested() -> None:
+    assert len(commands()) >= 8
+    for command in commands():
+        assert command in ELSEWHERE or command.startswith(".venv/bin/"), command
+
+
+@pytest.mark.parametrize("target", sorted({*re.findall(r"`?make (\w+)`?", README)} - {"and"}))
+def test_make_knows_the_target(target: str) -> None:
+    done = run(f"make --dry-run {target}", PROJECT_DIR)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_commands_run_in_their_order(new_user: Path, sample_build) -> None:
+    """Each block of the README, one after the other, as a reader would paste them."""
+    shutil.copy(sample_build.warehouse, new_user / "output" / "warehouse.duckdb")
+    map_the_export(new_user)
+    for command in commands():
+        if command in ELSEWHERE:
+            continue
+        done = run(command, new_user)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    assert (new_user / "made_up_crm" / "deals.parquet").exists()
+
+
+def test_the_mapped_export_has_the_deals(new_user: Path) -> None:
+    map_the_export(new_user)
+    with duckdb.connect() as connection:
+        deals = connection.execute(
+            "select deal_id, status, closed_at from read_csv(?, all_varchar = true) order by 1",
+            [str(new_user / "my_crm" / "deals.csv")],
+        ).fetchall()
+    assert deals == [("006A", "won", "2025-02-03"), ("006B", "open", None)]
+
+
+@pytest.mark.parametrize("query", [block for block in blocks("sql") if not block.startswith("copy")])
+def test_queries_return_rows(query: str, sample_build) -> None:
+    with duckdb.connect(str(sample_build.warehouse), read_only=True) as connection:
+        assert connection.execute(query).fetchall()
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
+def test_links_lead_somewhere(link: str) -> None:
+    assert (PROJECT_DIR / link).exists()
