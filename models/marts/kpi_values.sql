@@ -41,23 +41,31 @@ roles as (
     where sample_measure is not null
 ),
 
+inputs as (
+    select * from {{ ref('kpi_inputs') }}
+),
+
 measured as (
     select distinct measure from measures
 ),
 
--- A KPI needs all of its measures: without campaign costs there is no cost per lead, rather than one of 0.
+-- A KPI needs all of its measures and their inputs: without campaign costs there is no cost per lead, rather than one of 0, and without
+-- dates of conversion no conversion rate.
 computable as (
-    select catalogue.*
+    select *
     from catalogue
-    where not exists (
-        select 1
-        from roles
-        left join measured on roles.measure = measured.measure
-        where
-            roles.kpi_id = catalogue.kpi_id
-            and roles.role in ('numerator', 'denominator')
-            and measured.measure is null
-    )
+    where
+        kpi_id not in (
+            select roles.kpi_id
+            from roles
+            left join measured on roles.measure = measured.measure
+            where roles.role in ('numerator', 'denominator') and measured.measure is null
+        )
+        and kpi_id not in (
+            select inputs.kpi_id
+            from inputs
+            where not inputs.is_filled
+        )
 ),
 
 parts as (

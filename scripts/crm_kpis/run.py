@@ -103,8 +103,15 @@ def _print_summary(options: BuildOptions, result: BuildResult, summary: Summary,
     elif "reporting_window" in result.built:
         _warn("No table holds an event with a valid date, so no KPI has a value.")
     click.echo(_count_results(result))
-    if summary.kpi_value_count:
-        click.echo(f"{summary.kpi_count:,} KPIs with {summary.kpi_value_count:,} values.")
+    if summary.kpi_count:
+        click.echo(
+            f"{summary.kpis_with_values:,} of {summary.kpi_count:,} KPIs have values, {summary.kpi_value_count:,} rows in all"
+            + (
+                "."
+                if summary.kpis_with_values == summary.kpi_count
+                else "; kpi_coverage says what the others lack."
+            )
+        )
     state = "Done" if result.succeeded else "Failed"
     click.echo(f"{state} after {elapsed:.0f} s. The warehouse: {options.warehouse}")
 

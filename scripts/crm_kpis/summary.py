@@ -57,6 +57,7 @@ class Summary:
     as_of: date | None = None
     as_of_source: str = ""
     kpi_count: int = 0
+    kpis_with_values: int = 0
     kpi_value_count: int = 0
     missing_tables: tuple[str, ...] = field(default=())
 
@@ -92,9 +93,13 @@ def read_summary(warehouse: Path, built: frozenset[str]) -> Summary:
             for model in ("rejected_rows", "rejected_values")
         )
         window = rows("reporting_window", "select as_of, as_of_source from main.reporting_window")
-        kpis = rows("kpi_values", "select count(distinct kpi_id), count(*) from main.kpi_values")
+        kpis = rows(
+            "kpi_coverage",
+            "select count(*), count(*) filter (where has_values), cast(sum(kpi_rows) as bigint)"
+            " from main.kpi_coverage",
+        )
     as_of, as_of_source = window[0] if window else (None, "")
-    kpi_count, kpi_value_count = kpis[0] if kpis else (0, 0)
+    kpi_count, kpis_with_values, kpi_value_count = kpis[0] if kpis else (0, 0, 0)
     return Summary(
         raw_counts=tuple(RawCount(*row) for row in counts if row[1]),
         rejected_rows=tuple(Rejection(*row) for row in rejected_rows),
@@ -102,6 +107,7 @@ def read_summary(warehouse: Path, built: frozenset[str]) -> Summary:
         as_of=as_of,
         as_of_source=as_of_source,
         kpi_count=kpi_count,
+        kpis_with_values=kpis_with_values,
         kpi_value_count=kpi_value_count,
         missing_tables=tuple(row[0] for row in counts if not row[1]),
     )
