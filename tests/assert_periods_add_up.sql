@@ -2,6 +2,9 @@
 {% set flows = [
     'measures_deals_created',
     'measures_deals_closed',
+    'measures_deals_paid',
+    'measures_stages_entered',
+    'measures_stages_exited',
     'measures_leads_created',
     'measures_campaign_days',
     'measures_tickets_created',

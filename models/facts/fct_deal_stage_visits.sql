@@ -8,6 +8,10 @@ deals as (
     select * from {{ ref('fct_deals') }}
 ),
 
+pipeline_stages as (
+    select * from {{ ref('dim_pipeline_stages') }}
+),
+
 reporting_window as (
     select * from {{ ref('reporting_window') }}
 ),
@@ -70,11 +74,25 @@ visits as (
     group by deal_id, visit_number
 ),
 
-followed as (
+named as (
     select
         *,
-        lead(entered_at) over (partition by deal_id order by visit_number) as next_entered_at
+        {{ segment('owner_id', key='deal_id', found='found_deal_id') }} as known_owner_id,
+        {{ segment('pipeline', key='deal_id', found='found_deal_id') }} as known_pipeline,
+        {{ segment('source', key='deal_id', found='found_deal_id') }} as known_source
     from visits
+),
+
+followed as (
+    select
+        named.*,
+        pipeline_stages.stage_order,
+        lead(named.entered_at) over (partition by named.deal_id order by named.visit_number) as next_entered_at,
+        max(pipeline_stages.stage_order) over (
+            partition by named.deal_id order by named.visit_number rows between 1 following and unbounded following
+        ) as furthest_order_after
+    from named
+    left join pipeline_stages on named.known_pipeline = pipeline_stages.pipeline and named.stage = pipeline_stages.stage
 ),
 
 -- A deal is in one stage at a time: a visit ends when it was left, when the next begins, or at the close, whichever comes first.
@@ -89,12 +107,12 @@ select
     -- ids
     deal_id,
     visit_number,
-    {{ segment('owner_id', key='deal_id', found='found_deal_id') }} as owner_id,
+    known_owner_id as owner_id,
 
     -- segments
     stage,
-    {{ segment('pipeline', key='deal_id', found='found_deal_id') }} as pipeline,
-    {{ segment('source', key='deal_id', found='found_deal_id') }} as source,
+    known_pipeline as pipeline,
+    known_source as source,
 
     -- durations
     {{ days_between(local_date('entered_at'), local_date('left_at')) }} as stage_days,
@@ -102,6 +120,7 @@ select
     -- booleans
     left_at is not null as has_ended,
     next_entered_at is null as is_last_visit,
+    is_won or coalesce(furthest_order_after > stage_order, false) as has_gone_on,
     is_won,
     is_lost,
 

@@ -12,6 +12,10 @@ web_sessions as (
     select * from {{ ref('stg_web_sessions') }}
 ),
 
+orders as (
+    select * from {{ ref('fct_orders') }}
+),
+
 accounts as (
     select * from {{ ref('dim_accounts') }}
 ),
@@ -67,12 +71,27 @@ leads_by_deal as (
     group by deal_id
 ),
 
+-- The first paid order of a deal stands in where the deal does not tell its first payment.
+payments_by_deal as (
+    select
+        deal_id,
+        min(settled_on) as first_settled_on
+    from orders
+    where deal_id is not null
+    group by deal_id
+),
+
 linked as (
     select
         known.*,
-        coalesce(known.lead_id, leads_by_deal.lead_id) as first_lead_id
+        coalesce(known.lead_id, leads_by_deal.lead_id) as first_lead_id,
+        case
+            when known.first_paid_at is null then payments_by_deal.first_settled_on
+            else known.first_paid_on
+        end as first_payment_on
     from known
     left join leads_by_deal on known.deal_id = leads_by_deal.deal_id
+    left join payments_by_deal on known.deal_id = payments_by_deal.deal_id
 ),
 
 first_sessions as (
@@ -130,6 +149,14 @@ select
     case
         when touched.status = 'won' then {{ days_between('touched.first_touch_on', 'touched.closed_on') }}
     end as sales_cycle_days,
+    -- A payment before the first touch belongs to something else.
+    case
+        when
+            touched.closed_on is not null
+            and touched.status = 'won'
+            and touched.first_payment_on >= touched.first_touch_on
+            then {{ days_between('touched.first_touch_on', 'touched.first_payment_on') }}
+    end as lead_to_cash_days,
 
     -- booleans
     touched.closed_on is null as is_open,
@@ -141,7 +168,7 @@ select
     touched.created_on,
     touched.expected_close_on,
     touched.closed_on,
-    touched.first_paid_on,
+    touched.first_payment_on as first_paid_on,
 
     -- timestamps
     touched.created_at,

@@ -4,6 +4,10 @@ leads as (
     select * from {{ ref('stg_leads') }}
 ),
 
+deals as (
+    select * from {{ ref('stg_deals') }}
+),
+
 users as (
     select * from {{ ref('dim_users') }}
 ),
@@ -36,6 +40,30 @@ known as (
     from leads
     cross join reporting_window
     where {{ local_date('leads.created_at') }} <= reporting_window.as_of
+),
+
+-- fct_deals reads this model, so what is won by as_of is told from the raw deals here.
+won_deals as (
+    select
+        deals.deal_id,
+        deals.lead_id
+    from deals
+    cross join reporting_window
+    where
+        deals.status = 'won'
+        and {{ local_date('deals.created_at') }} <= reporting_window.as_of
+        and {{ local_date('deals.closed_at') }} <= reporting_window.as_of
+),
+
+-- The link stands in the deal, in the lead, or in both.
+won_leads as (
+    select lead_id
+    from won_deals
+    where lead_id is not null
+    union
+    select leads.lead_id
+    from leads
+    inner join won_deals on leads.deal_id = won_deals.deal_id
 )
 
 select
@@ -69,6 +97,7 @@ select
     known.campaign_id is not null as is_from_campaign,
     known.qualified_on is not null as is_qualified,
     known.converted_on is not null as is_converted,
+    won_leads.lead_id is not null as is_won,
     known.disqualified_on is not null as is_disqualified,
 
     -- dates
@@ -80,3 +109,4 @@ select
 from known
 left join users on known.owner_id = users.user_id
 left join campaigns on known.campaign_id = campaigns.campaign_id
+left join won_leads on known.lead_id = won_leads.lead_id

@@ -23,7 +23,11 @@ known as (
         {{ local_date('orders.ordered_at') }} as ordered_on,
         case
             when {{ local_date('orders.paid_at') }} <= reporting_window.as_of then {{ local_date('orders.paid_at') }}
-        end as paid_on
+        end as paid_on,
+        case
+            when {{ local_date('coalesce(orders.paid_at, orders.ordered_at)') }} <= reporting_window.as_of
+                then {{ local_date('coalesce(orders.paid_at, orders.ordered_at)') }}
+        end as known_paid_on
     from orders
     cross join reporting_window
     where {{ local_date('orders.ordered_at') }} <= reporting_window.as_of
@@ -50,7 +54,8 @@ select
 
     -- dates
     known.ordered_on,
-    known.paid_on
+    known.paid_on,
+    case when known.known_status = 'paid' then known.known_paid_on end as settled_on
 from known
 left join accounts on known.account_id = accounts.account_id
 left join rates

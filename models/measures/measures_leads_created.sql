@@ -6,4 +6,5 @@
     count(*) as leads_created
     count(*) filter (where is_converted) as leads_converted
     count(*) filter (where is_from_campaign) as campaign_leads
+    count(*) filter (where is_won) as leads_won
 {% endcall %}

@@ -1,0 +1,83 @@
+with
+
+listed as (
+    select * from {{ ref('pipeline_stages') }}
+),
+
+entries as (
+    select * from {{ ref('stg_deal_stages') }}
+),
+
+deals as (
+    select * from {{ ref('stg_deals') }}
+),
+
+reporting_window as (
+    select * from {{ ref('reporting_window') }}
+),
+
+known_deals as (
+    select
+        deals.deal_id,
+        deals.pipeline,
+        deals.closed_at
+    from deals
+    cross join reporting_window
+    where {{ local_date('deals.created_at') }} <= reporting_window.as_of
+),
+
+-- As in fct_deal_stage_visits, an entry at or after the close is no stage of the way there.
+first_entries as (
+    select
+        entries.deal_id,
+        entries.stage,
+        {{ segment('known_deals.pipeline', key='entries.deal_id', found='known_deals.deal_id') }} as pipeline,
+        min(entries.entered_at) as entered_at
+    from entries
+    cross join reporting_window
+    left join known_deals on entries.deal_id = known_deals.deal_id
+    where
+        {{ local_date('entries.entered_at') }} <= reporting_window.as_of
+        and (known_deals.closed_at is null or entries.entered_at < known_deals.closed_at)
+    group by entries.deal_id, entries.stage, known_deals.pipeline, known_deals.deal_id
+),
+
+-- The first stage that a deal enters has rank 1, the next new one rank 2.
+ranked as (
+    select
+        pipeline,
+        stage,
+        row_number() over (partition by deal_id order by entered_at) as entry_rank
+    from first_entries
+),
+
+visited as (
+    select
+        pipeline,
+        stage,
+        cast(sum(entry_rank) as double) / count(*) as mean_entry_rank
+    from ranked
+    group by pipeline, stage
+),
+
+-- Equal means are told apart by name, so that every run orders them alike.
+ordered as (
+    select
+        pipeline,
+        stage,
+        row_number() over (partition by pipeline order by mean_entry_rank, stage) as derived_order
+    from visited
+),
+
+listed_pipelines as (
+    select distinct pipeline from listed
+)
+
+select
+    ordered.pipeline,
+    ordered.stage,
+    case when listed_pipelines.pipeline is null then ordered.derived_order else listed.stage_order end as stage_order,
+    listed_pipelines.pipeline is not null as is_listed
+from ordered
+left join listed_pipelines on ordered.pipeline = listed_pipelines.pipeline
+left join listed on ordered.pipeline = listed.pipeline and ordered.stage = listed.stage
