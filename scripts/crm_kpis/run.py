@@ -104,16 +104,15 @@ def _print_summary(options: BuildOptions, result: BuildResult, summary: Summary,
         _warn("No table holds an event with a valid date, so no KPI has a value.")
     click.echo(_count_results(result))
     if summary.kpi_count:
-        click.echo(
-            f"{summary.kpis_with_values:,} of {summary.kpi_count:,} KPIs have values, {summary.kpi_value_count:,} rows in all"
-            + (
-                "."
-                if summary.kpis_with_values == summary.kpi_count
-                else "; kpi_coverage says what the others lack."
-            )
-        )
+        click.echo(_count_kpis(summary))
     state = "Done" if result.succeeded else "Failed"
     click.echo(f"{state} after {elapsed:.0f} s. The warehouse: {options.warehouse}")
+
+
+def _count_kpis(summary: Summary) -> str:
+    counts = f"{summary.kpis_with_values:,} of {summary.kpi_count:,} KPIs have values"
+    hint = "" if summary.kpis_with_values == summary.kpi_count else "; kpi_coverage says what the others lack"
+    return f"{counts}, {summary.kpi_value_count:,} rows in all{hint}."
 
 
 def _count_results(result: BuildResult) -> str:
