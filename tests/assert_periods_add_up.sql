@@ -12,6 +12,8 @@
     'measures_satisfaction',
     'measures_net_promoter',
     'measures_new_customers',
+    'measures_revenue',
+    'measures_orders',
 ] %}
 
 with

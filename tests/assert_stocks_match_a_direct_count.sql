@@ -20,6 +20,20 @@ customers as (
     select * from {{ ref('fct_customer_intervals') }}
 ),
 
+-- The orders of each account in the 365 days that end with the day.
+yearly_accounts as (
+    select
+        read_days.period_id,
+        orders.account_id,
+        count(*) as orders
+    from read_days
+    inner join {{ ref('fct_orders') }} as orders
+        on
+            orders.is_revenue
+            and {{ days_between('orders.ordered_on', 'read_days.read_on') }} between 0 and 364
+    group by read_days.period_id, orders.account_id
+),
+
 counted as (
     select
         read_days.period_id,
@@ -64,6 +78,27 @@ counted as (
             read_days.read_on >= customers.active_from
             and (customers.active_until is null or read_days.read_on < customers.active_until)
     group by read_days.period_id
+    union all
+    select
+        period_id,
+        'yearly_orders' as measure,
+        cast(sum(orders) as {{ measure_type() }}) as value
+    from yearly_accounts
+    group by period_id
+    union all
+    select
+        period_id,
+        'yearly_ordering_customers' as measure,
+        cast(count(*) as {{ measure_type() }}) as value
+    from yearly_accounts
+    group by period_id
+    union all
+    select
+        period_id,
+        'yearly_repeat_customers' as measure,
+        cast(count(*) filter (where orders >= 2) as {{ measure_type() }}) as value
+    from yearly_accounts
+    group by period_id
 ),
 
 summed as (
@@ -72,7 +107,17 @@ summed as (
         measure,
         value
     from {{ ref('measures') }}
-    where segment_by = 'all' and measure in ('open_deals', 'open_pipeline', 'open_tickets', 'active_customers')
+    where
+        segment_by = 'all'
+        and measure in (
+            'open_deals',
+            'open_pipeline',
+            'open_tickets',
+            'active_customers',
+            'yearly_orders',
+            'yearly_ordering_customers',
+            'yearly_repeat_customers'
+        )
 )
 
 select

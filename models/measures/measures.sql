@@ -18,6 +18,12 @@
     'measures_active_customers',
     'measures_new_customers',
     'measures_customers',
+    'measures_revenue',
+    'measures_orders',
+    'measures_ordering_customers',
+    'measures_yearly_orders',
+    'measures_yearly_ordering_customers',
+    'measures_yearly_repeat_customers',
 ] %}
 
 {% for model in models %}

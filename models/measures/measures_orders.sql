@@ -1,0 +1,10 @@
+{% call flow_measures(
+    ref('fct_orders'),
+    day='ordered_on',
+    segments=['industry', 'country', 'company_size'],
+    where='is_revenue'
+) %}
+    count(*) as orders
+    count(amount) as orders_with_amount
+    {{ sum_of_squares('amount') }} as order_amount_squares
+{% endcall %}
