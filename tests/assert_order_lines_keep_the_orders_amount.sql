@@ -4,7 +4,7 @@ with
 lines as (
     select
         order_id,
-        count(*) as lines,
+        count(*) as line_count,
         sum(amount) as amount
     from {{ ref('fct_order_lines') }}
     group by order_id
@@ -16,4 +16,4 @@ select
     lines.amount as amount_of_lines
 from {{ ref('fct_orders') }} as orders
 left join lines on orders.order_id = lines.order_id
-where lines.lines is null or orders.amount is distinct from lines.amount
+where lines.line_count is null or orders.amount is distinct from lines.amount
