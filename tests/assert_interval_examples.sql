@@ -1,6 +1,20 @@
 -- The macros of the intervals against numbers worked out by hand, to four digits (the Net Promoter Score: two).
 with
 
+proportion_examples (successes, trials, expected_low, expected_high) as (
+    values
+    -- the specification's close_rate
+    (25, 100, 0.1755, 0.3430),
+    -- z * z = 3.8415: of 0 and of all successes one bound is z * z / (n + z * z) away from the end, the other is the end
+    (0, 10, 0.0, 0.2775),
+    (10, 10, 0.7225, 1.0),
+    (1, 1, 0.2065, 1.0),
+    -- no trials, more successes than trials, fewer than none
+    (0, 0, null, null),
+    (3, 2, null, null),
+    (-1, 2, null, null)
+),
+
 proportions as (
     select
         'wilson ' || cast(successes as {{ dbt.type_string() }}) || ' of ' || cast(trials as {{ dbt.type_string() }}) as example,
@@ -8,19 +22,24 @@ proportions as (
         cast(trials as double) as trials,
         cast(expected_low as double) as expected_low,
         cast(expected_high as double) as expected_high
-    from (
-        values
-        -- the specification's close_rate
-        (25, 100, 0.1755, 0.3430),
-        -- z * z = 3.8415: of 0 and of all successes one bound is z * z / (n + z * z) away from the end, the other is the end
-        (0, 10, 0.0, 0.2775),
-        (10, 10, 0.7225, 1.0),
-        (1, 1, 0.2065, 1.0),
-        -- no trials, more successes than trials, fewer than none
-        (0, 0, null, null),
-        (3, 2, null, null),
-        (-1, 2, null, null)
-    ) as proportion (successes, trials, expected_low, expected_high)
+    from proportion_examples
+),
+
+mean_examples (total, squares, n, expected_low, expected_high) as (
+    values
+    -- 10 and 14: 12 -/+ 12.7062 * sqrt(8 / 2)
+    (24, 296, 2, -13.4124, 37.4124),
+    -- 1 to 10: 5.5 -/+ 2.26216 * sqrt(82.5 / 9 / 10) = 5.5 -/+ 2.26216 * 0.957427
+    (55, 385, 10, 3.3341, 7.6659),
+    -- 1 to 11, from where t is an expansion: 6 -/+ 2.22814 * sqrt(110 / 10 / 11) = 6 -/+ 2.22814
+    (66, 506, 11, 3.7719, 8.2281),
+    -- 1 to 30: 15.5 -/+ 2.04523 * sqrt(2247.5 / 29 / 30) = 15.5 -/+ 2.04523 * 1.607275
+    (465, 9455, 30, 12.2128, 18.7872),
+    -- all the same
+    (30, 300, 3, 10.0, 10.0),
+    -- one value, none
+    (10, 100, 1, null, null),
+    (0, 0, 0, null, null)
 ),
 
 means as (
@@ -31,22 +50,16 @@ means as (
         cast(n as double) as n,
         cast(expected_low as double) as expected_low,
         cast(expected_high as double) as expected_high
-    from (
-        values
-        -- 10 and 14: 12 -/+ 12.7062 * sqrt(8 / 2)
-        (24, 296, 2, -13.4124, 37.4124),
-        -- 1 to 10: 5.5 -/+ 2.26216 * sqrt(82.5 / 9 / 10) = 5.5 -/+ 2.26216 * 0.957427
-        (55, 385, 10, 3.3341, 7.6659),
-        -- 1 to 11, from where t is an expansion: 6 -/+ 2.22814 * sqrt(110 / 10 / 11) = 6 -/+ 2.22814
-        (66, 506, 11, 3.7719, 8.2281),
-        -- 1 to 30: 15.5 -/+ 2.04523 * sqrt(2247.5 / 29 / 30) = 15.5 -/+ 2.04523 * 1.607275
-        (465, 9455, 30, 12.2128, 18.7872),
-        -- all the same
-        (30, 300, 3, 10.0, 10.0),
-        -- one value, none
-        (10, 100, 1, null, null),
-        (0, 0, 0, null, null)
-    ) as mean (total, squares, n, expected_low, expected_high)
+    from mean_examples
+),
+
+score_examples (promoters, detractors, n, expected_low, expected_high) as (
+    values
+    -- the specification's net_promoter_score: 30 -/+ 1.98422 * sqrt((700000 - 90000) / 99 / 100) = 30 -/+ 1.98422 * 7.84960
+    (50, 20, 100, 14.42, 45.58),
+    -- 50 -/+ 12.7062 * 50, ended by the scale
+    (1, 0, 2, -100.0, 100.0),
+    (1, 0, 1, null, null)
 ),
 
 scores as (
@@ -57,14 +70,7 @@ scores as (
         cast(n as double) as n,
         cast(expected_low as double) as expected_low,
         cast(expected_high as double) as expected_high
-    from (
-        values
-        -- the specification's net_promoter_score: 30 -/+ 1.98422 * sqrt((700000 - 90000) / 99 / 100) = 30 -/+ 1.98422 * 7.84960
-        (50, 20, 100, 14.42, 45.58),
-        -- 50 -/+ 12.7062 * 50, ended by the scale
-        (1, 0, 2, -100.0, 100.0),
-        (1, 0, 1, null, null)
-    ) as score (promoters, detractors, n, expected_low, expected_high)
+    from score_examples
 ),
 
 bounds as (
