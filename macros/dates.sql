@@ -1,10 +1,11 @@
 {#
-    The day of a UTC timestamp in the reporting time zone.
+    The day of a UTC timestamp in the reporting time zone, or in another.
 
         {{ local_date('created_at') }} as created_on
+        {{ local_date('created_at', business_time_zone()) }} as created_on
 #}
-{% macro local_date(timestamp) -%}
-    {{ return(adapter.dispatch('local_date', 'crm_kpis')(timestamp, var('reporting_time_zone'))) }}
+{% macro local_date(timestamp, time_zone=none) -%}
+    {{ return(adapter.dispatch('local_date', 'crm_kpis')(timestamp, time_zone or var('reporting_time_zone'))) }}
 {%- endmacro %}
 
 {% macro duckdb__local_date(timestamp, time_zone) -%}
@@ -17,6 +18,31 @@
 
 {% macro default__local_date(timestamp, time_zone) -%}
     cast(from_utc_timestamp({{ timestamp }}, {{ dbt.string_literal(time_zone) }}) as date)
+{%- endmacro %}
+
+
+{# The time zone of the business hours: the var business_time_zone, else the reporting time zone. #}
+{% macro business_time_zone() -%}
+    {{ return(var('business_time_zone') or var('reporting_time_zone')) }}
+{%- endmacro %}
+
+
+{#
+    The UTC timestamp at which the clocks of the business time zone show a time of day, given in minutes (540 is nine o'clock, 1440 the
+    midnight that ends the day).
+
+        {{ wall_clock_to_utc('day', '540') }} as opens_at
+#}
+{% macro wall_clock_to_utc(day, minute) -%}
+    {{ return(adapter.dispatch('wall_clock_to_utc', 'crm_kpis')(day, minute, business_time_zone())) }}
+{%- endmacro %}
+
+{% macro duckdb__wall_clock_to_utc(day, minute, time_zone) -%}
+    timezone('UTC', timezone({{ dbt.string_literal(time_zone) }}, cast({{ day }} as timestamp) + to_minutes({{ minute }})))
+{%- endmacro %}
+
+{% macro default__wall_clock_to_utc(day, minute, time_zone) -%}
+    to_utc_timestamp(timestampadd(minute, {{ minute }}, cast({{ day }} as timestamp)), {{ dbt.string_literal(time_zone) }})
 {%- endmacro %}
 
 

@@ -301,8 +301,11 @@ from in_the_middle
 
         {{ sum_of_squares('amount') }} filter (where is_won) as won_amount_squares
 
+    column  the column
+    scale   its digits after the dot
+
     Wider than 18 digits on purpose: DuckDB multiplies decimals of up to 18 digits in 18 digits, and fails where the square has more.
 #}
-{% macro sum_of_squares(column) -%}
-    sum(cast({{ column }} as decimal(20, 4)) * cast({{ column }} as decimal(20, 4)))
+{% macro sum_of_squares(column, scale=4) -%}
+    sum(cast({{ column }} as decimal(20, {{ scale }})) * cast({{ column }} as decimal(20, {{ scale }})))
 {%- endmacro %}

@@ -10,6 +10,7 @@
     'measures_tickets_created',
     'measures_tickets_resolved',
     'measures_satisfaction',
+    'measures_customer_effort',
     'measures_net_promoter',
     'measures_new_customers',
     'measures_revenue',

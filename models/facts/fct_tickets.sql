@@ -16,41 +16,60 @@ users as (
     select * from {{ ref('dim_users') }}
 ),
 
+business_days as (
+    select * from {{ ref('business_days') }}
+),
+
 reporting_window as (
     select * from {{ ref('reporting_window') }}
 ),
 
--- Where the ticket has no date of resolution, its events may: the last 'resolved' that no 'reopened' follows.
-resolutions as (
+dated_events as (
     select
-        events.ticket_id,
-        max(events.occurred_at) filter (where events.event_type = 'resolved') as last_resolved_at,
-        max(events.occurred_at) filter (where events.event_type = 'reopened') as last_reopened_at
+        events.*,
+        {{ local_date('events.occurred_at') }} <= reporting_window.as_of as is_known
     from events
     cross join reporting_window
-    where
-        events.event_type in ('resolved', 'reopened')
-        and {{ local_date('events.occurred_at') }} <= reporting_window.as_of
-    group by events.ticket_id
 ),
 
+-- What the events of a ticket tell.
+told as (
+    select
+        tickets.ticket_id,
+        count(*) filter (where events.is_known) as known_events,
+        min(events.occurred_at) filter (
+            where events.is_known and events.event_type = 'agent_message' and events.occurred_at >= tickets.created_at
+        ) as first_agent_message_at,
+        max(events.occurred_at) filter (where events.is_known and events.event_type = 'resolved') as last_resolved_at,
+        max(events.occurred_at) filter (where events.is_known and events.event_type = 'reopened') as last_reopened_at,
+        count(*) filter (where not events.is_known and events.event_type = 'reopened') as later_reopenings
+    from tickets
+    inner join dated_events as events on tickets.ticket_id = events.ticket_id
+    group by tickets.ticket_id
+),
+
+-- Where the ticket has no date of its own, its events may: the first message of an agent, the last 'resolved' that no 'reopened' follows.
 dated as (
     select
         tickets.*,
+        coalesce(told.known_events, 0) > 0 as has_events,
+        coalesce(tickets.first_responded_at, told.first_agent_message_at) as any_responded_at,
         coalesce(
             tickets.resolved_at,
             case
                 when
-                    resolutions.last_resolved_at >= tickets.created_at
-                    and (
-                        resolutions.last_reopened_at is null
-                        or resolutions.last_reopened_at <= resolutions.last_resolved_at
-                    )
-                    then resolutions.last_resolved_at
+                    told.last_resolved_at >= tickets.created_at
+                    and (told.last_reopened_at is null or told.last_reopened_at <= told.last_resolved_at)
+                    then told.last_resolved_at
             end
-        ) as last_resolved_at
+        ) as last_resolved_at,
+        -- The record counts all reopenings: those that its events date after as_of are not known yet.
+        case
+            when told.last_reopened_at is not null or tickets.reopen_count > coalesce(told.later_reopenings, 0) then true
+            when told.known_events > 0 or tickets.reopen_count is not null then false
+        end as is_reopened
     from tickets
-    left join resolutions on tickets.ticket_id = resolutions.ticket_id
+    left join told on tickets.ticket_id = told.ticket_id
 ),
 
 -- What happened after as_of is not known yet: a ticket that is resolved later is open.
@@ -62,47 +81,89 @@ known as (
             when {{ local_date('dated.last_resolved_at') }} <= reporting_window.as_of then dated.last_resolved_at
         end as known_resolved_at,
         case
-            when {{ local_date('dated.first_responded_at') }} <= reporting_window.as_of then dated.first_responded_at
+            when {{ local_date('dated.any_responded_at') }} <= reporting_window.as_of then dated.any_responded_at
         end as known_responded_at
     from dated
     cross join reporting_window
     where {{ local_date('dated.created_at') }} <= reporting_window.as_of
+),
+
+messages as (
+    select
+        known.ticket_id,
+        count(*) as customer_messages
+    from known
+    inner join events on known.ticket_id = events.ticket_id
+    where events.event_type = 'customer_message' and events.occurred_at <= known.known_resolved_at
+    group by known.ticket_id
+),
+
+-- Contacts are customer messages up to the resolution; without one, what opened the ticket. Business seconds are those since the calendar began.
+measured as (
+    select
+        known.*,
+        case when known.has_events then coalesce(messages.customer_messages, 0) else known.contact_count end as contacts,
+        first_days.business_seconds_before
+        + case
+            when known.created_at > first_days.opens_at
+                then least({{ seconds_between('first_days.opens_at', 'known.created_at') }}, first_days.business_seconds)
+            else 0
+        end as created_at_business_second,
+        last_days.business_seconds_before
+        + case
+            when known.known_resolved_at > last_days.opens_at
+                then least({{ seconds_between('last_days.opens_at', 'known.known_resolved_at') }}, last_days.business_seconds)
+            else 0
+        end as resolved_at_business_second
+    from known
+    left join messages on known.ticket_id = messages.ticket_id
+    left join business_days as first_days
+        on {{ local_date('known.created_at', business_time_zone()) }} = first_days.day
+    left join business_days as last_days
+        on {{ local_date('known.known_resolved_at', business_time_zone()) }} = last_days.day
 )
 
 select
     -- ids
-    known.ticket_id,
-    {{ segment('accounts.account_id', key='known.account_id', found='accounts.account_id') }} as account_id,
-    {{ segment('users.user_id', key='known.assignee_id', found='users.user_id') }} as owner_id,
+    measured.ticket_id,
+    {{ segment('accounts.account_id', key='measured.account_id', found='accounts.account_id') }} as account_id,
+    {{ segment('users.user_id', key='measured.assignee_id', found='users.user_id') }} as owner_id,
 
     -- segments
-    {{ segment('users.team', key='known.assignee_id', found='users.user_id') }} as team,
-    {{ segment('known.channel') }} as channel,
-    {{ segment('known.category') }} as category,
-    {{ segment('known.priority') }} as priority,
+    {{ segment('users.team', key='measured.assignee_id', found='users.user_id') }} as team,
+    {{ segment('measured.channel') }} as channel,
+    {{ segment('measured.category') }} as category,
+    {{ segment('measured.priority') }} as priority,
 
     -- durations
-    {{ seconds_between('known.created_at', 'known.known_responded_at') }} as first_response_seconds,
-    {{ seconds_between('known.created_at', 'known.known_resolved_at') }} as resolution_seconds,
+    {{ seconds_between('measured.created_at', 'measured.known_responded_at') }} as first_response_seconds,
+    {{ seconds_between('measured.created_at', 'measured.known_resolved_at') }} as resolution_seconds,
+    measured.resolved_at_business_second - measured.created_at_business_second as resolution_business_seconds,
 
     -- booleans
-    known.known_resolved_at is not null as is_resolved,
+    measured.known_resolved_at is not null as is_resolved,
+    case
+        when measured.known_resolved_at is not null and measured.contacts is not null and measured.is_reopened is not null
+            then measured.contacts <= 1 and not measured.is_reopened
+    end as is_resolved_at_first_contact,
+    measured.is_reopened,
+    measured.known_resolved_at <= measured.due_at as is_within_service_level,
 
     -- dates
-    known.created_on,
-    {{ local_date('known.known_resolved_at') }} as resolved_on,
+    measured.created_on,
+    {{ local_date('measured.known_resolved_at') }} as resolved_on,
     case
-        when known.known_resolved_at is not null then {{ local_date('known.known_resolved_at') }}
+        when measured.known_resolved_at is not null then {{ local_date('measured.known_resolved_at') }}
         -- Resolved, but nobody knows when: it is in no backlog, rather than in all of them for ever.
-        when known.last_resolved_at is null and known.status in ('resolved', 'closed')
-            then known.created_on
+        when measured.last_resolved_at is null and measured.status in ('resolved', 'closed')
+            then measured.created_on
     end as open_until,
 
     -- timestamps
-    known.created_at,
-    known.known_responded_at as first_responded_at,
-    known.known_resolved_at as resolved_at,
-    known.due_at
-from known
-left join accounts on known.account_id = accounts.account_id
-left join users on known.assignee_id = users.user_id
+    measured.created_at,
+    measured.known_responded_at as first_responded_at,
+    measured.known_resolved_at as resolved_at,
+    measured.due_at
+from measured
+left join accounts on measured.account_id = accounts.account_id
+left join users on measured.assignee_id = users.user_id
