@@ -304,8 +304,10 @@ from in_the_middle
     column  the column
     scale   its digits after the dot
 
-    Wider than 18 digits on purpose: DuckDB multiplies decimals of up to 18 digits in 18 digits, and fails where the square has more.
+    Wider than 18 digits on purpose: DuckDB multiplies decimals of up to 18 digits in 18 digits, and fails where the square has more. Each square
+    is rounded to a measure's digits, so that segments add up.
 #}
 {% macro sum_of_squares(column, scale=4) -%}
-    sum(cast({{ column }} as decimal(20, {{ scale }})) * cast({{ column }} as decimal(20, {{ scale }})))
+    {%- set wide = 'cast(' ~ column ~ ' as decimal(20, ' ~ scale ~ '))' -%}
+    sum(cast({{ wide }} * {{ wide }} as {{ measure_type() }}))
 {%- endmacro %}

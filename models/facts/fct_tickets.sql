@@ -98,7 +98,8 @@ messages as (
     group by known.ticket_id
 ),
 
--- Contacts are customer messages up to the resolution; without one, what opened the ticket. Business seconds are those since the calendar began.
+-- Contacts are customer messages up to the resolution; without one, what opened the ticket. Business seconds are those since the calendar
+-- began.
 measured as (
     select
         known.*,

@@ -10,7 +10,7 @@
     {{ sum_of_squares('resolution_business_seconds') }} as resolution_business_seconds_squares
     count(is_resolved_at_first_contact) as tickets_with_known_contacts
     count(*) filter (where is_resolved_at_first_contact) as tickets_resolved_at_first_contact
-    sum(case when is_reopened then 1 when not is_reopened then 0 end) as tickets_reopened
+    count(*) filter (where is_reopened) as tickets_reopened
     count(is_within_service_level) as tickets_with_service_level
     count(*) filter (where is_within_service_level) as tickets_within_service_level
 {% endcall %}

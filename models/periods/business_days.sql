@@ -20,7 +20,7 @@ days as (
 weekdays as (
     select
         day,
-        {{ days_between("cast(date_trunc('week', day) as date)", 'day') }} + 1 as weekday
+        {{ days_between("cast(date_trunc('week', day) as date)", 'day') }} + 1 as iso_weekday
     from days
 ),
 
@@ -43,7 +43,7 @@ opened as (
             when holidays.day is null then {{ wall_clock_to_utc('weekdays.day', 'in_minutes.closes_at_minute') }}
         end as closes_at
     from weekdays
-    left join in_minutes on weekdays.weekday = in_minutes.weekday
+    left join in_minutes on weekdays.iso_weekday = in_minutes.weekday
     left join holidays on weekdays.day = holidays.day
     -- Without business hours nothing can be said in them.
     where exists (select 1 from business_hours)
