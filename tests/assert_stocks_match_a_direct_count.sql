@@ -59,6 +59,17 @@ counted as (
     union all
     select
         read_days.period_id,
+        'deals_won_in_365_days' as measure,
+        cast(count(*) filter (where deals.is_won) as {{ measure_type() }}) as value
+    from read_days
+    inner join deals
+        on
+            read_days.read_on >= deals.closed_on
+            and read_days.read_on < {{ add_days('deals.closed_on', 365) }}
+    group by read_days.period_id
+    union all
+    select
+        read_days.period_id,
         'open_tickets' as measure,
         cast(count(*) as {{ measure_type() }}) as value
     from read_days
@@ -112,6 +123,7 @@ summed as (
         and measure in (
             'open_deals',
             'open_pipeline',
+            'deals_won_in_365_days',
             'open_tickets',
             'active_customers',
             'yearly_orders',

@@ -8,6 +8,10 @@ visits as (
     select * from {{ ref('fct_deal_stage_visits') }}
 ),
 
+reporting_window as (
+    select * from {{ ref('reporting_window') }}
+),
+
 -- Where a deal stands at the end of a day is where it was last: a visit holds the days from its entry up to the next visit's.
 visited as (
     select
@@ -101,9 +105,41 @@ within_the_deal as (
         deals.owner_id,
         deals.pipeline,
         deals.source,
-        deals.amount
+        deals.amount,
+        deals.first_touch_on
     from intervals
     inner join deals on intervals.deal_id = deals.deal_id
+),
+
+-- Each span begins with a change of stage or the creation. From the first day that is too long after it, the deal has stalled.
+timed as (
+    select
+        within_the_deal.*,
+        case
+            when
+                {{ add_days('within_the_deal.open_from', var('stalled_after_days') ~ ' + 1') }} <= reporting_window.as_of
+                then {{ add_days('within_the_deal.open_from', var('stalled_after_days') ~ ' + 1') }}
+        end as stalled_from
+    from within_the_deal
+    cross join reporting_window
+    where within_the_deal.open_until is null or within_the_deal.open_from < within_the_deal.open_until
+),
+
+split as (
+    select
+        *,
+        open_from as part_from,
+        least(stalled_from, open_until) as part_until,
+        false as is_stalled
+    from timed
+    union all
+    select
+        *,
+        stalled_from as part_from,
+        open_until as part_until,
+        true as is_stalled
+    from timed
+    where stalled_from < open_until or (stalled_from is not null and open_until is null)
 )
 
 select
@@ -119,8 +155,11 @@ select
     -- amounts
     amount,
 
+    -- booleans
+    is_stalled,
+
     -- dates
-    open_from,
-    open_until
-from within_the_deal
-where open_until is null or open_from < open_until
+    first_touch_on,
+    part_from as open_from,
+    part_until as open_until
+from split

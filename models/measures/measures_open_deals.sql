@@ -5,5 +5,6 @@
     segments=['stage', 'owner', 'source', 'pipeline']
 ) %}
     count(*) as open_deals
+    count(*) filter (where is_stalled) as stalled_deals
     sum(amount) as open_pipeline
 {% endcall %}
