@@ -1,0 +1,1077 @@
+"""A second computation of every KPI, from the words of the KPI catalogue and of the raw contract.
+
+It reads the raw CSV files with polars and shares no line with the project's SQL, so that a mistake would
+have to be made twice to pass. Of the project it reads data: the types, keys and accepted values of the
+raw contract, and the seeds.
+
+Each family of KPIs is a function that yields one frame a KPI, with a row for each period and segment.
+Periods are months, years and 'all'. A row counts in a period because its day lies in it (`during`),
+because it stands at the end of it (`at_end`), or because its day is one of the 365 that end with it
+(`year_before_end`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import date, datetime, time, timedelta
+from functools import cached_property, reduce
+from pathlib import Path
+
+import polars as pl
+import yaml
+
+NONE, UNKNOWN = "(none)", "(unknown)"
+CELL = ["period_grain", "period_start", "segment_by", "segment"]
+PERIOD = ["period_grain", "period_start", "first_day", "last_day"]
+CHURN_AFTER_DAYS = 365
+STALLED_AFTER_DAYS = 30
+MAX_LIFESPAN_YEARS = 10
+GROSS_MARGIN = 1
+FAR = date(2200, 1, 1)
+
+# Rows that contradict themselves are rejected: the reasons of the contract, over the typed columns.
+_c = pl.col
+_NPS = _c("survey_type") == "nps"
+_SCALE_MIN = pl.coalesce("scale_min", pl.when(_NPS).then(0.0).otherwise(1.0))
+_SCALE_MAX = pl.coalesce(
+    "scale_max", pl.when(_NPS).then(10.0).when(_c("survey_type") == "ces").then(7.0).otherwise(5.0)
+)
+_CLOSED = _c("status").is_in(["won", "lost"])
+ROW_CHECKS: dict[str, list[pl.Expr]] = {
+    "leads": [_c("converted_at") < _c("created_at")],
+    "deals": [_CLOSED & _c("closed_at").is_null(), _CLOSED & (_c("closed_at") < _c("created_at"))],
+    "subscriptions": [_c("ended_on") < _c("started_on")],
+    "tickets": [_c("resolved_at") < _c("created_at")],
+    "survey_responses": [
+        _NPS & (_c("scale_max") != 10),
+        _SCALE_MAX <= _SCALE_MIN,
+        (_c("score") < _SCALE_MIN) | (_c("score") > _SCALE_MAX),
+    ],
+    "exchange_rates": [_c("rate") <= 0],
+}
+# Optional values that contradict others become NULL.
+VALUE_CHECKS: dict[str, dict[str, pl.Expr]] = {
+    "users": {"left_on": _c("left_on") < _c("hired_on")},
+    "leads": {
+        "qualified_at": _c("qualified_at") < _c("created_at"),
+        "disqualified_at": _c("disqualified_at") < _c("created_at"),
+        "first_touch_at": _c("first_touch_at") > _c("created_at"),
+    },
+    "deals": {"closed_at": _c("status") == "open"},
+    "deal_stages": {"exited_at": _c("exited_at") < _c("entered_at")},
+    "tickets": {"first_responded_at": _c("first_responded_at") < _c("created_at")},
+}
+# Days on which nothing need have happened: what is planned, and what only describes the record.
+PLANNED = {
+    "expected_close_on",
+    "due_at",
+    "ended_on",
+    "hired_on",
+    "left_on",
+    "valid_from",
+    "updated_at",
+    "campaigns.started_on",
+}
+
+
+# ---- raw tables --------------------------------------------------------------------------------------------
+
+
+def read_contract(path: Path) -> dict[str, dict]:
+    """The tables of the raw contract by name."""
+    source = yaml.safe_load(path.read_text(encoding="utf-8"))["sources"][0]
+    return {table["name"]: table for table in source["tables"]}
+
+
+def _meta(node: dict) -> dict:
+    return node.get("config", {}).get("meta", {})
+
+
+def _typed(column: dict) -> pl.Expr:
+    """A column of text as what the contract says it is; NULL where it is not."""
+    name, kind, accepted = column["name"], column["data_type"], _meta(column).get("values")
+    text = _c(name).str.strip_chars(" ")
+    text = pl.when(text != "").then(text)
+    if kind == "text":
+        lower = text.str.to_lowercase()
+        return (pl.when(lower.is_in(accepted)).then(lower) if accepted else text).alias(name)
+    if kind in ("decimal", "integer"):
+        number = (
+            pl.when(text.str.contains(r"^[+-]?(\d+\.?\d*|\.\d+)$")).then(text).cast(pl.Float64, strict=False)
+        )
+        return (number if kind == "decimal" else pl.when(number == number.round()).then(number)).alias(name)
+    if kind == "boolean":
+        lower = text.str.to_lowercase()
+        true, false = lower.is_in(["true", "t", "yes", "1"]), lower.is_in(["false", "f", "no", "0"])
+        return pl.when(true).then(True).when(false).then(False).alias(name)
+    if kind == "date":
+        day = text.str.to_date("%Y-%m-%d", strict=False)
+    else:
+        offset = text.str.replace(r"Z$", "+00:00")
+        offset = pl.when(offset.str.contains(r"[+-]\d\d:?\d\d$")).then(offset).otherwise(offset + "+00:00")
+        utc = offset.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", time_zone="UTC", strict=False)
+        day = utc.dt.replace_time_zone(None)
+    return pl.when(day.dt.year().is_between(1970, 2099)).then(day).alias(name)
+
+
+def read_table(directory: Path, table: dict) -> pl.DataFrame:
+    """The valid rows of a raw table, typed; of two rows with one key the later one."""
+    name, meta = table["name"], _meta(table)
+    raw = pl.read_csv(directory / f"{name}.csv", infer_schema=False)
+    typed = raw.select(_typed(column) for column in table["columns"])
+    typed = typed.with_columns(
+        pl.when(~contradicts.fill_null(value=False)).then(column).alias(column)
+        for column, contradicts in VALUE_CHECKS.get(name, {}).items()
+    )
+    rejected = [
+        _c(column["name"]).is_null() for column in table["columns"] if _meta(column).get("required", False)
+    ]
+    rejected += ROW_CHECKS.get(name, [])
+    for column in table["columns"]:
+        if _meta(column).get("rejects_row"):
+            given = raw[column["name"]].str.strip_chars(" ").fill_null("") != ""
+            rejected.append(given & _c(column["name"]).is_null())
+    typed = typed.filter(~pl.any_horizontal(check.fill_null(value=False) for check in rejected))
+    order = [meta["latest_by"], "line"] if meta.get("latest_by") else ["line"]
+    return (
+        typed.with_row_index("line")
+        .sort(order, nulls_last=False)
+        .unique(meta["key"], keep="last", maintain_order=True)
+        .sort("line")
+        .drop("line")
+    )
+
+
+def in_reporting_currency(frame: pl.DataFrame, rates: pl.DataFrame, amount: str, day: str) -> pl.DataFrame:
+    """The frame with its amount in euro to four digits, at the rate valid on the day; NULL without one."""
+    foreign = rates.with_columns(_c("currency").str.to_uppercase()).filter(_c("currency") != "EUR")
+    frame = (
+        frame.with_columns(
+            _c("currency").str.to_uppercase().fill_null("EUR").alias("_currency"), _c(day).alias("_day")
+        )
+        .with_row_index("_row")
+        .sort("_day")
+        .join_asof(
+            foreign.select("rate", valid_from="valid_from", _currency="currency").sort("valid_from"),
+            left_on="_day",
+            right_on="valid_from",
+            by="_currency",
+            check_sortedness=False,
+        )
+        .sort("_row")
+    )
+    rate = pl.when(_c("_currency") == "EUR").then(1.0).otherwise(_c("rate"))
+    # Whole numbers: a product of two doubles may fall on the other side of a half.
+    units = (_c(amount) * 1e4).round().cast(pl.Int128) * (rate * 1e8).round().cast(pl.Int128)
+    half_up = (units.abs() + 50_000_000) // 100_000_000 * units.sign()
+    return frame.with_columns((half_up.cast(pl.Float64) / 1e4).alias(amount)).drop(
+        "_currency", "_day", "_row", "rate", "valid_from"
+    )
+
+
+def days(start: str | pl.Expr, end: str | pl.Expr) -> pl.Expr:
+    """Whole calendar days between two days."""
+    start, end = (_c(day) if isinstance(day, str) else day for day in (start, end))
+    return (end.cast(pl.Date) - start.cast(pl.Date)).dt.total_days()
+
+
+def look_up(
+    frame: pl.DataFrame, key: str, other: pl.DataFrame, other_key: str, **columns: str
+) -> pl.DataFrame:
+    """Add columns of the row that a key names: (none) without a key or value, (unknown) if it names none."""
+    wanted = other.select(
+        _c(other_key).alias(key), *(_c(old).alias(new) for new, old in columns.items()), _found=True
+    )
+    joined = frame.drop(columns, strict=False).join(wanted, on=key, how="left")
+    missing = (
+        pl.when(_c(key).is_not_null() & _c("_found").is_null()).then(pl.lit(UNKNOWN)).otherwise(pl.lit(NONE))
+    )
+    return joined.with_columns(_c(new).fill_null(missing) for new in columns).drop("_found")
+
+
+def named(frame: pl.DataFrame, key: str, other: pl.DataFrame, other_key: str, name: str) -> pl.DataFrame:
+    """Add the key itself as a segment."""
+    return look_up(
+        frame, key, other.with_columns(_c(other_key).alias("_itself")), other_key, **{name: "_itself"}
+    )
+
+
+def plain(*columns: str) -> list[pl.Expr]:
+    """Columns as segments."""
+    return [_c(column).fill_null(NONE) for column in columns]
+
+
+class Sample:
+    """The raw tables, and things made of them that several KPIs read."""
+
+    def __init__(self, directory: Path, project: Path) -> None:
+        self._contract = read_contract(project / "models" / "staging" / "_sources.yml")
+        self._tables = {name: read_table(directory, table) for name, table in self._contract.items()}
+        self._seeds = project / "seeds"
+
+    def seed(self, name: str) -> pl.DataFrame:
+        """A seed of the project, as text."""
+        return pl.read_csv(self._seeds / f"{name}.csv", infer_schema=False)
+
+    def __getitem__(self, table: str) -> pl.DataFrame:
+        return self._tables[table]
+
+    @cached_property
+    def event_days(self) -> tuple[date, date]:
+        """The first and the latest day on which anything happened."""
+        days_of_columns = [
+            self[table][column["name"]].cast(pl.Date)
+            for table, entry in self._contract.items()
+            for column in entry["columns"]
+            if column["data_type"] in ("date", "timestamp")
+            and column["name"] not in PLANNED
+            and f"{table}.{column['name']}" not in PLANNED
+        ]
+        return min(d.min() for d in days_of_columns if len(d)), max(
+            d.max() for d in days_of_columns if len(d)
+        )
+
+    @property
+    def as_of(self) -> date:
+        return self.event_days[1]
+
+    @cached_property
+    def periods(self) -> pl.DataFrame:
+        """Months, years and all; the last day of the running one is as_of."""
+        first, as_of = self.event_days
+        years = range(first.year, as_of.year + 1)
+        rows = [("all", date(1970, 1, 1), as_of)]
+        rows += [("year", date(y, 1, 1), date(y, 12, 31)) for y in years]
+        months = [(date(y, m, 1), date(y + m // 12, m % 12 + 1, 1)) for y in years for m in range(1, 13)]
+        rows += [("month", start, following - timedelta(days=1)) for start, following in months]
+        frame = pl.DataFrame(rows, schema=["period_grain", "first_day", "last_day"], orient="row")
+        start = pl.when(_c("period_grain") != "all").then(_c("first_day")).otherwise(date(1970, 1, 1))
+        return (
+            frame.filter((_c("first_day") <= as_of) & (_c("last_day") >= first))
+            .with_columns(start.alias("period_start"), pl.min_horizontal("last_day", pl.lit(as_of)))
+            .select(PERIOD)
+        )
+
+    # ---- which rows belong to a period ----
+
+    def during(self, frame: pl.DataFrame, day: str) -> pl.DataFrame:
+        """A row for each period that holds the day."""
+        crossed = frame.filter(_c(day).is_not_null()).join(self.periods, how="cross")
+        return crossed.filter(_c(day).cast(pl.Date).is_between("first_day", "last_day"))
+
+    def at_end(self, frame: pl.DataFrame, first: str, end: str) -> pl.DataFrame:
+        """A row for each period at whose end the thing stands: begun by then, and not ended by then."""
+        crossed = frame.join(self.periods, how="cross")
+        begun = _c(first).cast(pl.Date) <= _c("last_day")
+        ended = (_c(end).cast(pl.Date) <= _c("last_day")).fill_null(value=False)
+        return crossed.filter(begun & ~ended)
+
+    def year_before_end(self, frame: pl.DataFrame, day: str) -> pl.DataFrame:
+        """A row for each period that ends on the day or within 364 days after it."""
+        crossed = frame.filter(_c(day).is_not_null()).join(self.periods, how="cross")
+        return crossed.filter(days(day, "last_day").is_between(0, 364))
+
+    # ---- things ----
+
+    def _money(self, frame: pl.DataFrame, amount: str, day: str) -> pl.DataFrame:
+        return in_reporting_currency(frame, self["exchange_rates"], amount, day)
+
+    @cached_property
+    def accounts(self) -> pl.DataFrame:
+        """Accounts with their segments."""
+        staff = _c("employee_count")
+        size = (
+            pl.when(staff < 10)
+            .then(pl.lit("1-9"))
+            .when(staff < 50)
+            .then(pl.lit("10-49"))
+            .when(staff < 250)
+            .then(pl.lit("50-249"))
+            .when(staff >= 250)
+            .then(pl.lit("250+"))
+        )
+        return self["accounts"].with_columns(size.alias("company_size"))
+
+    def with_account(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Add industry, country and company_size of the account."""
+        columns = {name: name for name in ("industry", "country", "company_size")}
+        return look_up(frame, "account_id", self.accounts, "account_id", **columns)
+
+    def with_user(self, frame: pl.DataFrame, key: str = "owner_id") -> pl.DataFrame:
+        """Add owner and team of the user."""
+        frame = named(frame, key, self["users"], "user_id", "owner")
+        return look_up(frame, key, self["users"], "user_id", team="team")
+
+    def with_campaign(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Add campaign, and its channel as campaign_channel."""
+        frame = named(frame, "campaign_id", self["campaigns"], "campaign_id", "campaign")
+        return look_up(frame, "campaign_id", self["campaigns"], "campaign_id", campaign_channel="channel")
+
+    @cached_property
+    def leads(self) -> pl.DataFrame:
+        """Leads with their segments."""
+        score = _c("score")
+        band = reduce(
+            lambda chain, low: chain.when(score >= low).then(
+                pl.lit(f"{low}-{low + 19 if low < 80 else 100}")
+            ),
+            (60, 40, 20, 0),
+            pl.when(score >= 80).then(pl.lit("80-100")),
+        )
+        leads = self.with_user(self.with_campaign(self["leads"]))
+        return leads.with_columns(
+            band.fill_null(NONE).alias("score_band"), *plain("source", "industry", "country")
+        ).rename({"campaign_channel": "channel"})
+
+    @cached_property
+    def deals(self) -> pl.DataFrame:
+        """Deals with the day of the first touch, the amount in euro, and their segments."""
+        naming = (
+            self["leads"]
+            .group_by("deal_id")
+            .agg(_c("lead_id").min().alias("naming_lead"))
+            .drop_nulls("deal_id")
+        )
+        sessions = self["web_sessions"].group_by("lead_id").agg(first_session=_c("started_at").min())
+        leads = self["leads"].select(
+            "lead_id",
+            lead_created_at="created_at",
+            lead_touched_at="first_touch_at",
+            lead_campaign_id="campaign_id",
+            lead_source="source",
+        )
+        touch = pl.coalesce("lead_touched_at", "lead_created_at", "first_session", "created_at")
+        deals = (
+            self["deals"]
+            .join(naming, on="deal_id", how="left")
+            .with_columns(pl.coalesce("lead_id", "naming_lead").alias("lead_id"))
+            .join(leads, on="lead_id", how="left")
+            .join(sessions, on="lead_id", how="left")
+            .with_columns(
+                created=_c("created_at").dt.date(),
+                closed=_c("closed_at").dt.date(),
+                touched=pl.min_horizontal(touch, "created_at").dt.date(),
+                is_won=_c("status") == "won",
+                amount_day=pl.coalesce("closed_at", "created_at").dt.date(),
+                campaign_id=pl.coalesce("campaign_id", "lead_campaign_id"),
+            )
+        )
+        deals = self.with_user(self.with_account(self._money(deals, "amount", "amount_day")))
+        deals = named(deals, "product_id", self["products"], "product_id", "product")
+        return self.with_campaign(deals).with_columns(plain("pipeline", "deal_type", "source"))
+
+    @cached_property
+    def visits(self) -> pl.DataFrame:
+        """Visits of deals to stages; `left_at` is NULL while the deal is still there."""
+        entries = self["deal_stages"].join(
+            self.deals.select("deal_id", "closed_at", "is_won"), on="deal_id", how="left"
+        )
+        entries = entries.filter(~(_c("entered_at") >= _c("closed_at")).fill_null(value=False))
+        entries = entries.sort("deal_id", "entered_at").with_columns(
+            next_entered_at=_c("entered_at").shift(-1).over("deal_id"),
+            next_stage=_c("stage").shift(-1).over("deal_id"),
+        )
+        visits = entries.with_columns(left_at=pl.coalesce("exited_at", "next_entered_at", "closed_at"))
+        columns = {name: name for name in ("pipeline", "owner", "source")}
+        return look_up(visits, "deal_id", self.deals, "deal_id", **columns)
+
+    @cached_property
+    def tickets(self) -> pl.DataFrame:
+        """Tickets with their resolution and segments."""
+        events = self["ticket_events"].sort("occurred_at")
+        reopened = events.filter(_c("event_type") == "reopened").group_by("ticket_id")
+        resolved = events.filter(_c("event_type") == "resolved").group_by("ticket_id")
+        tickets = (
+            self["tickets"]
+            .join(reopened.agg(last_reopened=_c("occurred_at").max()), on="ticket_id", how="left")
+            .join(resolved.agg(last_resolved=_c("occurred_at").max()), on="ticket_id", how="left")
+        )
+        again = (_c("last_reopened") >= _c("last_resolved")).fill_null(value=False)
+        by_event = pl.when(~again).then(_c("last_resolved"))
+        tickets = tickets.with_columns(
+            resolved=pl.coalesce("resolved_at", by_event),
+            is_done=_c("status").str.to_lowercase().is_in(["resolved", "closed"]).fill_null(value=False),
+        )
+        told = (
+            self["ticket_events"]
+            .join(tickets.select("ticket_id", "resolved", "created_at"), on="ticket_id")
+            .group_by("ticket_id")
+            .agg(
+                messages=(
+                    (_c("event_type") == "customer_message") & (_c("occurred_at") <= _c("resolved"))
+                ).sum(),
+                reopenings=(_c("event_type") == "reopened").sum(),
+                answered_at=_c("occurred_at")
+                .filter((_c("event_type") == "agent_message") & (_c("occurred_at") >= _c("created_at")))
+                .min(),
+            )
+        )
+        has_events = _c("messages").is_not_null()
+        tickets = (
+            tickets.join(told, on="ticket_id", how="left")
+            .with_columns(
+                hours=(_c("resolved") - _c("created_at")).dt.total_seconds() / 3600,
+                answered=pl.coalesce("first_responded_at", "answered_at"),
+                contacts=pl.when(has_events)
+                .then(pl.max_horizontal("messages", 1))
+                .otherwise(_c("contact_count")),
+                reopened=pl.when(has_events).then(_c("reopenings")).otherwise(_c("reopen_count")) > 0,
+            )
+            .with_columns(plain("channel", "category", "priority"))
+        )
+        return self.with_user(tickets, "assignee_id")
+
+    @cached_property
+    def paid_orders(self) -> pl.DataFrame:
+        return self["orders"].filter(_c("status").str.to_lowercase().fill_null("paid") == "paid")
+
+    @cached_property
+    def orders(self) -> pl.DataFrame:
+        """Orders not cancelled or refunded, in euro, with the account's segments."""
+        gone = _c("status").str.to_lowercase().is_in(["cancelled", "refunded"]).fill_null(value=False)
+        orders = self["orders"].filter(~gone).with_columns(day=_c("ordered_at").dt.date())
+        return self.with_account(self._money(orders, "amount", "day"))
+
+    @cached_property
+    def purchases(self) -> pl.DataFrame:
+        """Each purchase (paid order or won deal) of an account."""
+        deals = self.deals.filter(_c("is_won") & _c("account_id").is_not_null())
+        return pl.concat(
+            [
+                self.paid_orders.select("account_id", day=_c("ordered_at").dt.date()),
+                deals.select("account_id", day="closed"),
+            ]
+        )
+
+    @cached_property
+    def first_purchases(self) -> pl.DataFrame:
+        """Each customer with the day of its first purchase or subscription."""
+        days_bought = [self.purchases, self.active_spans.select("account_id", day="first")]
+        return self.with_account(pl.concat(days_bought).group_by("account_id").agg(_c("day").min()))
+
+    @cached_property
+    def active_spans(self) -> pl.DataFrame:
+        """Spans of days, without the last, in which an account is an active customer; they may overlap."""
+        subscriptions = self["subscriptions"].filter(_c("started_on") <= self.as_of)
+        bought = self.purchases.join(subscriptions, on="account_id", how="anti")
+        return pl.concat(
+            [
+                subscriptions.select("account_id", first="started_on", end=_c("ended_on").fill_null(FAR)),
+                bought.select("account_id", first="day", end=_c("day") + timedelta(days=CHURN_AFTER_DAYS)),
+            ]
+        )
+
+    @cached_property
+    def customer_periods(self) -> pl.DataFrame:
+        """The customers known by the end of each period, and when they were active."""
+        spans = self.active_spans.join(self.periods, how="cross").filter(_c("first") <= _c("last_day"))
+
+        def active(on: pl.Expr) -> pl.Expr:
+            return ((_c("first") <= on) & (_c("end") > on)).any()
+
+        periods = spans.group_by("account_id", *PERIOD).agg(
+            at_start=active(_c("first_day") - timedelta(days=1)),
+            at_end=active(_c("last_day")),
+            year_before=active(_c("last_day") - timedelta(days=365)),
+        )
+        return self.with_account(periods)
+
+    @cached_property
+    def spend(self) -> pl.DataFrame:
+        """Campaign days in euro."""
+        spent = self._money(self["campaign_days"], "cost", "day")
+        return self.with_campaign(spent).rename({"campaign_channel": "channel"})
+
+    @cached_property
+    def costs(self) -> pl.DataFrame:
+        """Costs in euro."""
+        return self._money(self["costs"], "amount", "incurred_on").with_columns(plain("cost_type"))
+
+    @cached_property
+    def visitors(self) -> pl.DataFrame:
+        """Visitors with their first session, and whether the account or lead of any session is a customer."""
+        customers = self.first_purchases["account_id"].implode()
+        leads = self["leads"].select(
+            "lead_id",
+            lead_is_customer=_c("converted_at").is_not_null()
+            | _c("account_id").is_in(customers).fill_null(value=False),
+        )
+        sessions = self["web_sessions"].join(leads, on="lead_id", how="left").sort("started_at", "session_id")
+        is_customer = _c("account_id").is_in(customers).fill_null(value=False) | _c(
+            "lead_is_customer"
+        ).fill_null(value=False)
+        visitors = sessions.group_by("visitor_id", maintain_order=True).agg(
+            _c("started_at", "channel", "campaign_id").first(), is_customer=is_customer.any()
+        )
+        return self.with_campaign(visitors).with_columns(plain("channel"))
+
+    @cached_property
+    def mails(self) -> pl.DataFrame:
+        """E-mails: when each was sent, and what happened to it."""
+        has = {
+            kind: (_c("event_type") == kind) for kind in ("sent", "delivered", "opened", "clicked", "replied")
+        }
+        has |= {kind: (_c("event_type") == kind) for kind in ("bounced", "unsubscribed")}
+        # Where the events of an e-mail name several campaigns, one that is listed is the more credible.
+        is_listed = _c("campaign_id").is_in(self["campaigns"]["campaign_id"].implode())
+        mails = (
+            self["email_events"]
+            .sort(is_listed.fill_null(value=False), "occurred_at", descending=[True, False])
+            .group_by("email_id", maintain_order=True)
+            .agg(
+                _c("campaign_id").drop_nulls().first(),
+                sent_at=_c("occurred_at").filter(has["sent"]).min(),
+                first_at=_c("occurred_at").min(),
+                **{kind: event.any() for kind, event in has.items() if kind != "sent"},
+            )
+        )
+        return self.with_campaign(
+            mails.with_columns(
+                pl.coalesce("sent_at", "first_at"),
+                opened=_c("opened") | _c("clicked"),
+                delivered=_c("delivered") | _c("opened") | _c("clicked"),
+            )
+        )
+
+    @cached_property
+    def activities(self) -> pl.DataFrame:
+        """Activities with owner and team."""
+        by_hand = ~_c("is_automated").fill_null(value=False)
+        return self.with_user(self["activities"].with_columns(by_hand=by_hand), "user_id")
+
+    @cached_property
+    def responses(self) -> pl.DataFrame:
+        """Survey responses with their scale, and their segments."""
+        tickets = self.tickets.select(
+            "ticket_id", "channel", "category", ticket_account="account_id", ticket_agent="assignee_id"
+        )
+        responses = self["survey_responses"].with_columns(
+            *plain("touchpoint"), low=_SCALE_MIN, high=_SCALE_MAX
+        )
+        responses = look_up(
+            responses, "ticket_id", tickets, "ticket_id", channel="channel", category="category"
+        )
+        responses = responses.join(
+            tickets.select("ticket_id", "ticket_account", "ticket_agent"), on="ticket_id", how="left"
+        ).with_columns(
+            account_id=pl.coalesce("account_id", "ticket_account"),
+            user_id=pl.when(_c("survey_type") == "employee")
+            .then(_c("user_id"))
+            .otherwise(pl.coalesce("user_id", "ticket_agent")),
+            satisfied=(_c("score") - _c("low")) * 4 >= (_c("high") - _c("low")) * 3,
+            share=(_c("score") - _c("low")) / (_c("high") - _c("low")),
+        )
+        return self.with_user(self.with_account(responses), "user_id")
+
+    def survey(self, kind: str) -> pl.DataFrame:
+        return self.responses.filter(_c("survey_type") == kind)
+
+
+# ---- from rows to KPIs -------------------------------------------------------------------------------------
+
+
+def cells(rows: pl.DataFrame, by: str, **values: pl.Expr) -> pl.DataFrame:
+    """Aggregates by period, in total and by each of the segments."""
+    frames = []
+    for segment_by in ["all", *by.split()]:
+        segment = pl.lit("all") if segment_by == "all" else _c(segment_by)
+        keyed = rows.with_columns(pl.lit(segment_by).alias("segment_by"), segment.alias("segment"))
+        frames.append(keyed.group_by(CELL).agg(v.cast(pl.Float64).alias(name) for name, v in values.items()))
+    return pl.concat(frames)
+
+
+def both(*frames: pl.DataFrame) -> pl.DataFrame:
+    """Cells of several facts side by side; 0 where a fact has none."""
+    joined = reduce(lambda a, b: a.join(b, on=CELL, how="full", coalesce=True), frames)
+    return joined.with_columns(pl.selectors.float().fill_null(0.0))
+
+
+def kpi(
+    sample: Sample,
+    kpi_id: str,
+    frame: pl.DataFrame,
+    value: pl.Expr | None = None,
+) -> pl.DataFrame:
+    """Rows of a KPI from cells with a numerator, and a denominator or none.
+
+    The total has a row in each period from its first one on.
+    """
+    empty = [
+        pl.lit(None, pl.Float64).alias(n) for n in ("numerator", "denominator") if n not in frame.columns
+    ]
+    is_total, has_ratio = _c("segment_by") == "all", "denominator" in frame.columns
+    total = frame.filter(is_total)
+    first = total.group_by("period_grain").agg(_c("period_start").min().alias("first"))
+    every = (
+        sample.periods.join(first, on="period_grain")
+        .filter(_c("period_start") >= _c("first"))
+        .select("period_grain", "period_start", segment_by=pl.lit("all"), segment=pl.lit("all"))
+        .join(total, on=CELL, how="left")
+    )
+    if value is None:
+        every = every.with_columns(pl.selectors.float().fill_null(0.0))
+    frame = pl.concat([every, frame.filter(~is_total)]).with_columns(empty)
+    if value is None:
+        ratio = pl.when(_c("denominator") != 0).then(_c("numerator") / _c("denominator"))
+        value = ratio if has_ratio else _c("numerator")
+    return frame.select(
+        pl.lit(kpi_id).alias("kpi_id"), *CELL, "numerator", "denominator", value.alias("kpi_value")
+    )
+
+
+def ratio(
+    sample: Sample, kpi_id: str, rows: pl.DataFrame, by: str, numerator: pl.Expr, *, per: pl.Expr
+) -> pl.DataFrame:
+    return kpi(sample, kpi_id, cells(rows, by, numerator=numerator, denominator=per))
+
+
+def total(sample: Sample, kpi_id: str, rows: pl.DataFrame, by: str, numerator: pl.Expr) -> pl.DataFrame:
+    return kpi(sample, kpi_id, cells(rows, by, numerator=numerator))
+
+
+def median(sample: Sample, kpi_id: str, rows: pl.DataFrame, by: str, value: pl.Expr) -> pl.DataFrame:
+    return kpi(sample, kpi_id, cells(rows, by, median=value.median()), value=_c("median"))
+
+
+Kpis = Iterator[pl.DataFrame]
+OF_DEALS = "owner team pipeline deal_type source industry country product"
+OF_TICKETS = "channel category priority owner team"
+
+
+# ---- sales -------------------------------------------------------------------------------------------------
+
+
+def deals(s: Sample) -> Kpis:
+    """Deals by the day they were created or closed."""
+    created, closed = s.during(s.deals, "created"), s.during(s.deals.filter(_CLOSED), "closed")
+    won = closed.filter("is_won")
+    cycle = days("touched", "closed")
+    yield total(s, "deals_created", created, OF_DEALS, pl.len())
+    yield total(s, "deals_won", won, OF_DEALS, pl.len())
+    yield total(s, "won_revenue", won, OF_DEALS, _c("amount").sum())
+    yield ratio(s, "close_rate", created, OF_DEALS, _c("is_won").sum(), per=pl.len())
+    yield ratio(s, "win_rate", closed, OF_DEALS, _c("is_won").sum(), per=pl.len())
+    yield ratio(s, "average_deal_size", won, OF_DEALS, _c("amount").sum(), per=_c("amount").count())
+    yield ratio(s, "sales_cycle_days", won, OF_DEALS, cycle.sum(), per=pl.len())
+    yield median(s, "sales_cycle_days_median", won, OF_DEALS, cycle)
+
+
+def paid_deals(s: Sample) -> Kpis:
+    """Won deals by the day of their first payment."""
+    first_order = s.paid_orders.group_by("deal_id").agg(order_paid_at=_c("paid_at").min())
+    won = s.deals.filter("is_won").join(first_order, on="deal_id", how="left")
+    paid = s.during(won.with_columns(paid=pl.coalesce("first_paid_at", "order_paid_at")), "paid")
+    yield ratio(s, "lead_to_cash_days", paid, "", days("touched", "paid").sum(), per=pl.len())
+
+
+def stages(s: Sample) -> Kpis:
+    """Visits to stages by the day they began or ended."""
+    left = s.during(s.visits, "left_at")
+    stay = days("entered_at", "left_at")
+    yield ratio(s, "stage_days", left, "stage pipeline owner source", stay.sum(), per=pl.len())
+    yield median(s, "stage_days_median", left, "stage pipeline owner source", stay)
+    order = s.seed("pipeline_stages").with_columns(_c("stage_order").cast(pl.Int64))
+    ended = s.visits.filter(_c("left_at").is_not_null()).join(order, on=["pipeline", "stage"], how="left")
+    ahead = s.visits.join(order, on=["pipeline", "stage"]).select(
+        "deal_id", then="entered_at", order_then="stage_order"
+    )
+    later = ended.join(ahead, on="deal_id").filter(
+        (_c("then") > _c("entered_at")) & (_c("order_then") > _c("stage_order"))
+    )
+    ended = ended.join(
+        later.select("deal_id", "entered_at", goes_on=True).unique(), on=["deal_id", "entered_at"], how="left"
+    )
+    went_on = _c("is_won").fill_null(value=False) | _c("goes_on").fill_null(value=False)
+    rows = s.during(ended, "entered_at")
+    yield ratio(s, "stage_conversion_rate", rows, "stage pipeline source", went_on.sum(), per=pl.len())
+
+
+def open_deals_at_end(s: Sample) -> pl.DataFrame:
+    """Open deals at the end of each period, each in the stage it was in then."""
+    rows = s.at_end(s.deals, "created", "closed").with_columns(deal_stage=_c("stage"))
+    entries = s.visits.select("deal_id", "stage", entered="entered_at").with_columns(_c("entered").dt.date())
+    known = (
+        rows.select("deal_id", *PERIOD).join(entries, on="deal_id").filter(_c("entered") <= _c("last_day"))
+    )
+    latest = known.group_by("deal_id", *PERIOD).agg(
+        _c("stage", "entered").sort_by("entered", maintain_order=True).last()
+    )
+    rows = rows.drop("stage").join(latest, on=["deal_id", *PERIOD], how="left")
+    # deals.stage is where the deal is now. One without a history that is still open has known no other stage;
+    # of a closed one it is not known where it stood before.
+    has_history = _c("deal_id").is_in(s.visits["deal_id"].implode())
+    stage = pl.coalesce("stage", pl.when(~has_history & _c("closed").is_null()).then(_c("deal_stage")))
+    return rows.with_columns(stage.fill_null(NONE).alias("stage"))
+
+
+def open_deals(s: Sample) -> Kpis:
+    """Deals that are open at the end of a period."""
+    rows = open_deals_at_end(s)
+    by = "stage owner source pipeline"
+    yield total(s, "open_pipeline", rows, by, _c("amount").sum())
+    entries = s.visits.select("deal_id", changed=_c("entered_at").dt.date())
+    changes = (
+        rows.select("deal_id", *PERIOD).join(entries, on="deal_id").filter(_c("changed") <= _c("last_day"))
+    )
+    rows = rows.join(
+        changes.group_by("deal_id", *PERIOD).agg(_c("changed").max()), on=["deal_id", *PERIOD], how="left"
+    )
+    stalled = days(pl.coalesce("changed", "created"), _c("last_day")) > STALLED_AFTER_DAYS
+    yield total(s, "stalled_deals", rows, by, stalled.sum())
+    yield ratio(s, "stalled_deal_rate", rows, by, stalled.sum(), per=pl.len())
+
+    closed = s.year_before_end(s.deals.filter(_CLOSED), "closed")
+    won = _c("is_won")
+    year = closed.group_by(PERIOD).agg(
+        win_rate=won.sum() / pl.len(),
+        size=_c("amount").filter(won).mean(),
+        cycle=days("touched", "closed").filter(won).mean(),
+    )
+    # Before the first win no cycle is known to compare with.
+    rows = rows.join(year.filter(_c("cycle").is_not_null()), on=PERIOD)
+    slow = days("touched", "last_day") > _c("cycle")
+    yield total(s, "slow_deals", rows, "stage owner source", slow.sum())
+    speed = pl.len() * _c("win_rate").first() * _c("size").first()
+    yield ratio(s, "pipeline_velocity", rows, "", speed, per=_c("cycle").first())
+
+
+# ---- marketing ---------------------------------------------------------------------------------------------
+
+
+def leads(s: Sample) -> Kpis:
+    """Leads by the day they were created."""
+    by, all_by = "source campaign channel", "source campaign channel industry country owner score_band"
+    won = s["deals"].filter(_c("status") == "won")
+    is_won = _c("deal_id").is_in(won["deal_id"].implode()).fill_null(value=False) | _c("lead_id").is_in(
+        won["lead_id"].drop_nulls().implode()
+    )
+    created = s.during(s.leads.with_columns(is_won=is_won), "created_at")
+    yield total(s, "leads_created", created, all_by, pl.len())
+    yield ratio(s, "lead_conversion_rate", created, all_by, _c("converted_at").count(), per=pl.len())
+    yield ratio(
+        s, "lead_close_rate", created, f"{by} industry country owner", _c("is_won").sum(), per=pl.len()
+    )
+    yield ratio(s, "lead_qualification_rate", created, by, _c("qualified_at").count(), per=pl.len())
+    yield ratio(s, "lead_score", created, by, _c("score").sum(), per=_c("score").count())
+
+
+def ideal_leads(s: Sample) -> Kpis:
+    """Leads that meet a row of the profile; what the row leaves empty does not matter."""
+    fits = [pl.lit(value=False)]
+    for row in s.seed("ideal_customer_profile").iter_rows(named=True):
+        tests = [_c(field) == row[field] for field in ("industry", "country") if row[field]]
+        if row["employee_count_from"]:
+            tests.append(_c("employee_count") >= int(row["employee_count_from"]))
+        if row["employee_count_to"]:
+            tests.append(_c("employee_count") <= int(row["employee_count_to"]))
+        fits.append(pl.all_horizontal(tests).fill_null(value=False))
+    rows = s.during(s.leads.with_columns(is_ideal=pl.any_horizontal(fits)), "created_at")
+    yield ratio(s, "ideal_customer_rate", rows, "source campaign channel", _c("is_ideal").sum(), per=pl.len())
+
+
+def lead_growth(s: Sample) -> Kpis:
+    """Qualified leads against those of the period before."""
+    counts = kpi(s, "", cells(s.during(s.leads, "qualified_at"), "", numerator=pl.len()))
+    before = _c("numerator").shift(1).over("period_grain", order_by="period_start").fill_null(0.0)
+    has_before = _c("period_grain") != "all"
+    growth = pl.when(has_before).then(_c("numerator") - before).otherwise(0.0)
+    growth = counts.select(*CELL, numerator=growth, denominator=before)
+    yield kpi(s, "lead_growth_rate", growth)
+
+
+def campaign_days(s: Sample) -> Kpis:
+    """What campaigns cost and brought."""
+    by, spent = "campaign channel", s.during(s.spend, "day")
+    spend = cells(spent, by, numerator=_c("cost").sum())
+    through = s.during(s.leads.filter(_c("campaign_id").is_not_null()), "created_at")
+    won = s.deals.filter(_c("is_won") & _c("campaign_id").is_not_null()).rename(
+        {"campaign_channel": "channel"}
+    )
+    revenue = cells(s.during(won, "closed"), by, numerator=_c("amount").sum())
+    yield kpi(s, "marketing_spend", spend)
+    yield kpi(s, "cost_per_lead", both(spend, cells(through, by, denominator=pl.len())))
+    yield kpi(s, "return_on_ad_spend", both(revenue, spend.rename({"numerator": "denominator"})))
+    yield ratio(s, "ad_click_rate", spent, by, _c("clicks").sum(), per=_c("impressions").sum())
+    yield ratio(s, "engagement_rate", spent, by, _c("engagements").sum(), per=_c("impressions").sum())
+
+
+def visitors(s: Sample) -> Kpis:
+    """Visitors by the day of their first session."""
+    rows = s.during(s.visitors, "started_at")
+    yield ratio(s, "website_conversion_rate", rows, "channel campaign", _c("is_customer").sum(), per=pl.len())
+
+
+def mails(s: Sample) -> Kpis:
+    """E-mails by the day they were sent."""
+    rows = s.during(s.mails, "sent_at")
+
+    def rate(kpi_id: str, numerator: pl.Expr, denominator: pl.Expr) -> pl.DataFrame:
+        return ratio(s, kpi_id, rows, "campaign", numerator.sum(), per=denominator)
+
+    delivered = _c("delivered").sum()
+    yield rate("email_delivery_rate", _c("delivered"), pl.len())
+    yield rate("email_open_rate", _c("opened"), delivered)
+    yield rate("email_click_rate", _c("clicked"), delivered)
+    yield rate("email_click_to_open_rate", _c("clicked"), _c("opened").sum())
+    yield rate("email_bounce_rate", _c("bounced"), pl.len())
+    yield rate("email_unsubscribe_rate", _c("unsubscribed"), delivered)
+    yield rate("campaign_response_rate", _c("clicked") | _c("replied"), delivered)
+
+
+# ---- customers ---------------------------------------------------------------------------------------------
+
+
+OF_CUSTOMERS = "industry country company_size"
+
+
+def customers(s: Sample) -> Kpis:
+    """Customers that come, stay and go."""
+    known, new = s.customer_periods, s.during(s.first_purchases, "day")
+    start, end = _c("at_start"), _c("at_end")
+    yield total(s, "active_customers", known, OF_CUSTOMERS, end.sum())
+    yield total(s, "new_customers", new, OF_CUSTOMERS, pl.len())
+    yield ratio(s, "churn_rate", known, OF_CUSTOMERS, (start & ~end).sum(), per=start.sum())
+    yield ratio(s, "retention_rate", known, OF_CUSTOMERS, (start & end).sum(), per=start.sum())
+
+
+def days_active(s: Sample) -> Kpis:
+    """How long customers have been active so far."""
+    spans = s.active_spans.join(s.periods, how="cross").filter(_c("first") <= _c("last_day"))
+    end = pl.min_horizontal(_c("end"), _c("last_day") + timedelta(days=1))
+    # What an earlier span of the account covers does not count again.
+    spans = (
+        spans.with_columns(end=end)
+        .sort("first")
+        .with_columns(covered=_c("end").cum_max().shift(1).over("account_id", *PERIOD, order_by="first"))
+    )
+    spans = spans.with_columns(
+        fresh=pl.max_horizontal(days(pl.max_horizontal("first", "covered"), _c("end")), 0)
+    )
+    lives = s.with_account(spans.group_by("account_id", *PERIOD).agg(_c("fresh").sum()))
+    yield ratio(s, "customer_lifespan_days", lives, OF_CUSTOMERS, _c("fresh").sum(), per=pl.len())
+
+
+def orders(s: Sample) -> Kpis:
+    """Orders by the day they were placed."""
+    rows, year = s.during(s.orders, "day"), s.year_before_end(s.orders, "day")
+    # An amount that is not known is not 0: averages are over those that are.
+    known = rows.filter(_c("amount").is_not_null())
+    revenue, buyers = _c("amount").sum(), _c("account_id").n_unique()
+    yield total(s, "revenue", known, OF_CUSTOMERS, revenue)
+    yield ratio(s, "revenue_per_customer", known, OF_CUSTOMERS, revenue, per=buyers)
+    yield ratio(s, "average_purchase_value", known, OF_CUSTOMERS, revenue, per=pl.len())
+    yield ratio(s, "purchase_frequency", rows, OF_CUSTOMERS, pl.len(), per=buyers)
+    yearly = year.group_by("account_id", *PERIOD, *OF_CUSTOMERS.split()).agg(orders=pl.len())
+    yield ratio(s, "repeat_purchase_rate", yearly, OF_CUSTOMERS, (_c("orders") >= 2).sum(), per=pl.len())
+
+
+def lifetime_value(s: Sample) -> Kpis:
+    """What a customer is worth, and what it costs to win and keep one."""
+    year = s.year_before_end(s.orders, "day")
+    buying = cells(
+        year,
+        OF_CUSTOMERS,
+        revenue=_c("amount").sum(),
+        known=_c("amount").count(),
+        orders=pl.len(),
+        buyers=_c("account_id").n_unique(),
+    )
+    before = _c("year_before")
+    going = cells(
+        s.customer_periods, OF_CUSTOMERS, at_start=before.sum(), lost=(before & ~_c("at_end")).sum()
+    )
+    # Nobody lost: longer than the longest lifespan that is believed.
+    years = pl.min_horizontal(_c("at_start") / _c("lost"), float(MAX_LIFESPAN_YEARS))
+    value = _c("revenue") / _c("known") * _c("orders") / _c("buyers") * years * GROSS_MARGIN
+    is_known = (_c("buyers") > 0) & (_c("known") > 0) & (_c("at_start") > 0)
+    worth = both(buying, going).select(*CELL, numerator=pl.when(is_known).then(value))
+    yield kpi(s, "customer_lifetime_value", worth, value=_c("numerator"))
+
+    def acquisition(belongs: Callable[[pl.DataFrame, str], pl.DataFrame]) -> pl.DataFrame:
+        acquiring = s.costs.filter(_c("purpose") == "acquisition")
+        spent = pl.concat([s.spend.select("day", "cost"), acquiring.select(day="incurred_on", cost="amount")])
+        costs = cells(belongs(spent, "day"), "", numerator=_c("cost").sum())
+        return both(costs, cells(belongs(s.first_purchases, "day"), "", denominator=pl.len()))
+
+    yield kpi(s, "customer_acquisition_cost", acquisition(s.during))
+    yearly = acquisition(s.year_before_end).with_columns(
+        denominator=pl.when(_c("denominator") > 0).then(_c("numerator") / _c("denominator"))
+    )
+    against = worth.join(yearly.select(*CELL, "denominator"), on=CELL)
+    per_cost = pl.when(_c("denominator") != 0).then(_c("numerator") / _c("denominator"))
+    yield kpi(s, "lifetime_value_to_acquisition_cost", against, value=per_cost)
+
+    keeping = s.during(s.costs.filter(_c("purpose") == "retention"), "incurred_on")
+    kept = cells(keeping, "cost_type", numerator=_c("amount").sum())
+    active = cells(s.customer_periods, "", denominator=_c("at_end").sum())
+    by_type = kept.filter(_c("segment_by") != "all").join(
+        active.select("period_grain", "period_start", "denominator"),
+        on=["period_grain", "period_start"],
+        how="left",
+    )
+    both_total = both(kept.filter(_c("segment_by") == "all"), active)
+    yield kpi(s, "customer_retention_cost", pl.concat([both_total, by_type]))
+
+
+# ---- service -----------------------------------------------------------------------------------------------
+
+
+def tickets(s: Sample) -> Kpis:
+    """Tickets by the day they were created or resolved."""
+    created, resolved = s.during(s.tickets, "created_at"), s.during(s.tickets, "resolved")
+    waiting = s.at_end(
+        s.tickets.filter(_c("resolved").is_not_null() | ~_c("is_done")), "created_at", "resolved"
+    )
+    yield total(s, "tickets_created", created, OF_TICKETS, pl.len())
+    yield total(s, "ticket_backlog", waiting, OF_TICKETS, pl.len())
+    yield ratio(s, "resolution_hours", resolved, OF_TICKETS, _c("hours").sum(), per=pl.len())
+    yield median(s, "resolution_hours_median", resolved, OF_TICKETS, _c("hours"))
+    answer = (_c("answered") - _c("created_at")).dt.total_seconds() / 3600
+    yield ratio(s, "first_response_hours", created, OF_TICKETS, answer.sum(), per=answer.count())
+    yield median(
+        s, "first_response_hours_median", created.filter(_c("answered").is_not_null()), OF_TICKETS, answer
+    )
+    at_once = (_c("contacts") <= 1) & ~_c("reopened")
+    yield ratio(s, "first_contact_resolution_rate", resolved, OF_TICKETS, at_once.sum(), per=at_once.count())
+    yield ratio(s, "ticket_reopen_rate", resolved, OF_TICKETS, _c("reopened").sum(), per=pl.len())
+    in_time = _c("resolved") <= _c("due_at")
+    yield ratio(s, "service_level_rate", resolved, OF_TICKETS, in_time.sum(), per=in_time.count())
+
+
+def business_time(s: Sample) -> Kpis:
+    """Tickets by the day they were resolved, and the hours of business in which they were open."""
+    resolved = s.tickets.filter(_c("resolved").is_not_null())
+    rows = s.during(resolved.join(business_hours(s, resolved), on="ticket_id"), "resolved")
+    hours = _c("business_hours").sum()
+    yield ratio(s, "resolution_business_hours", rows, OF_TICKETS, hours, per=pl.len())
+
+
+def business_hours(s: Sample, tickets: pl.DataFrame) -> pl.DataFrame:
+    """Hours from creation to resolution in which the service is open."""
+    hours = {
+        int(row["weekday"]): (time.fromisoformat(row["opens_at"]), time.fromisoformat(row["closes_at"]))
+        for row in s.seed("business_hours").iter_rows(named=True)
+    }
+    holidays = {date.fromisoformat(day) for day in s.seed("holidays")["day"]}
+
+    def seconds(start: datetime, end: datetime) -> float:
+        total, day = 0.0, start.date()
+        while day <= end.date():
+            if day not in holidays and day.isoweekday() in hours:
+                opens, closes = (datetime.combine(day, at) for at in hours[day.isoweekday()])
+                total += max((min(closes, end) - max(opens, start)).total_seconds(), 0.0)
+            day += timedelta(days=1)
+        return total
+
+    spans = tickets.select("ticket_id", "created_at", "resolved").iter_rows()
+    rows = [(ticket_id, seconds(start, end) / 3600) for ticket_id, start, end in spans]
+    return pl.DataFrame(rows, schema={"ticket_id": pl.String, "business_hours": pl.Float64}, orient="row")
+
+
+def surveys(s: Sample) -> Kpis:
+    """Answers to surveys."""
+    csat, nps, ces, staff = (
+        s.during(s.survey(kind), "responded_at") for kind in ("csat", "nps", "ces", "employee")
+    )
+    satisfied, share = _c("satisfied").sum(), _c("share")
+    by = "touchpoint channel category owner team"
+    points = 100 * ((_c("score") >= 9).cast(pl.Int32) - (_c("score") <= 6).cast(pl.Int32))
+    yield ratio(s, "customer_satisfaction_score", csat, f"{by} industry country", satisfied, per=pl.len())
+    yield ratio(s, "customer_satisfaction_average", csat, by, (1 + 4 * share).sum(), per=pl.len())
+    yield ratio(s, "net_promoter_score", nps, f"touchpoint {OF_CUSTOMERS}", points.sum(), per=pl.len())
+    yield ratio(
+        s, "customer_effort_score", ces, "touchpoint channel category", (1 + 6 * share).sum(), per=pl.len()
+    )
+    yield ratio(s, "employee_satisfaction_score", staff, "team", satisfied, per=pl.len())
+
+
+# ---- team --------------------------------------------------------------------------------------------------
+
+
+def activities(s: Sample) -> Kpis:
+    """Activities by the day of the activity or of the deadline."""
+    done = s.during(s.activities, "occurred_at")
+    internal = done.filter((_c("direction") == "internal") & _c("user_id").is_not_null())
+    channels = pl.struct("user_id", "channel").filter(_c("channel").is_not_null()).n_unique()
+    yield ratio(s, "channels_per_employee", internal, "team", channels, per=_c("user_id").n_unique())
+    yield ratio(
+        s,
+        "automated_task_rate",
+        done.with_columns(plain("activity_type")),
+        "team activity_type",
+        (~_c("by_hand")).sum(),
+        per=pl.len(),
+    )
+    due = s.during(s.activities, "due_at")
+    in_time = (_c("completed_at") <= _c("due_at")).fill_null(value=False)
+    yield ratio(s, "on_time_task_rate", due, "team owner", in_time.sum(), per=pl.len())
+
+    users = s.with_user(s["users"].rename({"user_id": "who"}).with_columns(user_id="who"), "user_id")
+    hired = (_c("hired_on") <= _c("last_day")).fill_null(value=True)
+    not_left = (_c("left_on") >= _c("first_day")).fill_null(value=True)
+    employed = users.join(s.periods, how="cross").filter(hired & not_left)
+    active = done.select("user_id", *PERIOD, is_active=True).unique()
+    employed = employed.join(active, on=["user_id", *PERIOD], how="left").filter(
+        _c("last_day") >= s["activities"]["occurred_at"].min().date()
+    )
+    yield ratio(s, "crm_adoption_rate", employed, "team", _c("is_active").sum(), per=pl.len())
+    tasks = done.filter("by_hand").join(
+        employed.select("user_id", *PERIOD), on=["user_id", *PERIOD], how="semi"
+    )
+    yield ratio(s, "tasks_per_employee", tasks, "team", pl.len(), per=_c("user_id").n_unique())
+
+
+def records(s: Sample) -> Kpis:
+    """Contacts and leads by the day they were entered."""
+    email = _c("email").str.to_lowercase()
+    both_tables = pl.concat(
+        s[table].select("created_at", email=email, table=pl.lit(table)) for table in ("contacts", "leads")
+    )
+    with_email = both_tables.filter(_c("email").is_not_null() & _c("created_at").is_not_null())
+    with_email = with_email.sort("created_at").with_columns(again=~_c("email").is_first_distinct())
+    rows = s.during(with_email, "created_at")
+    yield ratio(s, "duplicate_record_rate", rows, "table", _c("again").sum(), per=pl.len())
+
+
+def projects(s: Sample) -> Kpis:
+    """Projects of the roll-out by the day they ended."""
+    ended = s.seed("crm_projects").with_columns(pl.col("^.*_on$").str.to_date("%Y-%m-%d"))
+    rows = s.during(ended.with_columns(_c("planned_budget", "actual_cost").cast(pl.Float64)), "actual_end_on")
+    late, budget = days("planned_end_on", "actual_end_on"), _c("planned_budget")
+    over = (_c("actual_cost") - budget).sum()
+    yield total(s, "schedule_overrun_days", rows, "project", late.sum())
+    yield ratio(s, "budget_overrun_rate", rows, "project", over, per=budget.sum())
+
+
+FAMILIES: list[Callable[[Sample], Kpis]] = [
+    deals,
+    paid_deals,
+    stages,
+    open_deals,
+    leads,
+    ideal_leads,
+    lead_growth,
+    campaign_days,
+    visitors,
+    mails,
+    customers,
+    days_active,
+    orders,
+    lifetime_value,
+    tickets,
+    business_time,
+    surveys,
+    activities,
+    records,
+    projects,
+]
+
+
+def compute(directory: Path, project: Path) -> pl.DataFrame:
+    """All KPIs of a raw directory of CSV files, with the seeds of the project."""
+    sample, frames = Sample(directory, project), []
+    for family in FAMILIES:
+        with suppress(FileNotFoundError):  # a seed that is not there yet
+            frames += list(family(sample))
+    return pl.concat(frames)
