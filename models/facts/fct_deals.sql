@@ -162,6 +162,7 @@ select
     touched.closed_on is null as is_open,
     touched.closed_on is not null and touched.status = 'won' as is_won,
     touched.closed_on is not null and touched.status = 'lost' as is_lost,
+    touched.first_campaign_id is not null as is_from_campaign,
 
     -- dates
     touched.first_touch_on,

@@ -16,6 +16,10 @@ campaigns as (
     select * from {{ ref('dim_campaigns') }}
 ),
 
+ideal_customer_profile as (
+    select * from {{ ref('ideal_customer_profile') }}
+),
+
 reporting_window as (
     select * from {{ ref('reporting_window') }}
 ),
@@ -64,6 +68,22 @@ won_leads as (
     select leads.lead_id
     from leads
     inner join won_deals on leads.deal_id = won_deals.deal_id
+),
+
+-- What a row of the profile asks for must be given: a lead whose country is not known does not meet one that names a country.
+ideal_leads as (
+    select distinct known.lead_id
+    from known
+    inner join ideal_customer_profile as profile
+        on
+            (profile.industry is null or lower(known.industry) = lower(profile.industry))
+            and (profile.country is null or lower(known.country) = lower(profile.country))
+            and (profile.employee_count_from is null or known.employee_count >= profile.employee_count_from)
+            and (profile.employee_count_to is null or known.employee_count <= profile.employee_count_to)
+),
+
+profile_size as (
+    select count(*) as profile_rows from ideal_customer_profile
 )
 
 select
@@ -99,6 +119,7 @@ select
     known.converted_on is not null as is_converted,
     won_leads.lead_id is not null as is_won,
     known.disqualified_on is not null as is_disqualified,
+    case when profile_size.profile_rows > 0 then ideal_leads.lead_id is not null end as is_ideal_customer,
 
     -- dates
     {{ local_date('known.first_touch_at') }} as first_touch_on,
@@ -107,6 +128,8 @@ select
     known.converted_on,
     known.disqualified_on
 from known
+cross join profile_size
+left join ideal_leads on known.lead_id = ideal_leads.lead_id
 left join users on known.owner_id = users.user_id
 left join campaigns on known.campaign_id = campaigns.campaign_id
 left join won_leads on known.lead_id = won_leads.lead_id

@@ -8,6 +8,10 @@ leads as (
     select * from {{ ref('fct_leads') }}
 ),
 
+customers as (
+    select * from {{ ref('fct_new_customers') }}
+),
+
 campaigns as (
     select * from {{ ref('dim_campaigns') }}
 ),
@@ -31,6 +35,7 @@ numbered as (
     from known
 ),
 
+-- A visitor is a customer through any session: by its account, or by its lead - its account, its conversion, or its won deal.
 visitors as (
     select
         numbered.visitor_id,
@@ -39,10 +44,17 @@ visitors as (
         min(numbered.campaign_id) filter (where numbered.session_number = 1) as campaign_id,
         min(numbered.lead_id) as lead_id,
         coalesce(min(numbered.account_id), min(leads.account_id)) as account_id,
+        bool_or(
+            customers.account_id is not null
+            or lead_customers.account_id is not null
+            or coalesce(leads.is_converted or leads.is_won, false)
+        ) as is_customer,
         count(*) as sessions,
         sum(numbered.page_views) as page_views
     from numbered
     left join leads on numbered.lead_id = leads.lead_id
+    left join customers on numbered.account_id = customers.account_id
+    left join customers as lead_customers on leads.account_id = lead_customers.account_id
     group by numbered.visitor_id
 )
 
@@ -59,6 +71,9 @@ select
     -- numerics
     visitors.sessions,
     cast(visitors.page_views as bigint) as page_views,
+
+    -- booleans
+    visitors.is_customer,
 
     -- dates
     {{ local_date('visitors.first_started_at') }} as first_visited_on

@@ -7,4 +7,9 @@
     count(*) filter (where is_converted) as leads_converted
     count(*) filter (where is_from_campaign) as campaign_leads
     count(*) filter (where is_won) as leads_won
+    count(*) filter (where is_qualified) as created_leads_qualified
+    sum(case when is_ideal_customer then 1 when not is_ideal_customer then 0 end) as ideal_leads
+    count(score) as leads_with_score
+    sum(score) as lead_score
+    {{ sum_of_squares('score') }} as lead_score_squares
 {% endcall %}
