@@ -883,10 +883,11 @@ def lifetime_value(s: Sample) -> Kpis:
     )
     # Nobody lost: longer than the longest lifespan that is believed.
     years = pl.min_horizontal(_c("at_start") / _c("lost"), float(MAX_LIFESPAN_YEARS))
-    value = _c("revenue") / _c("known") * _c("orders") / _c("buyers") * years * GROSS_MARGIN
-    is_known = (_c("buyers") > 0) & (_c("known") > 0) & (_c("at_start") > 0)
-    worth = both(buying, going).select(*CELL, numerator=pl.when(is_known).then(value))
-    yield kpi(s, "customer_lifetime_value", worth, value=_c("numerator"))
+    of_all_buyers = _c("revenue") / _c("known") * _c("orders") * years * GROSS_MARGIN
+    is_known = (_c("known") > 0) & (_c("at_start") > 0)
+    worth = both(buying, going).filter(is_known)
+    worth = worth.select(*CELL, numerator=of_all_buyers, denominator="buyers")
+    yield kpi(s, "customer_lifetime_value", worth)
 
     def acquisition(belongs: Callable[[pl.DataFrame, str], pl.DataFrame]) -> pl.DataFrame:
         acquiring = s.costs.filter(_c("purpose") == "acquisition")
@@ -898,20 +899,19 @@ def lifetime_value(s: Sample) -> Kpis:
     yearly = acquisition(s.year_before_end).with_columns(
         denominator=pl.when(_c("denominator") > 0).then(_c("numerator") / _c("denominator"))
     )
-    against = worth.join(yearly.select(*CELL, "denominator"), on=CELL)
-    per_cost = pl.when(_c("denominator") != 0).then(_c("numerator") / _c("denominator"))
-    yield kpi(s, "lifetime_value_to_acquisition_cost", against, value=per_cost)
+    value = _c("numerator") / _c("denominator")
+    against = worth.select(*CELL, numerator=value).join(yearly.select(*CELL, "denominator"), on=CELL)
+    yield kpi(s, "lifetime_value_to_acquisition_cost", against)
 
     keeping = s.during(s.costs.filter(_c("purpose") == "retention"), "incurred_on")
     kept = cells(keeping, "cost_type", numerator=_c("amount").sum())
     active = cells(s.customer_periods, "", denominator=_c("at_end").sum())
-    by_type = kept.filter(_c("segment_by") != "all").join(
-        active.select("period_grain", "period_start", "denominator"),
-        on=["period_grain", "period_start"],
-        how="left",
-    )
-    both_total = both(kept.filter(_c("segment_by") == "all"), active)
-    yield kpi(s, "customer_retention_cost", pl.concat([both_total, by_type]))
+    period = ["period_grain", "period_start"]
+    first = kept.group_by("period_grain").agg(_c("period_start").min().alias("first"))
+    active = active.join(first, on="period_grain").filter(_c("period_start") >= _c("first")).drop("first")
+    in_total = both(kept.filter(_c("segment_by") == "all"), active)
+    by_type = kept.filter(_c("segment_by") != "all").join(active.select(*period, "denominator"), on=period)
+    yield kpi(s, "customer_retention_cost", pl.concat([in_total, by_type]))
 
 
 # ---- service -----------------------------------------------------------------------------------------------
@@ -1034,13 +1034,27 @@ def records(s: Sample) -> Kpis:
     yield ratio(s, "duplicate_record_rate", rows, "table", _c("again").sum(), per=pl.len())
 
 
+def completeness(s: Sample) -> Kpis:
+    """Mandatory fields of records by the day these were entered."""
+    frames = []
+    for (table,), fields in s.seed("mandatory_fields").group_by("raw_table"):
+        names = fields["column_name"].to_list()
+        filled = pl.sum_horizontal(_c(name).is_not_null() for name in names)
+        frames.append(
+            s[table].select("created_at", table=pl.lit(table), filled=filled, mandatory=pl.lit(len(names)))
+        )
+    rows = s.during(pl.concat(frames), "created_at")
+    filled, mandatory = _c("filled").sum(), _c("mandatory").sum()
+    yield ratio(s, "record_completeness_rate", rows, "table", filled, per=mandatory)
+
+
 def projects(s: Sample) -> Kpis:
     """Projects of the roll-out by the day they ended."""
     ended = s.seed("crm_projects").with_columns(pl.col("^.*_on$").str.to_date("%Y-%m-%d"))
     rows = s.during(ended.with_columns(_c("planned_budget", "actual_cost").cast(pl.Float64)), "actual_end_on")
     late, budget = days("planned_end_on", "actual_end_on"), _c("planned_budget")
     over = (_c("actual_cost") - budget).sum()
-    yield total(s, "schedule_overrun_days", rows, "project", late.sum())
+    yield ratio(s, "schedule_overrun_days", rows, "project", late.sum(), per=pl.len())
     yield ratio(s, "budget_overrun_rate", rows, "project", over, per=budget.sum())
 
 
@@ -1064,6 +1078,7 @@ FAMILIES: list[Callable[[Sample], Kpis]] = [
     surveys,
     activities,
     records,
+    completeness,
     projects,
 ]
 
