@@ -236,33 +236,37 @@ class Sample:
     def as_of(self) -> date:
         return self.event_days[1]
 
+    def periods_until(self, last: date) -> pl.DataFrame:
+        """All, and months, quarters and years from the first event on."""
+        first = self.event_days[0]
+        rows = [("all", date(1970, 1, 1), last)]
+        for grain, months in {"month": 1, "quarter": 3, "year": 12}.items():
+            for number in range(first.year * 12 // months, (last.year + 1) * 12 // months):
+                start, following = (divmod(n * months, 12) for n in (number, number + 1))
+                end = date(following[0], following[1] + 1, 1) - timedelta(days=1)
+                rows.append((grain, date(start[0], start[1] + 1, 1), end))
+        frame = pl.DataFrame(rows, schema=["period_grain", "first_day", "last_day"], orient="row")
+        frame = frame.filter((_c("first_day") <= last) & (_c("last_day") >= first))
+        return frame.with_columns(period_start="first_day").select(PERIOD)
+
     @cached_property
     def periods(self) -> pl.DataFrame:
-        """Months, years and all; the last day of the running one is as_of."""
-        first, as_of = self.event_days
-        years = range(first.year, as_of.year + 1)
-        rows = [("all", date(1970, 1, 1), as_of)]
-        rows += [("year", date(y, 1, 1), date(y, 12, 31)) for y in years]
-        months = [(date(y, m, 1), date(y + m // 12, m % 12 + 1, 1)) for y in years for m in range(1, 13)]
-        rows += [("month", start, following - timedelta(days=1)) for start, following in months]
-        frame = pl.DataFrame(rows, schema=["period_grain", "first_day", "last_day"], orient="row")
-        start = pl.when(_c("period_grain") != "all").then(_c("first_day")).otherwise(date(1970, 1, 1))
-        return (
-            frame.filter((_c("first_day") <= as_of) & (_c("last_day") >= first))
-            .with_columns(start.alias("period_start"), pl.min_horizontal("last_day", pl.lit(as_of)))
-            .select(PERIOD)
-        )
+        """The periods up to as_of, which is the last day of the running ones."""
+        return self.periods_until(self.as_of).with_columns(pl.min_horizontal("last_day", pl.lit(self.as_of)))
 
     # ---- which rows belong to a period ----
 
-    def during(self, frame: pl.DataFrame, day: str) -> pl.DataFrame:
+    def during(self, frame: pl.DataFrame, day: str, periods: pl.DataFrame | None = None) -> pl.DataFrame:
         """A row for each period that holds the day."""
-        crossed = frame.filter(_c(day).is_not_null()).join(self.periods, how="cross")
+        periods = self.periods if periods is None else periods
+        crossed = frame.filter(_c(day).is_not_null()).join(periods, how="cross")
         return crossed.filter(_c(day).cast(pl.Date).is_between("first_day", "last_day"))
 
-    def at_end(self, frame: pl.DataFrame, first: str, end: str) -> pl.DataFrame:
+    def at_end(
+        self, frame: pl.DataFrame, first: str, end: str, periods: pl.DataFrame | None = None
+    ) -> pl.DataFrame:
         """A row for each period at whose end the thing stands: begun by then, and not ended by then."""
-        crossed = frame.join(self.periods, how="cross")
+        crossed = frame.join(self.periods if periods is None else periods, how="cross")
         begun = _c(first).cast(pl.Date) <= _c("last_day")
         ended = (_c(end).cast(pl.Date) <= _c("last_day")).fill_null(value=False)
         return crossed.filter(begun & ~ended)
@@ -592,11 +596,13 @@ def kpi(
     kpi_id: str,
     frame: pl.DataFrame,
     value: pl.Expr | None = None,
+    periods: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Rows of a KPI from cells with a numerator, and a denominator or none.
 
     The total has a row in each period from its first one on.
     """
+    periods = sample.periods if periods is None else periods
     empty = [
         pl.lit(None, pl.Float64).alias(n) for n in ("numerator", "denominator") if n not in frame.columns
     ]
@@ -604,7 +610,7 @@ def kpi(
     total = frame.filter(is_total)
     first = total.group_by("period_grain").agg(_c("period_start").min().alias("first"))
     every = (
-        sample.periods.join(first, on="period_grain")
+        periods.join(first, on="period_grain")
         .filter(_c("period_start") >= _c("first"))
         .select("period_grain", "period_start", segment_by=pl.lit("all"), segment=pl.lit("all"))
         .join(total, on=CELL, how="left")
@@ -687,15 +693,16 @@ def stages(s: Sample) -> Kpis:
     yield ratio(s, "stage_conversion_rate", rows, "stage pipeline source", went_on.sum(), per=pl.len())
 
 
-def open_deals_at_end(s: Sample) -> pl.DataFrame:
+def open_deals_at_end(s: Sample, periods: pl.DataFrame | None = None) -> pl.DataFrame:
     """Open deals at the end of each period, each in the stage it was in then."""
-    rows = s.at_end(s.deals, "created", "closed").with_columns(deal_stage=_c("stage"))
-    entries = s.visits.select("deal_id", "stage", entered="entered_at").with_columns(_c("entered").dt.date())
-    known = (
-        rows.select("deal_id", *PERIOD).join(entries, on="deal_id").filter(_c("entered") <= _c("last_day"))
+    rows = s.at_end(s.deals, "created", "closed", periods).with_columns(deal_stage=_c("stage"))
+    known = rows.select("deal_id", *PERIOD).join(
+        s.visits.select("deal_id", "stage", "entered_at"), on="deal_id"
     )
-    latest = known.group_by("deal_id", *PERIOD).agg(
-        _c("stage", "entered").sort_by("entered", maintain_order=True).last()
+    latest = (
+        known.filter(_c("entered_at").dt.date() <= _c("last_day"))
+        .group_by("deal_id", *PERIOD)
+        .agg(_c("stage").sort_by("entered_at").last())
     )
     rows = rows.drop("stage").join(latest, on=["deal_id", *PERIOD], how="left")
     # deals.stage is where the deal is now. One without a history that is still open has known no other stage;
@@ -734,6 +741,61 @@ def open_deals(s: Sample) -> Kpis:
     yield total(s, "slow_deals", rows, "stage owner source", slow.sum())
     speed = pl.len() * _c("win_rate").first() * _c("size").first()
     yield ratio(s, "pipeline_velocity", rows, "", speed, per=_c("cycle").first())
+
+
+def deals_to_forecast(s: Sample, forecast_days: pl.DataFrame) -> pl.DataFrame:
+    """Open deals at the end of the days, and what they are expected to bring.
+
+    A stage tells by the earlier visits to it: those of deals that were closed by then.
+    """
+    periods = forecast_days.select(
+        period_grain=pl.lit("forecast"), period_start="day", first_day="day", last_day="day"
+    ).unique()
+    rows = open_deals_at_end(s, periods).with_columns(day="last_day")
+    closed = s.visits.filter(_c("closed_at").is_not_null()).join(periods.select(day="last_day"), how="cross")
+    share = (
+        closed.filter(_c("closed_at").dt.date() <= _c("day"))
+        .group_by("day", "pipeline", "stage")
+        .agg(share=_c("is_won").mean())
+    )
+    rows = rows.join(share, on=["day", "pipeline", "stage"], how="left")
+    # Money has four digits.
+    return rows.with_columns(expected=(_c("amount") * _c("share")).round(4)).drop(PERIOD)
+
+
+def forecast(s: Sample) -> Kpis:
+    """What the deals that are open now will bring, by the day on which their close is expected."""
+    rows = deals_to_forecast(s, pl.DataFrame({"day": [s.as_of]}))
+    last = max(s.as_of, rows["expected_close_on"].max())
+    periods = s.periods_until(last).with_columns(
+        last_day=pl.when(_c("period_grain") == "all").then(s.as_of).otherwise(_c("last_day"))
+    )
+    expected = s.during(rows.filter(_c("expected").is_not_null()), "expected_close_on", periods)
+    sums = cells(expected, "owner pipeline stage", numerator=_c("expected").sum())
+    yield kpi(s, "forecast_revenue", sums, periods=periods)
+
+
+def forecast_error(s: Sample) -> Kpis:
+    """How far the forecasts of the day before a quarter were off; a longer period adds up its quarters."""
+    quarters = s.periods.filter(_c("period_grain") == "quarter")
+    quarters = quarters.filter(_c("first_day").dt.offset_by("3mo") <= s.as_of + timedelta(days=1))
+    quarters = quarters.select(
+        begins="first_day", is_over_on="last_day", day=_c("first_day") - timedelta(days=1)
+    )
+    rows = deals_to_forecast(s, quarters).filter(_c("expected").is_not_null()).join(quarters, on="day")
+    rows = rows.filter(_c("expected_close_on").is_between("begins", "is_over_on"))
+    won = s.deals.filter("is_won").join(quarters, how="cross")
+    won = won.filter(_c("closed").is_between("begins", "is_over_on"))
+    sums = (
+        rows.group_by("begins", "is_over_on")
+        .agg(_c("expected").sum())
+        .join(won.group_by("begins").agg(won=_c("amount").sum()), on="begins", how="left")
+        .with_columns(_c("won").fill_null(0.0))
+    )
+    within = s.during(sums, "is_over_on")
+    whole = _c("begins") >= _c("first_day")  # a month holds no quarter
+    error = (_c("expected") - _c("won")).abs().filter(whole).sum()
+    yield ratio(s, "forecast_error", within, "", error, per=_c("won").filter(whole).sum())
 
 
 # ---- marketing ---------------------------------------------------------------------------------------------
@@ -1063,6 +1125,8 @@ FAMILIES: list[Callable[[Sample], Kpis]] = [
     paid_deals,
     stages,
     open_deals,
+    forecast,
+    forecast_error,
     leads,
     ideal_leads,
     lead_growth,

@@ -34,9 +34,8 @@ def normalised(frame: pl.DataFrame) -> pl.DataFrame:
 def read_built(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """The KPI values of a build, of the catalogue's KPIs."""
     columns = [*KEY, *VALUES]
-    rows = connection.execute(
-        f"select {', '.join(columns)} from main.kpi_values where period_grain in ('month', 'year', 'all')"
-    ).fetchall()
+    grains = "period_grain in ('month', 'quarter', 'year', 'all')"
+    rows = connection.execute(f"select {', '.join(columns)} from main.kpi_values where {grains}").fetchall()
     schema = dict.fromkeys(columns, pl.String) | {"period_start": pl.Date} | dict.fromkeys(VALUES, pl.Float64)
     return normalised(pl.DataFrame(rows, schema=schema, orient="row"))
 
