@@ -19,6 +19,8 @@
     'measures_new_customers',
     'measures_revenue',
     'measures_orders',
+    'measures_retention_costs',
+    'measures_crm_projects',
 ] %}
 
 with

@@ -1,9 +1,12 @@
--- Each row of a fact is in one segment of each dimension, so segments add up to the total. Medians do not add up.
+-- Each row of a fact is in one segment of each dimension, so segments add up to the total. Medians do not add up, nor do
+-- products of ratios (the lifetime value), nor the customers that every type of cost is divided by.
 with
 
 measures as (
     select * from {{ ref('measures') }}
-    where measure not like '%median'
+    where
+        measure not like '%median'
+        and measure not in ('lifetime_value', 'lifetime_value_customers', 'customers_to_retain')
 ),
 
 totals as (

@@ -91,6 +91,48 @@ counted as (
     group by read_days.period_id
     union all
     select
+        read_days.period_id,
+        'customer_active_days' as measure,
+        cast(
+            sum(
+                {{ days_between(
+                    'customers.active_from',
+                    'least(' ~ add_days('read_days.read_on', 1) ~ ", coalesce(customers.active_until, cast('2100-01-01' as date)))"
+                ) }}
+            ) as {{ measure_type() }}
+        ) as value
+    from read_days
+    inner join customers on read_days.read_on >= customers.active_from
+    group by read_days.period_id
+    union all
+    select
+        read_days.period_id,
+        'yearly_customers_at_start' as measure,
+        cast(count(distinct customers.account_id) as {{ measure_type() }}) as value
+    from read_days
+    inner join customers
+        on
+            {{ add_days('read_days.read_on', -365) }} >= customers.active_from
+            and (customers.active_until is null or {{ add_days('read_days.read_on', -365) }} < customers.active_until)
+    group by read_days.period_id
+    union all
+    select
+        read_days.period_id,
+        'yearly_customers_retained' as measure,
+        cast(count(distinct customers.account_id) as {{ measure_type() }}) as value
+    from read_days
+    inner join customers
+        on
+            {{ add_days('read_days.read_on', -365) }} >= customers.active_from
+            and (customers.active_until is null or {{ add_days('read_days.read_on', -365) }} < customers.active_until)
+    inner join customers as customers_at_end
+        on
+            customers.account_id = customers_at_end.account_id
+            and read_days.read_on >= customers_at_end.active_from
+            and (customers_at_end.active_until is null or read_days.read_on < customers_at_end.active_until)
+    group by read_days.period_id
+    union all
+    select
         period_id,
         'yearly_orders' as measure,
         cast(sum(orders) as {{ measure_type() }}) as value
@@ -128,7 +170,10 @@ summed as (
             'active_customers',
             'yearly_orders',
             'yearly_ordering_customers',
-            'yearly_repeat_customers'
+            'yearly_repeat_customers',
+            'customer_active_days',
+            'yearly_customers_at_start',
+            'yearly_customers_retained'
         )
 )
 

@@ -34,6 +34,14 @@
     'measures_yearly_orders',
     'measures_yearly_ordering_customers',
     'measures_yearly_repeat_customers',
+    'measures_yearly_customers_at_start',
+    'measures_yearly_customers_retained',
+    'measures_customer_lifespan',
+    'measures_customers_ever',
+    'measures_customer_lifetime_value',
+    'measures_retention_costs',
+    'measures_customers_to_retain',
+    'measures_crm_projects',
 ] %}
 
 {% for model in models %}

@@ -1,0 +1,9 @@
+{% call stock_measures(
+    ref('fct_customer_changes'),
+    first_day='changed_on',
+    end_day='cast(null as date)',
+    segments=['industry', 'country', 'company_size']
+) %}
+    sum(change) as net_changes
+    sum(change * day_number) as net_change_days
+{% endcall %}
