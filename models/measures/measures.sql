@@ -39,6 +39,7 @@
     'measures_customer_lifespan',
     'measures_customers_ever',
     'measures_customer_lifetime_value',
+    'measures_lifetime_value_to_acquisition_cost',
     'measures_retention_costs',
     'measures_customers_to_retain',
     'measures_crm_projects',

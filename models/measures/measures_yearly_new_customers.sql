@@ -1,0 +1,8 @@
+{% call stock_measures(
+    ref('fct_new_customers'),
+    first_day='first_purchased_on',
+    end_day=add_days('first_purchased_on', 365),
+    segments=[]
+) %}
+    count(*) as yearly_new_customers
+{% endcall %}
