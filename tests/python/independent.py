@@ -374,7 +374,6 @@ class Sample:
         entries = entries.filter(~(_c("entered_at") >= _c("closed_at")).fill_null(value=False))
         entries = entries.sort("deal_id", "entered_at").with_columns(
             next_entered_at=_c("entered_at").shift(-1).over("deal_id"),
-            next_stage=_c("stage").shift(-1).over("deal_id"),
         )
         visits = entries.with_columns(left_at=pl.coalesce("exited_at", "next_entered_at", "closed_at"))
         columns = {name: name for name in ("pipeline", "owner", "source")}
@@ -592,38 +591,32 @@ def both(*frames: pl.DataFrame) -> pl.DataFrame:
 
 
 def kpi(
-    sample: Sample,
-    kpi_id: str,
-    frame: pl.DataFrame,
-    value: pl.Expr | None = None,
-    periods: pl.DataFrame | None = None,
+    sample: Sample, kpi_id: str, frame: pl.DataFrame, periods: pl.DataFrame | None = None
 ) -> pl.DataFrame:
-    """Rows of a KPI from cells with a numerator, and a denominator or none.
+    """Rows of a KPI from cells with a numerator, and a denominator or none; or with the value alone.
 
     The total has a row in each period from its first one on.
     """
-    periods = sample.periods if periods is None else periods
-    empty = [
-        pl.lit(None, pl.Float64).alias(n) for n in ("numerator", "denominator") if n not in frame.columns
-    ]
-    is_total, has_ratio = _c("segment_by") == "all", "denominator" in frame.columns
-    total = frame.filter(is_total)
-    first = total.group_by("period_grain").agg(_c("period_start").min().alias("first"))
+    total = frame.filter(_c("segment_by") == "all")
+    first = total.group_by("period_grain").agg(first=_c("period_start").min())
     every = (
-        periods.join(first, on="period_grain")
+        (sample.periods if periods is None else periods)
+        .join(first, on="period_grain")
         .filter(_c("period_start") >= _c("first"))
         .select("period_grain", "period_start", segment_by=pl.lit("all"), segment=pl.lit("all"))
         .join(total, on=CELL, how="left")
+        .with_columns(_c("^(numerator|denominator)$").fill_null(0.0))
     )
-    if value is None:
-        every = every.with_columns(pl.selectors.float().fill_null(0.0))
-    frame = pl.concat([every, frame.filter(~is_total)]).with_columns(empty)
-    if value is None:
-        ratio = pl.when(_c("denominator") != 0).then(_c("numerator") / _c("denominator"))
-        value = ratio if has_ratio else _c("numerator")
-    return frame.select(
-        pl.lit(kpi_id).alias("kpi_id"), *CELL, "numerator", "denominator", value.alias("kpi_value")
+    rows = pl.concat([every, frame.filter(_c("segment_by") != "all")])
+    if "denominator" in rows.columns:
+        value = pl.when(_c("denominator") != 0).then(_c("numerator") / _c("denominator"))
+    else:
+        value = _c("numerator" if "numerator" in rows.columns else "kpi_value")
+    unknown = [name for name in ("numerator", "denominator") if name not in rows.columns]
+    rows = rows.with_columns(kpi_value=value, kpi_id=pl.lit(kpi_id)).with_columns(
+        pl.lit(None, pl.Float64).alias(name) for name in unknown
     )
+    return rows.select("kpi_id", *CELL, "numerator", "denominator", "kpi_value")
 
 
 def ratio(
@@ -637,7 +630,7 @@ def total(sample: Sample, kpi_id: str, rows: pl.DataFrame, by: str, numerator: p
 
 
 def median(sample: Sample, kpi_id: str, rows: pl.DataFrame, by: str, value: pl.Expr) -> pl.DataFrame:
-    return kpi(sample, kpi_id, cells(rows, by, median=value.median()), value=_c("median"))
+    return kpi(sample, kpi_id, cells(rows, by, kpi_value=value.median()))
 
 
 Kpis = Iterator[pl.DataFrame]
@@ -772,7 +765,7 @@ def forecast(s: Sample) -> Kpis:
     )
     expected = s.during(rows.filter(_c("expected").is_not_null()), "expected_close_on", periods)
     sums = cells(expected, "owner pipeline stage", numerator=_c("expected").sum())
-    yield kpi(s, "forecast_revenue", sums, periods=periods)
+    yield kpi(s, "forecast_revenue", sums, periods)
 
 
 def forecast_error(s: Sample) -> Kpis:
@@ -1054,9 +1047,10 @@ def surveys(s: Sample) -> Kpis:
 def activities(s: Sample) -> Kpis:
     """Activities by the day of the activity or of the deadline."""
     done = s.during(s.activities, "occurred_at")
-    internal = done.filter((_c("direction") == "internal") & _c("user_id").is_not_null())
-    channels = pl.struct("user_id", "channel").filter(_c("channel").is_not_null()).n_unique()
-    yield ratio(s, "channels_per_employee", internal, "team", channels, per=_c("user_id").n_unique())
+    by_users, internal = done.filter(_c("user_id").is_not_null()), _c("direction") == "internal"
+    channels = pl.struct("user_id", "channel").filter(internal & _c("channel").is_not_null()).n_unique()
+    talkers = _c("user_id").filter(internal).n_unique()
+    yield ratio(s, "channels_per_employee", by_users, "team", channels, per=talkers)
     yield ratio(
         s,
         "automated_task_rate",
