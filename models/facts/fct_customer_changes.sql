@@ -10,7 +10,7 @@ changes as (
         industry,
         country,
         company_size,
-        1 as change,
+        1 as step,
         active_from as changed_on
     from intervals
     union all
@@ -19,7 +19,7 @@ changes as (
         industry,
         country,
         company_size,
-        -1 as change,
+        -1 as step,
         active_until as changed_on
     from intervals
     where active_until is not null
@@ -35,7 +35,7 @@ select
     company_size,
 
     -- numerics
-    cast(change as bigint) as change,
+    cast(step as bigint) as step,
     {{ days_between("cast('1970-01-01' as date)", 'changed_on') }} as day_number,
 
     -- dates

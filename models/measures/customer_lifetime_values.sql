@@ -12,7 +12,7 @@ yearly as (
         segment_by,
         segment,
         measure,
-        value
+        cast(value as double) as value
     from {{ ref(model) }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
@@ -23,16 +23,12 @@ by_period as (
         period_id,
         segment_by,
         segment,
-        {% for measure in [
-            'yearly_orders',
-            'yearly_orders_with_amount',
-            'yearly_revenue',
-            'yearly_ordering_customers',
-            'yearly_customers_at_start',
-            'yearly_customers_retained',
-        ] %}
-        cast(coalesce(max(value) filter (where measure = '{{ measure }}'), 0) as double) as {{ measure }}{{ ',' if not loop.last }}
-        {% endfor %}
+        coalesce(max(value) filter (where measure = 'yearly_orders'), 0) as yearly_orders,
+        coalesce(max(value) filter (where measure = 'yearly_orders_with_amount'), 0) as yearly_orders_with_amount,
+        coalesce(max(value) filter (where measure = 'yearly_revenue'), 0) as yearly_revenue,
+        coalesce(max(value) filter (where measure = 'yearly_ordering_customers'), 0) as yearly_ordering_customers,
+        coalesce(max(value) filter (where measure = 'yearly_customers_at_start'), 0) as yearly_customers_at_start,
+        coalesce(max(value) filter (where measure = 'yearly_customers_retained'), 0) as yearly_customers_retained
     from yearly
     group by period_id, segment_by, segment
 ),
@@ -46,7 +42,7 @@ parts as (
         yearly_revenue / nullif(yearly_orders_with_amount, 0) as average_purchase_value,
         yearly_orders / nullif(yearly_ordering_customers, 0) as purchases_per_year,
         (yearly_customers_at_start - yearly_customers_retained) / nullif(yearly_customers_at_start, 0) as yearly_churn_rate,
-        -- Who lost nobody keeps its customers for ever, as far as this year tells: hence the longest lifespan. Without customers it tells nothing.
+        -- Where nobody was lost the year tells of no end, hence the longest lifespan. Where nobody was there it tells nothing.
         case
             when yearly_customers_at_start > 0
                 then least(

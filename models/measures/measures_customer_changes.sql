@@ -4,6 +4,6 @@
     end_day='cast(null as date)',
     segments=['industry', 'country', 'company_size']
 ) %}
-    sum(change) as net_changes
-    sum(change * day_number) as net_change_days
+    sum(step) as net_changes
+    sum(step * day_number) as net_change_days
 {% endcall %}
