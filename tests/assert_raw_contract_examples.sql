@@ -5,7 +5,7 @@
     rows      table: its raw rows, text as it comes from CSV; the other columns are NULL
     rejected  the rows that must be rejected: (table, line, key, column, reason, none or
               the raw row as JSON, which is compared for products), and no others
-    values    the values that must become NULL: (table, line, key, column, reason, raw value), and no others
+    values    the values that must become NULL: (table, line, key, column, reason, raw value), and no others of these tables
 #}
 {# Thousands of lines rendered by macros: minutes for sqlfluff, as with rejected_rows (.sqlfluffignore). #}
 {{ config(enabled=target.name != 'lint') }}
@@ -238,7 +238,7 @@ rejected_rows as (
 
 rejected_values as (
     {% set queries = [] %}
-    {% for table in rows %}
+    {% for table in rows if table in values | map('first') | list %}
     {% set query = rejected_values_of(table, table ~ '_rejected') | replace(source('raw', table) | string, table ~ '_by_hand') | trim %}
     {% do queries.append('(' ~ query ~ ')') if query %}
     {% endfor %}
