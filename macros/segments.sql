@@ -18,7 +18,7 @@
 {%- endmacro %}
 
 
-{# The column of a fact that holds a segment dimension: owner_id for owner, team for team. #}
+{# The column of a fact that holds a segment dimension: owner_id for owner, raw_table for table, team for team. #}
 {% macro segment_column(dimension) -%}
-    {{ return(dimension ~ '_id' if dimension in ['owner', 'product', 'campaign', 'project'] else dimension) }}
+    {{ return('raw_table' if dimension == 'table' else dimension ~ '_id' if dimension in ['owner', 'product', 'campaign', 'project'] else dimension) }}
 {%- endmacro %}

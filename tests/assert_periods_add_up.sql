@@ -21,6 +21,11 @@
     'measures_orders',
     'measures_retention_costs',
     'measures_crm_projects',
+    'measures_activities',
+    'measures_tasks_due',
+    'measures_employee_satisfaction',
+    'measures_record_completeness',
+    'measures_duplicate_records',
 ] %}
 
 with

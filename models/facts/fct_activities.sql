@@ -43,6 +43,7 @@ select
 
     -- booleans
     coalesce(known.is_automated, false) as is_automated,
+    case when known.due_at is not null then coalesce(known.known_completed_at <= known.due_at, false) end as is_done_on_time,
 
     -- dates
     {{ local_date('known.occurred_at') }} as occurred_on,

@@ -43,6 +43,12 @@
     'measures_retention_costs',
     'measures_customers_to_retain',
     'measures_crm_projects',
+    'measures_employees',
+    'measures_activities',
+    'measures_tasks_due',
+    'measures_employee_satisfaction',
+    'measures_record_completeness',
+    'measures_duplicate_records',
 ] %}
 
 {% for model in models %}

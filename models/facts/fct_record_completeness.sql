@@ -1,0 +1,53 @@
+with
+
+reporting_window as (
+    select * from {{ ref('reporting_window') }}
+),
+
+mandatory_fields as (
+    select * from {{ ref('mandatory_fields') }}
+),
+
+-- By table: the records of each day, and how many of them hold a value in each column.
+{% for table, columns in record_fields().items() %}
+{{ table }} as (
+    select
+        {{ local_date('created_at') }} as created_on,
+        {% for column in columns %}
+        count({{ column }}) as {{ column }},
+        {% endfor %}
+        count(*) as records
+    from {{ ref('stg_' ~ table) }}
+    group by {{ local_date('created_at') }}
+),
+{% endfor %}
+
+counted as (
+    {% for table, columns in record_fields().items() %}
+    select
+        '{{ table }}' as raw_table,
+        column_name,
+        created_on,
+        records,
+        records_filled
+    from {{ table }}
+    unpivot include nulls (records_filled for column_name in ({{ columns | join(', ') }}))
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+)
+
+select
+    -- ids
+    counted.raw_table,
+    counted.column_name,
+
+    -- dates
+    counted.created_on,
+
+    -- numerics
+    counted.records,
+    counted.records_filled
+from counted
+inner join mandatory_fields
+    on counted.raw_table = mandatory_fields.raw_table and counted.column_name = mandatory_fields.column_name
+inner join reporting_window on counted.created_on <= reporting_window.as_of
