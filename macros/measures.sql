@@ -82,8 +82,9 @@
     day       its column that puts a row into a period; rows without it are in none
     segments  its segment dimensions
     where     a condition that its rows must meet, or none
+    days      the days of each period: period_days, which ends with as_of, unless planned_period_days is given
 #}
-{% macro flow_measures(fact, day, segments, where=none) -%}
+{% macro flow_measures(fact, day, segments, where=none, days=none) -%}
 {%- set measures = parse_measures(caller()) -%}
 with
 
@@ -100,7 +101,7 @@ by_period as (
         cast(sum(by_day.{{ measure.name }}) as {{ measure_type() }}) as {{ measure.name }}{{ ',' if not loop.last }}
         {%- endfor %}
     from by_day
-    inner join {{ ref('period_days') }} as period_days on by_day.day = period_days.day
+    inner join {{ days or ref('period_days') }} as period_days on by_day.day = period_days.day
     group by period_days.period_id, by_day.segment_by, by_day.segment
 )
 

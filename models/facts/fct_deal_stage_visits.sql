@@ -127,6 +127,7 @@ select
     -- dates
     {{ local_date('entered_at') }} as entered_on,
     {{ local_date('left_at') }} as exited_on,
+    {{ local_date('closed_at') }} as deal_closed_on,
 
     -- timestamps
     entered_at,

@@ -9,7 +9,7 @@ measures as (
 ),
 
 periods as (
-    select * from {{ ref('periods') }}
+    select * from {{ ref('reported_periods') }}
 ),
 
 roles as (
@@ -91,14 +91,15 @@ parts as (
 first_periods as (
     select
         parts.kpi_id,
-        min(periods.period_end) as first_period_end
+        min(periods.period_end) as first_period_end,
+        bool_or(periods.read_on is null) as looks_ahead
     from parts
     inner join periods on parts.period_id = periods.period_id
     where parts.segment_by = 'all'
     group by parts.kpi_id
 ),
 
--- From then on the total has a row in each period, also where nothing happened.
+-- From then on the total has a row in each period, also where nothing happened; in the periods after as_of where it is a forecast.
 quiet_totals as (
     select
         first_periods.kpi_id,
@@ -106,7 +107,10 @@ quiet_totals as (
         'all' as segment_by,
         'all' as segment
     from first_periods
-    inner join periods on first_periods.first_period_end <= periods.period_end
+    inner join periods
+        on
+            first_periods.first_period_end <= periods.period_end
+            and (periods.read_on is not null or first_periods.looks_ahead)
     where not exists (
         select 1
         from parts

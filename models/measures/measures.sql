@@ -10,6 +10,8 @@
     'measures_slow_deals',
     'measures_deals_closed_in_365_days',
     'measures_pipeline_velocity',
+    'measures_forecast',
+    'measures_forecast_error',
     'measures_leads_created',
     'measures_leads_qualified',
     'measures_lead_growth',
