@@ -4,11 +4,11 @@
 
         period_id, segment_by, segment, measure, value
 
-    with segment_by 'all' and segment 'all' for the total. Values are DECIMAL(38, 8): sums of decimals and integers are the same in every
+    with segment_by 'all' and segment 'all' for the total. Values are DECIMAL(38, 12): sums of decimals and integers are the same in every
     run, sums of doubles are not. A measure without a value (a sum of nothing) has no row.
 #}
 
-{% macro measure_type() %}{{ return('decimal(38, 8)') }}{% endmacro %}
+{% macro measure_type() %}{{ return('decimal(38, 12)') }}{% endmacro %}
 
 
 {# The lines of a call block as a list of {name, expression}. #}

@@ -78,10 +78,11 @@
 {%- endmacro %}
 
 
-{# Renders the macro of a column of the raw contract: `column` is its entry in the source's YAML. Accepted values are compared in lower case. #}
+{# Renders the macro of a column of the raw contract: `column` is its entry in the source's YAML. Accepted values are compared in lower case, currencies in upper case. #}
 {% macro to_contract_type(column) -%}
     {%- set meta = column.config.meta -%}
     {%- if column.data_type == 'text' and meta.get('values') -%} lower({{ to_text(column.name) }})
+    {%- elif column.name == 'currency' -%} upper({{ to_text(column.name) }})
     {%- elif column.data_type == 'text' -%} {{ to_text(column.name) }}
     {%- elif column.data_type == 'integer' -%} {{ to_integer(column.name) }}
     {%- elif column.data_type == 'decimal' -%} {{ to_decimal(column.name, meta.get('scale', 4)) }}

@@ -49,7 +49,7 @@ select
     {{ to_reporting_currency('known.amount', 'rates.rate') }} as amount,
 
     -- booleans
-    known.known_status = 'paid' as is_paid,
+    known.known_status = 'paid' and known.known_paid_on is not null as is_paid,
     known.known_status not in ('cancelled', 'refunded') as is_revenue,
 
     -- dates

@@ -71,10 +71,10 @@ select
     linked.lowest as scale_min,
     linked.highest as scale_max,
     cast(
-        1 + 4 * cast(linked.score - linked.lowest as double) / cast(linked.highest - linked.lowest as double) as decimal(18, 8)
+        1 + 4 * cast(linked.score - linked.lowest as double) / cast(linked.highest - linked.lowest as double) as decimal(18, 12)
     ) as score_on_1_to_5,
     cast(
-        1 + 6 * cast(linked.score - linked.lowest as double) / cast(linked.highest - linked.lowest as double) as decimal(18, 8)
+        1 + 6 * cast(linked.score - linked.lowest as double) / cast(linked.highest - linked.lowest as double) as decimal(18, 12)
     ) as score_on_1_to_7,
 
     -- booleans: three quarters of the way up is 4 of 1 to 5; the bands of the Net Promoter Score are fixed points of a scale to 10

@@ -42,7 +42,8 @@ told as (
         ) as first_agent_message_at,
         max(events.occurred_at) filter (where events.is_known and events.event_type = 'resolved') as last_resolved_at,
         max(events.occurred_at) filter (where events.is_known and events.event_type = 'reopened') as last_reopened_at,
-        count(*) filter (where not events.is_known and events.event_type = 'reopened') as later_reopenings
+        count(*) filter (where not events.is_known and events.event_type = 'reopened') as later_reopenings,
+        count(*) filter (where not events.is_known and events.event_type = 'resolved') as later_resolutions
     from tickets
     inner join dated_events as events on tickets.ticket_id = events.ticket_id
     group by tickets.ticket_id
@@ -53,6 +54,7 @@ dated as (
     select
         tickets.*,
         coalesce(told.known_events, 0) > 0 as has_events,
+        coalesce(told.later_resolutions, 0) > 0 as is_resolved_later,
         coalesce(tickets.first_responded_at, told.first_agent_message_at) as any_responded_at,
         coalesce(
             tickets.resolved_at,
@@ -156,7 +158,10 @@ select
     case
         when measured.known_resolved_at is not null then {{ local_date('measured.known_resolved_at') }}
         -- Resolved, but nobody knows when: it is in no backlog, rather than in all of them for ever.
-        when measured.last_resolved_at is null and measured.status in ('resolved', 'closed')
+        when
+            measured.last_resolved_at is null
+            and not measured.is_resolved_later
+            and measured.status in ('resolved', 'closed')
             then measured.created_on
     end as open_until,
 

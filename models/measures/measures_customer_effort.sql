@@ -6,5 +6,5 @@
 ) %}
     count(*) as ces_responses
     sum(score_on_1_to_7) as ces_score
-    {{ sum_of_squares('score_on_1_to_7', scale=8) }} as ces_score_squares
+    {{ sum_of_squares('score_on_1_to_7', scale=12) }} as ces_score_squares
 {% endcall %}

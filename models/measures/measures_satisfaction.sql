@@ -7,5 +7,5 @@
     count(*) as csat_responses
     count(*) filter (where is_satisfied) as csat_satisfied
     sum(score_on_1_to_5) as csat_score
-    {{ sum_of_squares('score_on_1_to_5', scale=8) }} as csat_score_squares
+    {{ sum_of_squares('score_on_1_to_5', scale=12) }} as csat_score_squares
 {% endcall %}
