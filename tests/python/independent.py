@@ -13,7 +13,6 @@ because it stands at the end of it (`at_end`), or because its day is one of the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from functools import cached_property, reduce
 from pathlib import Path
@@ -1143,8 +1142,5 @@ FAMILIES: list[Callable[[Sample], Kpis]] = [
 
 def compute(directory: Path, project: Path) -> pl.DataFrame:
     """All KPIs of a raw directory of CSV files, with the seeds of the project."""
-    sample, frames = Sample(directory, project), []
-    for family in FAMILIES:
-        with suppress(FileNotFoundError):  # a seed that is not there yet
-            frames += list(family(sample))
-    return pl.concat(frames)
+    sample = Sample(directory, project)
+    return pl.concat(frame for family in FAMILIES for frame in family(sample))
