@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import duckdb
 import pytest
+from pipeline import Build, CompiledProject, build
 
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
+BuildOnce = Callable[..., Build]
+_LONGEST_BUILD_S = 900
 
 
 @pytest.fixture
@@ -67,3 +73,57 @@ def run_cli(tmp_path: Path) -> RunCli:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def build_once(tmp_path_factory: pytest.TempPathFactory) -> BuildOnce:
+    """Build under a name once in the session, whichever of pytest's processes asks first; the others wait."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent  # of all workers
+
+    def make(
+        name: str, *arguments: str | Path, builder: Callable[..., Build] = build, **options: str
+    ) -> Build:
+        output, result_file = shared / name, shared / f"{name}.json"
+        try:
+            os.close(os.open(shared / f"{name}.lock", os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return _wait_for(result_file)
+        result = builder(output, *arguments, **options)
+        unfinished = result_file.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(asdict(result) | {"output": str(result.output)}), encoding="utf-8")
+        unfinished.replace(result_file)
+        return result
+
+    return make
+
+
+def _wait_for(result_file: Path) -> Build:
+    deadline = time.monotonic() + _LONGEST_BUILD_S
+    while not result_file.exists():
+        assert time.monotonic() < deadline, f"no other process has written {result_file}"
+        time.sleep(0.2)
+    result = json.loads(result_file.read_text(encoding="utf-8"))
+    return Build(**result | {"output": Path(result["output"])})
+
+
+@pytest.fixture(scope="session")
+def sample_build(build_once: BuildOnce) -> Build:
+    """The shipped sample, built by `crm-kpis run`."""
+    result = build_once("sample")
+    assert result.status == 0, result.all_output
+    return result
+
+
+@pytest.fixture
+def sample_warehouse(sample_build: Build) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse of the shipped sample, read-only."""
+    with sample_build.connect() as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def compiled(sample_build: Build) -> CompiledProject:
+    """The SQL of all models, to be run on other raw directories without dbt."""
+    return CompiledProject(sample_build)

@@ -1,0 +1,337 @@
+"""Ways to build the pipeline in tests: by the command line, and in memory from the SQL that dbt compiled.
+
+A build by the command line takes half a minute, most of it dbt's own work. What dbt compiled once
+runs on any raw directory in two seconds, because which rows are read is no part of the SQL.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timezone
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cached_property
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from crm_kpis.contract import PROJECT_DIR, read_contract
+from crm_kpis.raw_directory import inspect, quote_text, register
+
+SAMPLE_DIR = PROJECT_DIR / "seeds" / "sample"
+CONTRACT = {table.name: table for table in read_contract()}
+# How the model reporting_window has the var as_of, where it is not set.
+_NO_AS_OF = "cast(null as date)"
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a build in a process of its own left behind."""
+
+    output: Path
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def warehouse(self) -> Path:
+        return self.output / "warehouse.duckdb"
+
+    @property
+    def all_output(self) -> str:
+        return self.stdout + self.stderr
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(self.warehouse, read_only=True)
+
+
+def build(output: Path, *arguments: str | Path) -> Build:
+    """Run `crm-kpis run`."""
+    command = ["-m", "crm_kpis.cli", "run", "--output", output, *arguments]
+    return _run(output, command, cwd=output.parent)
+
+
+def dbt_build(output: Path, **dbt_vars: str) -> Build:
+    """Run `dbt build` from the project's root, as the README has it, but let it write elsewhere."""
+    command = ["-m", "dbt.cli.main", "build", "--no-use-colors", "--vars", json.dumps(dbt_vars)]
+    return _run(output, command, cwd=PROJECT_DIR, DBT_TARGET_PATH=str(output / "dbt_target"))
+
+
+def _run(output: Path, command: list[str | Path], cwd: Path, **environment: str) -> Build:
+    result = subprocess.run(
+        [sys.executable, *map(str, command)],
+        cwd=cwd,
+        env=os.environ | {"CRM_KPIS_OUTPUT": str(output)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    return Build(output, result.returncode, result.stdout, result.stderr)
+
+
+@dataclass(frozen=True)
+class _Model:
+    relation: str
+    layer: str
+    is_view: bool
+    sql: str
+
+
+class CompiledProject:
+    """The SQL of a build of dbt's, to be run without dbt.
+
+    Args:
+        compiled: A build without the var as_of.
+    """
+
+    def __init__(self, compiled: Build) -> None:
+        self._compiled = compiled
+        manifest = json.loads((compiled.output / "dbt_target" / "manifest.json").read_text(encoding="utf-8"))
+        self._nodes = manifest["nodes"]
+        self.unit_test_count = len(manifest["unit_tests"])
+
+    @cached_property
+    def models(self) -> dict[str, _Model]:
+        """The models by name, each behind those that it reads."""
+        models = {key: node for key, node in self._nodes.items() if node["resource_type"] == "model"}
+        order = TopologicalSorter({key: node["depends_on"]["nodes"] for key, node in models.items()})
+        return {
+            models[key]["name"]: _Model(
+                models[key]["relation_name"],
+                layer=models[key]["fqn"][1],
+                is_view=models[key]["config"]["materialized"] == "view",
+                sql=models[key]["compiled_code"],
+            )
+            for key in order.static_order()
+            if key in models
+        }
+
+    @cached_property
+    def data_tests(self) -> dict[str, str]:
+        """The query of each data test by name: its rows are what is wrong."""
+        return {
+            node["name"]: node["compiled_code"]
+            for node in self._nodes.values()
+            if node["resource_type"] == "test"
+        }
+
+    @cached_property
+    def seeds(self) -> dict[str, str]:
+        """The relation of each seed by name."""
+        return {
+            node["name"]: node["relation_name"]
+            for node in self._nodes.values()
+            if node["resource_type"] == "seed"
+        }
+
+    @contextmanager
+    def run(self, raw_dir: Path, as_of: date | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Build all models from a raw directory in memory, under their names in the warehouse."""
+        # The settings of profiles.yml, but one thread: the rows are few, and tests run side by side.
+        settings = {"autoinstall_known_extensions": False, "autoload_known_extensions": False, "threads": 1}
+        with duckdb.connect(config=settings) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            connection.execute("attach ':memory:' as warehouse")
+            connection.execute("use warehouse")
+            register(connection, inspect(raw_dir))
+            self._copy_seeds(connection)
+            for name, model in self.models.items():
+                sql = model.sql
+                if as_of and name == "reporting_window":
+                    assert _NO_AS_OF in sql
+                    sql = sql.replace(_NO_AS_OF, f"cast('{as_of}' as date)")
+                kind = "view" if model.is_view else "table"
+                connection.execute(f"create {kind} {model.relation} as {sql}")
+            yield connection
+
+    def failed_data_tests(self, connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple]]:
+        """The first rows of each data test that fails on what was built."""
+        rows = {
+            name: connection.execute(f"from ({query}) limit 3").fetchall()
+            for name, query in self.data_tests.items()
+        }
+        return {name: failures for name, failures in rows.items() if failures}
+
+    def _copy_seeds(self, connection: duckdb.DuckDBPyConnection) -> None:
+        path = quote_text(str(self._compiled.warehouse))
+        connection.execute(f"attach {path} as compiled (read_only)")
+        for name, relation in self.seeds.items():
+            connection.execute(f"create table {relation} as from compiled.main.{name}")
+        connection.execute("detach compiled")
+
+
+def kpi_bytes(connection: duckdb.DuckDBPyConnection) -> bytes:
+    """All KPI values as CSV: equal bytes are equal values to the last bit."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "kpi_values.csv"
+        connection.execute(f"copy (from main.kpi_values order by all) to {quote_text(str(path))}")
+        return path.read_bytes()
+
+
+def kpis_of(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """The KPIs that have rows."""
+    return {row[0] for row in connection.execute("select distinct kpi_id from main.kpi_values").fetchall()}
+
+
+def raw_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, int, int]]:
+    """Rows read, staged and rejected by table."""
+    rows = connection.execute(
+        "select raw_table, rows_read, rows_staged, rows_rejected from main.raw_row_counts"
+    )
+    return {table: tuple(counts) for table, *counts in rows.fetchall()}
+
+
+@dataclass(frozen=True)
+class CsvFile:
+    """A CSV file as Python's csv module reads it.
+
+    Attributes:
+        header: The names of the columns.
+        rows: The fields of each record by the line at which it starts; the header is line 1.
+    """
+
+    header: list[str]
+    rows: dict[int, list[str]]
+
+    def column(self, name: str) -> dict[int, str]:
+        """The values of a column by line; empty where the file does not have it."""
+        if name not in self.header:
+            return dict.fromkeys(self.rows, "")
+        position = self.header.index(name)
+        return {line: fields[position] for line, fields in self.rows.items()}
+
+
+def csv_path(directory: Path, table: str) -> Path:
+    """The CSV file of a table, compressed or not."""
+    path = directory / f"{table}.csv"
+    return path if path.exists() else path.with_name(f"{table}.csv.gz")
+
+
+def read_csv(path: Path) -> CsvFile:
+    """Read a CSV file without any of the project's code."""
+    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    # str.splitlines would end lines at other characters, too.
+    lines = [
+        line.decode("utf-8-sig" if not number else "utf-8") for number, line in enumerate(io.BytesIO(data))
+    ]
+    delimiter = next(letter for letter in lines[0] if letter in ",;")
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    header, rows, start = next(reader), {}, 2
+    for fields in reader:
+        rows[start] = fields
+        start = reader.line_num + 1
+    return CsvFile(header, rows)
+
+
+def write_csv(path: Path, header: list[str], rows: Iterable[list[str]], **dialect: str) -> None:
+    """Write a CSV file without any of the project's code."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, **({"lineterminator": "\n"} | dialect))
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def strip_blanks(text: str) -> str:
+    """The text without blanks around it: what does not count by the contract."""
+    blank = {letter for letter in text if unicodedata.category(letter) == "Zs"}
+    return text.strip("".join(blank)) if blank else text
+
+
+def staging_contradictions(raw_dir: Path, warehouse: duckdb.DuckDBPyConnection) -> list[str]:
+    """Compare what was staged and rejected with the CSV files, value by value.
+
+    A value that is there is staged or rejected, and not both. A plain one (digits, an ISO date) is
+    staged as what Python takes it for, text as it stands.
+    """
+    rejected_rows = {
+        (table, line)
+        for table, line in warehouse.execute(
+            "select raw_table, row_number from main.rejected_rows"
+        ).fetchall()
+    }
+    rejected_values = {
+        tuple(row)
+        for row in warehouse.execute(
+            "select raw_table, row_number, column_name from main.rejected_values"
+            " where reason <> 'no_exchange_rate'"
+        ).fetchall()
+    }
+    found = []
+    for table in CONTRACT.values():
+        path = csv_path(raw_dir, table.name)
+        file = read_csv(path) if path.exists() else CsvFile([], {})
+        kept = [line for line in file.rows if (table.name, line) not in rejected_rows]
+        names = ", ".join(f'"{column.name}"' for column in table.columns)
+        staged = {
+            line: values
+            for line, *values in warehouse.execute(
+                f"select _row_number, {names} from main.stg_{table.name}"
+            ).fetchall()
+        }
+        if set(staged) != set(kept):
+            found.append(
+                f"{table.name}: other rows than those that were not rejected: {set(staged) ^ set(kept)}"
+            )
+            continue
+        for position, column in enumerate(table.columns):
+            raw = file.column(column.name)
+            for line in kept:
+                value, text = staged[line][position], strip_blanks(raw[line])
+                is_rejected = (table.name, line, column.name) in rejected_values
+                if (value is not None) + is_rejected != (text != ""):
+                    problem = "lost" if text else "made up"
+                elif value is None or _is_staged_right(column.name, column.data_type, text, value):
+                    continue
+                else:
+                    problem = f"staged as {value!r}"
+                found.append(f"{table.name}.{column.name}, line {line}: {text[:80]!r} is {problem}")
+    return found
+
+
+_PLAIN = {
+    "integer": (re.compile(r"-?\d+"), int),
+    "decimal": (re.compile(r"-?\d+(\.\d+)?"), Decimal),
+    "date": (re.compile(r"\d{4}-\d\d-\d\d"), date.fromisoformat),
+    "timestamp": (
+        re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)?"),
+        # Before 3.11 Python did not know Z.
+        lambda text: _in_utc(datetime.fromisoformat(text.replace("Z", "+00:00"))),
+    ),
+    "boolean": (
+        re.compile("true|t|yes|1|false|f|no|0", re.IGNORECASE),
+        lambda text: text.lower() in ("true", "t", "yes", "1"),
+    ),
+}
+# Compared in any case, so staged in one.
+_IN_ONE_CASE = {"status", "event_type", "survey_type", "purpose", "direction", "currency"}
+
+
+def _in_utc(time: datetime) -> datetime:
+    return time.astimezone(timezone.utc).replace(tzinfo=None) if time.tzinfo else time
+
+
+def _is_staged_right(column: str, data_type: str, text: str, value: Any) -> bool:
+    if data_type == "text":
+        if column in _IN_ONE_CASE:
+            return value in (text.lower(), text.upper()) or not text.isascii()
+        return value == text
+    pattern, parse = _PLAIN[data_type]
+    if not pattern.fullmatch(text):
+        return True
+    expected = parse(text)
+    if data_type == "decimal":
+        expected = expected.quantize(value, ROUND_HALF_UP)
+    return value == expected

@@ -1,0 +1,314 @@
+"""Raw directories that are broken at random: nothing fails, and every row and value is accounted for."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+from pipeline import (
+    CONTRACT,
+    SAMPLE_DIR,
+    csv_path,
+    kpi_bytes,
+    raw_counts,
+    read_csv,
+    staging_contradictions,
+    write_csv,
+)
+
+_DIRECTORIES = 25
+_CORRUPTIONS = 8
+
+_JUNK = [
+    "?",
+    "n/a",
+    "NULL",
+    "null",
+    "-",
+    "\\N",
+    "true",
+    "0",
+    "-1",
+    "1,5",
+    "1.234,56",
+    "12.0",
+    "0x1F",
+    "\uff11\uff12",
+    "\u0663",
+]
+_NUMBERS = [
+    "9" * 30,
+    "99999999999999.9999",
+    "-99999999999999.9999",
+    "1e18",
+    "-1e400",
+    "0.00000000001",
+    "1e-400",
+]
+_NO_NUMBERS = ["NaN", "inf", "-Infinity", "1/0"]
+_DATES = [
+    *("2025-02-30", "2025-13-01", "0000-00-00", "1969-12-31T23:59:59Z", "2100-01-01", "25/12/2025", "45123"),
+    *("2025-06-31T25:61:00Z", "294247-01-10", "infinity", "-infinity", "epoch", "2025-06-30T24:00:00Z"),
+    *("2025-03-30T02:30:00+14:59", "2025-W07-1", "20250630", "June 30, 2025", "2087-12-31T23:59:59Z"),
+]
+_TEXTS = [
+    "'; drop table raw.deals; --",
+    "{{ 1 / 0 }}{% raw %}{{ var('as_of') }}",
+    'said "no"; with, all|the\tdelimiters',
+    '"',
+    "a line\nbroken in two",
+    "a line\r\nbroken as in Windows",
+    "\n",
+    "\t tab \t",
+    "\u202ereversed\u202c \u200fright to left",
+    "\ufeffa byte order mark",
+    "\u00a0no-break blanks\u2003",
+    "\U0001d4b3 😀 ﬀ İ ß e\u0301",
+    "<script>alert(1)</script>&amp;",
+    "=cmd|' /C calc'!A0",
+    "C:\\temp\\new 100 % $1 %s {0} [a]*?",
+    "(none)",
+    "(unknown)",
+    "all",
+    "x" * 10_000,
+    "😀" * 10_000,
+]
+
+
+@dataclass
+class Row:
+    """A record, and which one of the sample it is.
+
+    Attributes:
+        fields: The values, in the order of the header.
+        origin: The position in the sample's file.
+        is_intact: Whether the values are those of the sample.
+    """
+
+    fields: list[str]
+    origin: int
+    is_intact: bool = True
+
+
+@dataclass
+class Table:
+    """A raw table that can be corrupted."""
+
+    name: str
+    header: list[str]
+    rows: list[Row]
+    delimiter: str = ","
+    line_end: str = "\n"
+    has_mark: bool = False
+    is_zipped: bool = False
+
+    @classmethod
+    def read(cls, name: str) -> Table:
+        file = read_csv(SAMPLE_DIR / f"{name}.csv")
+        return cls(name, file.header, [Row(fields, line) for line, fields in enumerate(file.rows.values())])
+
+    def write(self, directory: Path) -> None:
+        path = directory / f"{self.name}.csv"
+        rows = [row.fields for row in self.rows]
+        write_csv(path, self.header, rows, delimiter=self.delimiter, lineterminator=self.line_end)
+        if self.has_mark:
+            path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+        if self.is_zipped:
+            path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+            path.unlink()
+
+
+_Corruption = Callable[[Table, random.Random], None]
+
+
+def _in_a_field(change: Callable[[str, random.Random], str]) -> _Corruption:
+    def corrupt(table: Table, rng: random.Random) -> None:
+        row = rng.choice(table.rows)
+        position = rng.randrange(len(table.header))
+        row.fields[position] = change(row.fields[position], rng)
+        row.is_intact = False
+
+    return corrupt
+
+
+def _duplicate_a_row(table: Table, rng: random.Random) -> None:
+    row = rng.choice(table.rows)
+    table.rows.insert(rng.randrange(len(table.rows)), Row(list(row.fields), row.origin, is_intact=False))
+
+
+def _delete_a_row(table: Table, rng: random.Random) -> None:
+    table.rows.pop(rng.randrange(len(table.rows)))
+
+
+def _swap_two_fields(table: Table, rng: random.Random) -> None:
+    row = rng.choice(table.rows)
+    first, second = rng.sample(range(len(table.header)), 2)
+    row.fields[first], row.fields[second] = row.fields[second], row.fields[first]
+    row.is_intact = False
+
+
+def _drop_an_optional_column(table: Table, rng: random.Random) -> None:
+    optional = {column.name for column in CONTRACT[table.name].columns if not column.required}
+    droppable = [position for position, name in enumerate(table.header) if name in optional]
+    if not droppable:
+        return
+    position = rng.choice(droppable)
+    table.header.pop(position)
+    for row in table.rows:
+        row.fields.pop(position)
+        row.is_intact = False
+
+
+def _reorder_columns(table: Table, rng: random.Random) -> None:
+    order = rng.sample(range(len(table.header)), len(table.header))
+    table.header = [table.header[position] for position in order]
+    for row in table.rows:
+        row.fields = [row.fields[position] for position in order]
+
+
+def _in_the_file(**options: object) -> _Corruption:
+    def corrupt(table: Table, _: random.Random) -> None:
+        for name, value in options.items():
+            setattr(table, name, value)
+
+    return corrupt
+
+
+CORRUPTIONS: dict[str, _Corruption] = {
+    "blank": _in_a_field(lambda _, rng: rng.choice(["", "   "])),
+    "junk": _in_a_field(lambda _, rng: rng.choice(_JUNK)),
+    "huge number": _in_a_field(lambda _, rng: rng.choice(_NUMBERS)),
+    "no number": _in_a_field(lambda _, rng: rng.choice(_NO_NUMBERS)),
+    "odd date": _in_a_field(lambda _, rng: rng.choice(_DATES)),
+    "hostile text": _in_a_field(lambda _, rng: rng.choice(_TEXTS)),
+    "upper case": _in_a_field(lambda value, _: value.upper()),
+    "blanks before": _in_a_field(lambda value, rng: " " * rng.randint(1, 9) + value),
+    "duplicate": _duplicate_a_row,
+    "delete": _delete_a_row,
+    "swap": _swap_two_fields,
+    "drop column": _drop_an_optional_column,
+    "reorder columns": _reorder_columns,
+    "semicolons": _in_the_file(delimiter=";"),
+    "byte order mark": _in_the_file(has_mark=True),
+    "CR LF": _in_the_file(line_end="\r\n"),
+    "gzip": _in_the_file(is_zipped=True),
+}
+
+
+@dataclass
+class Corrupted:
+    """A raw directory made from the sample.
+
+    Attributes:
+        path: The directory.
+        tables: The tables that were corrupted, by name.
+        kinds: The kind and the table of each corruption.
+    """
+
+    path: Path
+    tables: dict[str, Table] = field(default_factory=dict)
+    kinds: list[tuple[str, str]] = field(default_factory=list)
+
+
+def _choose(number: int) -> tuple[random.Random, list[tuple[str, str]]]:
+    rng = random.Random(f"corruptions {number}")  # noqa: S311
+    return rng, [(rng.choice(list(CORRUPTIONS)), rng.choice(list(CONTRACT))) for _ in range(_CORRUPTIONS)]
+
+
+def corrupt_sample(number: int, directory: Path) -> Corrupted:
+    """Write the sample with eight random corruptions, the same for the same number."""
+    rng, kinds = _choose(number)
+    corrupted = Corrupted(directory, kinds=kinds)
+    shutil.copytree(SAMPLE_DIR, directory)
+    for kind, name in kinds:
+        table = corrupted.tables.setdefault(name, Table.read(name))
+        CORRUPTIONS[kind](table, rng)
+    for table in corrupted.tables.values():
+        (directory / f"{table.name}.csv").unlink()
+        table.write(directory)
+    return corrupted
+
+
+def test_the_directories_hold_every_kind_of_corruption():
+    kinds = [kind for number in range(_DIRECTORIES) for kind, _ in _choose(number)[1]]
+    assert len(kinds) == 200
+    assert set(kinds) == set(CORRUPTIONS)
+
+
+def _rejections(warehouse: duckdb.DuckDBPyConnection, raw_dir: Path) -> dict[tuple[str, int], str]:
+    """The reason of each rejected row by table and position in the file."""
+    positions = {
+        table: {line: position for position, line in enumerate(read_csv(csv_path(raw_dir, table)).rows)}
+        for table in CONTRACT
+    }
+    rows = warehouse.execute("select raw_table, row_number, reason from main.rejected_rows").fetchall()
+    assert all(reason for *_, reason in rows)
+    assert len({row[:2] for row in rows}) == len(rows)
+    return {(table, positions[table][line]): reason for table, line, reason in rows}
+
+
+def _assert_intact_rows_fare_as_in_the_sample(
+    corrupted: Corrupted, rejections: dict[tuple[str, int], str], of_sample: dict[tuple[str, int], str]
+) -> None:
+    for table in corrupted.tables.values():
+        for position, row in enumerate(table.rows):
+            reasons = {rejections.get((table.name, position)), of_sample.get((table.name, row.origin))}
+            # Which row of a key is the latest depends on the others.
+            if row.is_intact and "duplicate_key" not in reasons:
+                assert len(reasons) == 1, (table.name, row, reasons)
+
+
+def _assert_values_make_sense(warehouse: duckdb.DuckDBPyConnection) -> None:
+    numbers = ("numerator", "denominator", "sample_size", "kpi_value", "interval_low", "interval_high")
+    odd = " or ".join(f"not isfinite({number}::double)" for number in numbers)
+    wrong = warehouse.execute(
+        "select kpi_values.* from main.kpi_values"
+        " inner join (select kpi_id, interval_method from main.kpi_catalogue) using (kpi_id)"
+        f" where {odd} or sample_size < 0 or denominator < 0"
+        " or interval_low > interval_high"
+        " or not kpi_value between interval_low - 1e-9 * (1 + abs(kpi_value))"
+        " and interval_high + 1e-9 * (1 + abs(kpi_value))"
+        " or (interval_method = 'wilson' and not kpi_value between 0 and 1)"
+        " or (interval_method = 'nps' and not kpi_value between -100 and 100)"
+        " limit 3"
+    ).fetchall()
+    assert not wrong
+
+
+@pytest.mark.parametrize("number", range(_DIRECTORIES))
+def test_every_row_and_value_of_a_corrupted_directory_is_accounted_for(
+    tmp_path, compiled, sample_warehouse, number
+):
+    corrupted = corrupt_sample(number, tmp_path / "raw")
+    with compiled.run(corrupted.path) as warehouse:
+        counts = raw_counts(warehouse)
+        assert set(counts) == set(CONTRACT)
+        for table, (read, staged, rejected) in counts.items():
+            assert read == len(read_csv(csv_path(corrupted.path, table)).rows), table
+            assert read == staged + rejected, table
+        assert not staging_contradictions(corrupted.path, warehouse)
+        _assert_intact_rows_fare_as_in_the_sample(
+            corrupted, _rejections(warehouse, corrupted.path), _rejections(sample_warehouse, SAMPLE_DIR)
+        )
+        assert not compiled.failed_data_tests(warehouse)
+        _assert_values_make_sense(warehouse)
+
+
+@pytest.mark.parametrize(("number", "as_of"), [(3, None), (11, date(2025, 6, 30))])
+def test_a_corrupted_directory_builds_by_the_command_line(tmp_path, compiled, build_once, number, as_of):
+    corrupted = corrupt_sample(number, tmp_path / "raw")
+    options = ["--as-of", str(as_of)] if as_of else []
+    result = build_once(f"corrupted_{number}", "--raw-dir", corrupted.path, *options)
+    assert result.status == 0, result.all_output
+    assert " 0 warned, 0 failed." in result.stdout
+    # So that what the tests find in the compiled SQL holds for builds by the command line.
+    with compiled.run(corrupted.path, as_of) as warehouse, result.connect() as by_command:
+        assert kpi_bytes(by_command) == kpi_bytes(warehouse)
+        assert raw_counts(by_command) == raw_counts(warehouse)

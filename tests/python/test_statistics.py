@@ -1,0 +1,235 @@
+"""The statistics of the KPIs against scipy and the standard library."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+import statistics
+from collections import defaultdict
+from datetime import date
+from typing import NamedTuple
+
+import duckdb
+import jinja2
+import pytest
+from crm_kpis.contract import PROJECT_DIR
+from scipy import stats
+
+_INTERVALS = (PROJECT_DIR / "macros" / "intervals.sql").read_text(encoding="utf-8")
+
+
+def compute(macro: str, columns: str, rows: list[tuple[float | None, ...]]) -> list[float | None]:
+    """What a macro of intervals.sql makes of rows of doubles, in their order."""
+    expression = jinja2.Environment(autoescape=False).from_string(f"{_INTERVALS}{{{{ {macro} }}}}").render()  # noqa: S701
+    doubles = ", ".join(f"cast({column} as double) as {column}" for column in columns.split(", "))
+    values = ", ".join(f"({position}, {', '.join(map(str, row))})" for position, row in enumerate(rows))
+    query = (
+        f"select {expression} from"
+        f" (select position, {doubles} from (values {values}) as t (position, {columns}))"
+        " order by position"
+    )
+    with duckdb.connect() as connection:
+        return [row[0] for row in connection.execute(query.replace("None", "null")).fetchall()]
+
+
+# Student's t
+
+
+def test_the_t_quantile_is_right_to_four_digits():
+    degrees = [*range(1, 201), 250, 365, 500, 1_000, 5_000, 100_000, 10**7, 10**9]
+    computed = compute("t_quantile('degrees')", "degrees", [(df,) for df in degrees])
+    exact = [float(stats.t.ppf(0.975, df)) for df in degrees]
+    assert computed == pytest.approx(exact, rel=1e-5)
+    assert max(abs(one - other) for one, other in zip(computed, exact, strict=True)) < 0.00005
+
+
+def test_there_is_no_t_quantile_below_one_degree():
+    assert compute("t_quantile('degrees')", "degrees", [(0,), (-1,), (None,)]) == [None] * 3
+
+
+def test_the_t_quantile_falls_to_the_normal_one():
+    computed = compute("t_quantile('degrees')", "degrees", [(df,) for df in range(1, 1_000)])
+    assert all(higher > lower for higher, lower in itertools.pairwise(computed))
+    assert computed[-1] > float(stats.norm.ppf(0.975))
+
+
+# Wilson
+
+
+def test_the_wilson_interval_is_that_of_scipy():
+    small = [(k, n) for n in range(1, 31) for k in range(n + 1)]
+    large = [(k, n) for n in (31, 100, 999, 10_000, 1_000_000) for k in (0, 1, n // 3, n // 2, n - 1, n)]
+    rows = small + large
+    exact = [stats.binomtest(k, n).proportion_ci(method="wilson") for k, n in rows]
+    low, high = (compute(f"wilson_{bound}('k', 'n')", "k, n", rows) for bound in ("low", "high"))
+    assert low == pytest.approx([interval.low for interval in exact], rel=1e-9, abs=1e-12)
+    assert high == pytest.approx([interval.high for interval in exact], rel=1e-9, abs=1e-12)
+    for (successes, trials), lower, upper in zip(rows, low, high, strict=True):
+        assert 0 <= lower <= upper <= 1
+        assert lower - 1e-12 <= successes / trials <= upper + 1e-12
+
+
+@pytest.mark.parametrize("bound", ["low", "high"])
+def test_what_is_no_proportion_has_no_wilson_interval(bound):
+    rows = [(0, 0), (1, 0), (3, 2), (-1, 2), (1, -2), (None, 2), (1, None)]
+    assert compute(f"wilson_{bound}('k', 'n')", "k, n", rows) == [None] * len(rows)
+
+
+# Means
+
+
+def _sums(sample: list[float]) -> tuple[float, float, int]:
+    return sum(sample), sum(value * value for value in sample), len(sample)
+
+
+def _mean_interval(sample: list[float]) -> tuple[float, float]:
+    if len(set(sample)) == 1:
+        return sample[0], sample[0]  # scipy says NaN
+    return stats.t.interval(0.95, len(sample) - 1, loc=statistics.fmean(sample), scale=stats.sem(sample))
+
+
+def _close_to(sample: list[float], lowest: float = -math.inf, highest: float = math.inf) -> object:
+    """The interval of a mean within a scale, as near as t quantiles to four digits come to it."""
+    low, high = _mean_interval(sample)
+    tolerance = 1e-5 * (high - low) / 2 + 1e-9 * max(map(abs, sample))
+    return pytest.approx((max(low, lowest), min(high, highest)), rel=0, abs=tolerance)
+
+
+def test_the_interval_of_a_mean_is_that_of_scipy():
+    rng = random.Random("means")  # noqa: S311
+    samples = [
+        [round(rng.lognormvariate(centre, spread), 2) for _ in range(size)]
+        for size in (2, 3, 5, 9, 10, 11, 12, 30, 100, 2_000)
+        for centre, spread in ((0, 1), (8, 0.5), (3, 2))
+    ]
+    rows = [_sums(sample) for sample in samples]
+    low, high = (compute(f"mean_{bound}('x', 'xx', 'n')", "x, xx, n", rows) for bound in ("low", "high"))
+    for sample, lower, upper in zip(samples, low, high, strict=True):
+        assert (lower, upper) == _close_to(sample), sample
+
+
+@pytest.mark.parametrize("value", [0, 0.1, -3, 1234.56, 1e12])
+@pytest.mark.parametrize("size", [2, 3, 7, 1_000])
+@pytest.mark.parametrize("bound", ["low", "high"])
+def test_without_variance_the_interval_is_the_mean(value, size, bound):
+    # A sum of squares of doubles may come out below what it has to be: no root of a negative number.
+    rows = [
+        (value * size, value * value * size, size),
+        (value * size, value * value * size * (1 - 1e-15), size),
+    ]
+    assert compute(f"mean_{bound}('x', 'xx', 'n')", "x, xx, n", rows) == pytest.approx([value] * 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("macro", ["mean_low", "mean_high", "nps_low", "nps_high"])
+def test_one_value_has_no_interval(macro):
+    rows = [(100, 10_000, 1), (0, 0, 1), (0, 0, 0), (None, None, None), (None, None, 0)]
+    assert compute(f"{macro}('x', 'xx', 'n')", "x, xx, n", rows) == [None] * len(rows)
+
+
+def test_the_interval_of_a_net_promoter_score_is_that_of_its_scores_within_the_scale():
+    mixes = [(p, q, d) for p in range(7) for q in range(7) for d in range(7) if p + q + d >= 2]
+    samples = [[100.0] * p + [0.0] * q + [-100.0] * d for p, q, d in [*mixes, (500, 300, 200), (1, 0, 5_000)]]
+    rows = [_sums(sample) for sample in samples]
+    low, high = (compute(f"nps_{bound}('x', 'xx', 'n')", "x, xx, n", rows) for bound in ("low", "high"))
+    for sample, lower, upper in zip(samples, low, high, strict=True):
+        assert (lower, upper) == _close_to(sample, -100, 100), sample
+        assert -100 <= lower <= upper <= 100
+
+
+# The same through kpi_values, from the rows of the facts
+
+_GROUPS = {"all": "'all'", "owner": "owner_id", "team": "team"}
+
+
+class Observed(NamedTuple):
+    """The values of a fact that a KPI rests on."""
+
+    fact: str
+    day: str
+    value: str
+    condition: str = "true"
+    unit: int = 1
+
+
+_MEDIANS = {
+    "sales_cycle_days_median": Observed("fct_deals", "closed_on", "sales_cycle_days", "is_won"),
+    "resolution_hours_median": Observed("fct_tickets", "resolved_on", "resolution_seconds", unit=3600),
+}
+_MEANS = {
+    "average_deal_size": Observed("fct_deals", "closed_on", "amount", "is_won"),
+    "sales_cycle_days": Observed("fct_deals", "closed_on", "sales_cycle_days", "is_won"),
+    "resolution_hours": Observed("fct_tickets", "resolved_on", "resolution_seconds", unit=3600),
+}
+_Samples = dict[tuple[str, date, str], list[float]]
+
+
+def _samples(warehouse: duckdb.DuckDBPyConnection, segment_by: str, observed: Observed) -> _Samples:
+    """The values by grain, first day of the period and segment."""
+    samples: _Samples = defaultdict(list)
+    rows = warehouse.execute(
+        f"select {observed.day}, {_GROUPS[segment_by]}, {observed.value} from main.{observed.fact}"
+        f" where {observed.condition} and {observed.day} is not null and {observed.value} is not null"
+    )
+    for day, segment, value in rows.fetchall():
+        number = float(value) / observed.unit
+        samples["month", day.replace(day=1), segment].append(number)
+        samples["year", day.replace(month=1, day=1), segment].append(number)
+    return samples
+
+
+def _computed(
+    warehouse: duckdb.DuckDBPyConnection, kpi: str, segment_by: str
+) -> dict[tuple[str, date, str], tuple[float | None, ...]]:
+    rows = warehouse.execute(
+        "select period_grain, period_start, segment, kpi_value, sample_size, interval_low, interval_high"
+        " from main.kpi_values"
+        " where kpi_id = ? and segment_by = ? and period_grain in ('month', 'year')",
+        [kpi, segment_by],
+    )
+    return {tuple(row[:3]): tuple(row[3:]) for row in rows.fetchall()}
+
+
+def _assert_same_groups(computed: dict, samples: _Samples) -> None:
+    assert samples
+    assert {key for key, (value, *_) in computed.items() if value is not None} == set(samples)
+
+
+@pytest.mark.parametrize("segment_by", _GROUPS)
+@pytest.mark.parametrize("kpi", _MEDIANS)
+def test_medians_are_those_of_the_rows(sample_warehouse, kpi, segment_by):
+    samples = _samples(sample_warehouse, segment_by, _MEDIANS[kpi])
+    computed = _computed(sample_warehouse, kpi, segment_by)
+    _assert_same_groups(computed, samples)
+    for key, sample in samples.items():
+        value, size, low, high = computed[key]
+        assert value == pytest.approx(statistics.median(sample), rel=1e-12), key
+        assert (size, low, high) == (len(sample), None, None), key
+
+
+@pytest.mark.parametrize("segment_by", _GROUPS)
+@pytest.mark.parametrize("kpi", _MEANS)
+def test_means_and_their_intervals_are_those_of_the_rows(sample_warehouse, kpi, segment_by):
+    samples = _samples(sample_warehouse, segment_by, _MEANS[kpi])
+    computed = _computed(sample_warehouse, kpi, segment_by)
+    _assert_same_groups(computed, samples)
+    for key, sample in samples.items():
+        value, size, low, high = computed[key]
+        assert value == pytest.approx(statistics.fmean(sample), rel=1e-12), key
+        assert size == len(sample), key
+        if size == 1:
+            assert (low, high) == (None, None), key
+        else:
+            assert (low, high) == _close_to(sample), key
+
+
+def test_proportions_and_their_intervals_are_those_of_the_rows(sample_warehouse):
+    observed = Observed("fct_deals", "closed_on", "cast(is_won as integer)")
+    won = _samples(sample_warehouse, "owner", observed)
+    computed = _computed(sample_warehouse, "win_rate", "owner")
+    _assert_same_groups(computed, won)
+    for key, sample in won.items():
+        value, size, low, high = computed[key]
+        exact = stats.binomtest(int(sum(sample)), len(sample)).proportion_ci(method="wilson")
+        assert (value, size) == (pytest.approx(statistics.fmean(sample)), len(sample)), key
+        assert (low, high) == pytest.approx((exact.low, exact.high), abs=1e-9), key
