@@ -8,6 +8,7 @@ import duckdb
 import pytest
 import yaml
 from crm_kpis.contract import PROJECT_DIR
+from crm_kpis.kpi_docs import DOCS_FILE, read_examples, render_docs
 from pipeline import CONTRACT
 
 with (PROJECT_DIR / "seeds" / "kpi_catalogue.csv").open(encoding="utf-8", newline="") as _file:
@@ -145,3 +146,31 @@ def test_what_bi_tools_read_has_plain_types_that_do_not_change(sample_warehouse)
         "sample_size": "BIGINT",
         **dict.fromkeys(("numerator", "denominator", "kpi_value", "interval_low", "interval_high"), "DOUBLE"),
     }
+
+
+# Documentation and inputs
+
+
+def test_the_documentation_of_kpis_is_that_of_the_catalogue():
+    assert DOCS_FILE.read_text(encoding="utf-8") == render_docs(), "run `make kpi-docs`"
+
+
+def test_every_kpi_has_an_example():
+    assert set(read_examples()) >= set(CATALOGUE)
+
+
+def test_inputs_are_those_of_numerators_and_denominators():
+    with (PROJECT_DIR / "seeds" / "measure_inputs.csv").open(encoding="utf-8", newline="") as file:
+        inputs = list(csv.DictReader(file))
+    parts = {kpi[role] for kpi in CATALOGUE.values() for role in ("numerator", "denominator") if kpi[role]}
+    # These are read from seeds, or hold for whatever columns the seed mandatory_fields names.
+    without_input = {
+        "budget_overrun",
+        "mandatory_values_filled",
+        "overrun_budget",
+        "projects_with_schedule",
+        "schedule_overrun_days",
+    }
+    assert {row["measure"] for row in inputs} == parts - without_input
+    columns = {(table.name, column.name) for table in CONTRACT.values() for column in table.columns}
+    assert {(row["raw_table"], row["raw_column"]) for row in inputs} <= columns

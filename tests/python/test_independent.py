@@ -8,8 +8,7 @@ import duckdb
 import polars as pl
 import pytest
 from independent import CELL, compute
-
-pipeline = pytest.importorskip("pipeline")  # with the fixture sample_build
+from pipeline import PROJECT_DIR, SAMPLE_DIR
 
 RELATIVE = 1e-9
 KEY = ["kpi_id", *CELL]
@@ -60,7 +59,7 @@ def frames(sample_build) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What was built, and what the second computation has for the same KPIs and segment dimensions."""
     with duckdb.connect(sample_build.warehouse, read_only=True) as connection:
         built = read_built(connection)
-    return built, normalised(compute(pipeline.SAMPLE_DIR, pipeline.PROJECT_DIR))
+    return built, normalised(compute(SAMPLE_DIR, PROJECT_DIR))
 
 
 def in_both(built: pl.DataFrame, check: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
