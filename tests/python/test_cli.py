@@ -217,16 +217,17 @@ WINDOW = (
 def test_a_run_without_failures_tells_its_results_plainly(monkeypatch, capsys, tmp_path):
     setup = (
         WINDOW.format("2026-06-30")
-        + ";create table kpi_values as select 'win_rate' as kpi_id from range(1234)"
+        + ";create table kpi_coverage as"
+        + " from (values (true, 1200), (true, 34), (false, 0)) t (has_values, kpi_rows)"
     )
-    status = play_build(monkeypatch, tmp_path, make_result("reporting_window", "kpi_values"), setup)
+    status = play_build(monkeypatch, tmp_path, make_result("reporting_window", "kpi_coverage"), setup)
     captured = capsys.readouterr()
     assert status == 0
     assert captured.err == ""
     assert captured.out.splitlines()[:3] == [
         "As of 2026-06-30, from deals.closed_at, row 12.",
         "2 models built; tests: 3 passed, 0 warned, 0 failed.",
-        "1 KPIs with 1,234 values.",
+        "2 of 3 KPIs have values, 1,234 rows in all; kpi_coverage says what the others lack.",
     ]
     last = captured.out.splitlines()[3]
     assert re.fullmatch(r"Done after \d+ s\. The warehouse: .*warehouse\.duckdb", last)
