@@ -312,13 +312,15 @@ def test_tables_without_events_give_no_kpi(tmp_path, compiled):
 
 @pytest.fixture(scope="module")
 def service(build_once, tmp_path_factory):
-    """Two tables by the command line, as of a day that has yet to come."""
-    raw_dir = copy_tables(tmp_path_factory.mktemp("service") / "raw", ("tickets", "survey_responses"))
+    """Two tables as Parquet, by the command line, as of a day that has yet to come."""
+    raw_dir = tmp_path_factory.mktemp("service")
+    for table in ("tickets", "survey_responses"):
+        write_native_parquet(SAMPLE_DIR, table, raw_dir)
     as_of = datetime.now(timezone.utc).date() + timedelta(days=400)
     return build_once("service", "--raw-dir", raw_dir, "--as-of", str(as_of))
 
 
-def test_a_build_of_two_tables_passes_and_has_their_kpis(service):
+def test_a_build_of_two_parquet_tables_passes_and_has_their_kpis(service):
     assert service.status == 0, service.all_output
     assert " 0 warned, 0 failed." in service.stdout
     with service.connect() as warehouse:
