@@ -310,5 +310,5 @@ from in_the_middle
 #}
 {% macro sum_of_squares(column, scale=4) -%}
     {%- set wide = 'cast(' ~ column ~ ' as decimal(20, ' ~ scale ~ '))' -%}
-    sum(cast({{ wide }} * {{ wide }} as {{ measure_type() }}))
+    sum(try_cast({{ wide }} * {{ wide }} as {{ measure_type() }}))
 {%- endmacro %}

@@ -1,7 +1,7 @@
 -- All tests of an empty mart pass: where a raw table has rows, the KPI that counts them has values.
 {% set counted_by = [
     ('deals', 'deals_created'),
-    ('leads', 'lead_conversion_rate'),
+    ('leads', 'leads_created'),
     ('tickets', 'tickets_created'),
     ('subscriptions', 'retention_rate'),
 ] %}
