@@ -445,3 +445,23 @@ def test_dbt_build_refuses_a_missing_directory_with_one_message(tmp_path):
         == 1
     )
     assert "Traceback" not in result.all_output
+
+
+# What is odd but no fault
+
+
+def test_a_huge_amount_and_leads_without_dates_fail_no_test(tmp_path, compiled):
+    deals = "deal_id,created_at,status,closed_at,amount\n1,2024-01-01,won,2024-02-01,10000000000000\n"
+    (tmp_path / "deals.csv").write_text(deals, encoding="utf-8")
+    (tmp_path / "leads.csv").write_text("lead_id,created_at\nl1,2024-01-01\n", encoding="utf-8")
+    with built(compiled, tmp_path) as warehouse:
+        won = warehouse.execute(
+            "select distinct kpi_value from kpi_values where kpi_id = 'won_revenue'"
+        ).fetchall()
+    assert (1e13,) in won
+
+
+def test_tables_without_events_fail_no_test(tmp_path, compiled):
+    (tmp_path / "users.csv").write_text("user_id\nu1\n", encoding="utf-8")
+    with built(compiled, tmp_path) as warehouse:
+        assert warehouse.execute("select count(*) from kpi_values").fetchall() == [(0,)]
