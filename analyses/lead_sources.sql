@@ -37,4 +37,4 @@ select
     by_source.interval_high
 from by_source
 inner join last_year on by_source.period_name = last_year.period_name
-order by by_source.conversion_rate desc nulls last, by_source.source
+order by by_source.conversion_rate desc nulls last, by_source.source asc

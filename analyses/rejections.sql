@@ -50,4 +50,4 @@ select
     cast(counted.rejections as double) / nullif(raw_row_counts.rows_read, 0) as share_of_rows
 from counted
 inner join raw_row_counts on counted.raw_table = raw_row_counts.raw_table
-order by share_of_rows desc nulls last, counted.raw_table, counted.column_name, counted.reason
+order by share_of_rows desc nulls last, counted.raw_table asc, counted.column_name asc, counted.reason asc
