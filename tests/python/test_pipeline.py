@@ -151,6 +151,7 @@ def test_no_model_above_staging_is_empty(sample_warehouse, compiled):
     assert {model.layer for model in models.values()} >= {
         "dimensions",
         "facts",
+        "intermediate",
         "periods",
         "measures",
         "marts",
@@ -363,7 +364,7 @@ def past(compiled):
 
 
 def test_nothing_after_as_of_is_known(past, compiled):
-    facts = [name for name, model in compiled.models.items() if model.layer == "facts"]
+    facts = [name for name, model in compiled.models.items() if model.layer in ("facts", "intermediate")]
     columns = past.execute(
         "select table_name, column_name from information_schema.columns"
         " where table_schema = 'main' and (data_type = 'DATE' or data_type like 'TIMESTAMP%')"
