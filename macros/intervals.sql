@@ -66,6 +66,18 @@
 
 {% macro mean_high(total, squares, n) -%} {{ mean_bound(total, squares, n, '+') }} {%- endmacro %}
 
+{#
+    The standard error of a mean, s / sqrt(n), from the sum, the sum of squares and n. One value has none.
+
+        {{ mean_standard_error('total', 'squares', 'n') }} as standard_error
+#}
+{% macro mean_standard_error(total, squares, n) -%}
+    case
+        when {{ n }} >= 2
+            then sqrt(greatest({{ squares }} - {{ total }} * {{ total }} / {{ n }}, 0.0) / ({{ n }} - 1) / {{ n }})
+    end
+{%- endmacro %}
+
 {# The interval of a Net Promoter Score: that of a mean of scores in {-100, 0, 100}, within -100 and 100. #}
 {% macro nps_low(total, squares, n) -%}
     case when {{ n }} >= 2 then greatest({{ mean_low(total, squares, n) }}, -100.0) end
@@ -79,8 +91,7 @@
     case
         when {{ n }} >= 2
             then
-                {{ total }} / {{ n }} {{ sign }} ({{ t_quantile(n ~ ' - 1') }}) * sqrt(
-                    greatest({{ squares }} - {{ total }} * {{ total }} / {{ n }}, 0.0) / ({{ n }} - 1) / {{ n }}
-                )
+                {{ total }} / {{ n }}
+                {{ sign }} ({{ t_quantile(n ~ ' - 1') }}) * ({{ mean_standard_error(total, squares, n) }})
     end
 {%- endmacro %}

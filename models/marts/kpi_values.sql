@@ -204,6 +204,10 @@ select
         when 'wilson' then {{ wilson_high('valued.numerator', 'valued.denominator') }}
         when 'mean' then {{ mean_high('valued.numerator', 'valued.squares', 'valued.denominator') }}
         when 'nps' then {{ nps_high('valued.numerator', 'valued.squares', 'valued.denominator') }}
-    end as interval_high
+    end as interval_high,
+    case
+        when valued.interval_method in ('mean', 'nps')
+            then {{ mean_standard_error('valued.numerator', 'valued.squares', 'valued.denominator') }}
+    end as standard_error
 from valued
 inner join periods on valued.period_id = periods.period_id

@@ -266,12 +266,15 @@ def _assert_intact_rows_fare_as_in_the_sample(
 
 
 def _assert_values_make_sense(warehouse: duckdb.DuckDBPyConnection) -> None:
-    numbers = ("numerator", "denominator", "sample_size", "kpi_value", "interval_low", "interval_high")
+    numbers = (
+        *("numerator", "denominator", "sample_size", "kpi_value"),
+        *("interval_low", "interval_high", "standard_error"),
+    )
     odd = " or ".join(f"not isfinite({number}::double)" for number in numbers)
     wrong = warehouse.execute(
         "select kpi_values.* from main.kpi_values"
         " inner join (select kpi_id, interval_method from main.kpi_catalogue) using (kpi_id)"
-        f" where {odd} or sample_size < 0 or denominator < 0"
+        f" where {odd} or sample_size < 0 or denominator < 0 or standard_error < 0"
         " or interval_low > interval_high"
         " or not kpi_value between interval_low - 1e-9 * (1 + abs(kpi_value))"
         " and interval_high + 1e-9 * (1 + abs(kpi_value))"

@@ -144,7 +144,8 @@ def test_what_bi_tools_read_has_plain_types_that_do_not_change(sample_warehouse)
         **dict.fromkeys(("period_start", "period_end"), "DATE"),
         "is_complete": "BOOLEAN",
         "sample_size": "BIGINT",
-        **dict.fromkeys(("numerator", "denominator", "kpi_value", "interval_low", "interval_high"), "DOUBLE"),
+        **dict.fromkeys(("numerator", "denominator", "kpi_value"), "DOUBLE"),
+        **dict.fromkeys(("interval_low", "interval_high", "standard_error"), "DOUBLE"),
     }
 
 
