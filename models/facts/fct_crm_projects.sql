@@ -30,7 +30,7 @@ select
     -- amounts
     planned_budget,
     actual_cost,
-    actual_cost - planned_budget as budget_overrun,
+    cast(actual_cost - planned_budget as decimal(18, 4)) as budget_overrun,
 
     -- durations
     {{ days_between('planned_end_on', 'actual_end_on') }} as schedule_overrun_days,

@@ -1,0 +1,123 @@
+"""What is published keeps its promises: a contract for each table, a description for each column."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from crm_kpis.contract import PROJECT_DIR
+from pipeline import Build
+
+# Types that every BI tool reads: no HUGEINT, no INTEGER that grows too small, no lists.
+PLAIN_TYPE = re.compile(r"varchar|bigint|double|boolean|date|timestamp|decimal\(18, \d+\)")
+
+
+@pytest.fixture(scope="module")
+def manifest(sample_build: Build) -> dict[str, Any]:
+    path = sample_build.output / "dbt_target" / "manifest.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def published(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The published models and seeds by name."""
+    return {node["name"]: node for node in manifest["nodes"].values() if "published" in node.get("tags", [])}
+
+
+def types_in(warehouse: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    rows = warehouse.execute(
+        "select column_name, lower(data_type) from information_schema.columns"
+        " where table_schema = 'main' and table_name = ? order by ordinal_position",
+        [table],
+    ).fetchall()
+    return {column: data_type.replace(",", ", ") for column, data_type in rows}
+
+
+def test_the_star_and_the_marts_are_published_and_staging_is_not(published):
+    assert {"kpi_catalogue", "kpi_values", "dim_dates", "dim_accounts", "fct_deals"} <= set(published)
+    assert not {name for name in published if name.startswith(("stg_", "measures", "rejected_"))}
+
+
+def test_every_published_model_has_an_enforced_contract_of_plain_types(published, sample_warehouse):
+    for name, node in published.items():
+        if node["resource_type"] == "model":
+            assert node["config"]["contract"]["enforced"], name
+            promised = {column: entry["data_type"] for column, entry in node["columns"].items()}
+            assert promised == types_in(sample_warehouse, name), name
+        for column, data_type in types_in(sample_warehouse, name).items():
+            assert PLAIN_TYPE.fullmatch(data_type), f"{name}.{column} is {data_type}"
+
+
+def test_every_published_table_and_column_is_described(published, sample_warehouse):
+    for name, node in published.items():
+        assert node["description"].strip(), name
+        assert list(node["columns"]) == list(types_in(sample_warehouse, name)), name
+        silent = [column for column, entry in node["columns"].items() if not entry["description"].strip()]
+        assert not silent, (name, silent)
+
+
+# A declared primary key builds an index: three times the time, five times the file. So a data test holds it.
+def test_every_published_table_of_many_rows_has_a_tested_key(published, manifest):
+    tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
+    keyed = {
+        node["attached_node"]
+        for node in tests
+        if (node.get("test_metadata") or {}).get("name") == "unique_key"
+    }
+    without = {name for name, node in published.items() if node["unique_id"] not in keyed}
+    assert without == {"reporting_window"}  # which has one row
+
+
+@pytest.fixture
+def small_project(tmp_path: Path) -> Path:
+    """The project with one model of its own, dim_users, on a stand-in for what that reads."""
+    project = tmp_path / "project"
+    models = project / "models" / "dimensions"
+    models.mkdir(parents=True)
+    for name in ("dbt_project.yml", "profiles.yml", "macros"):
+        (project / name).symlink_to(PROJECT_DIR / name)
+    for name in ("dim_users.sql", "_dimensions.yml"):
+        shutil.copy(PROJECT_DIR / "models" / "dimensions" / name, models)
+    (models / "stg_users.sql").write_text(
+        "{{ config(contract={'enforced': false}) }}"
+        "select cast('u1' as varchar) as user_id, cast('n' as varchar) as name,"
+        " cast('e' as varchar) as email, cast('t' as varchar) as team, cast('d' as varchar) as department,"
+        " cast(null as varchar) as manager_id, cast(null as date) as hired_on, cast(null as date) as left_on",
+        encoding="utf-8",
+    )
+    return project
+
+
+def run_dbt(project: Path) -> subprocess.CompletedProcess[str]:
+    command = ["run", "--no-use-colors", "--project-dir", project, "--profiles-dir", project]
+    return subprocess.run(
+        [sys.executable, "-m", "dbt.cli.main", *map(str, command)],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_a_column_that_changes_its_type_fails_the_build(small_project, monkeypatch):
+    monkeypatch.setenv("CRM_KPIS_OUTPUT", str(small_project / "output"))
+    monkeypatch.setenv("CRM_KPIS_RAW_DIR", str(PROJECT_DIR / "seeds" / "sample"))
+    assert run_dbt(small_project).returncode == 0
+
+    model = small_project / "models" / "dimensions" / "dim_users.sql"
+    sql = model.read_text(encoding="utf-8")
+    model.write_text(
+        sql.replace("    hired_on,", "    cast(hired_on as timestamp) as hired_on,"), encoding="utf-8"
+    )
+    failed = run_dbt(small_project)
+    assert failed.returncode == 1
+    assert "contract" in failed.stdout
+    assert re.search(r"hired_on\s*\|\s*TIMESTAMP\s*\|\s*DATE", failed.stdout), failed.stdout
