@@ -52,6 +52,11 @@ class BuildOptions:
         return self.output / "dbt_target"
 
     @property
+    def manifest(self) -> Path:
+        """What dbt knows of the project."""
+        return self.target_dir / "manifest.json"
+
+    @property
     def environment(self) -> dict[str, str]:
         """The environment variables that profiles.yml reads."""
         return {"CRM_KPIS_OUTPUT": str(self.output), "CRM_KPIS_RAW_DIR": str(self.raw_dir)}
@@ -67,14 +72,21 @@ class Failure:
     """A node that failed or warned.
 
     Attributes:
-        title: What it is and what happened, in one line.
+        summary: What it is and what happened, in one line.
+        path: The file where it stands.
         details: Further lines; may be empty.
         is_warning: Whether the build goes on as if it had passed.
     """
 
-    title: str
+    summary: str
+    path: str
     details: str
     is_warning: bool
+
+    @property
+    def title(self) -> str:
+        """The summary with the file."""
+        return f"{self.summary} ({self.path})"
 
 
 @dataclass(frozen=True)
@@ -192,11 +204,12 @@ def _describe(options: BuildOptions, result: Any) -> Failure:
     if node.resource_type == "test" and result.status in ("fail", "warn"):
         rows = "1 row" if result.failures == 1 else f"{result.failures} rows"
         return Failure(
-            f"{name}: {rows} ({_shown_path(node.compiled_path)})",
+            f"{name}: {rows}",
+            _shown_path(node.compiled_path),
             f"To see them: {_show_command(options, node.name)}",
             is_warning,
         )
-    return Failure(f"{name} ({node.original_file_path})", _shorten(result.message or ""), is_warning)
+    return Failure(name, node.original_file_path, _shorten(result.message or ""), is_warning)
 
 
 def _show_command(options: BuildOptions, node: str) -> str:

@@ -77,8 +77,9 @@ def cli() -> None:
     show_default=True,
     help="The directory for all that is written; it is made if it is not there.",
 )
-def run(raw_dir: Path | None, as_of: date | None, output: Path) -> int:
-    """Read a raw directory, build and test the KPI marts, and say what came of it.
+@click.option("--wait", is_flag=True, help="Where another run is at work in the same output, await its end.")
+def run(raw_dir: Path | None, as_of: date | None, output: Path, wait: bool) -> int:
+    """Read a raw directory, build and test the KPI marts, publish them, and say what came of it.
 
     \b
     The sample that the project ships:
@@ -88,7 +89,10 @@ def run(raw_dir: Path | None, as_of: date | None, output: Path) -> int:
 
     A raw directory holds any of the raw contract's tables, one file each; docs and
     models/staging/_sources.yml list their columns. Rows and values that fail a check are kept, with
-    file line and reason, in the tables rejected_rows and rejected_values.
+    file line and reason, in the tables rejected_rows and rejected_values of warehouse.duckdb.
+
+    Where every check of the data passed, kpis.duckdb takes the place of the one before as a whole;
+    otherwise that stays as it was. Readers never wait, and never see half of a run.
     """
     from crm_kpis.build import BuildError, BuildOptions
     from crm_kpis.contract import PROJECT_DIR
@@ -97,7 +101,7 @@ def run(raw_dir: Path | None, as_of: date | None, output: Path) -> int:
     raw_dir = raw_dir or PROJECT_DIR / "seeds" / "sample"
     options = BuildOptions(Path(os.path.abspath(raw_dir)), Path(os.path.abspath(output)), as_of)
     try:
-        return 0 if run_pipeline(options) else 1
+        return 0 if run_pipeline(options, wait=wait) else 1
     except BuildError as error:
         click.echo(f"Error: {error}", err=True)
         return 1

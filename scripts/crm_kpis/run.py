@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import re
+import shutil
 import time
 from datetime import date, datetime, timezone
-from pathlib import Path
+from importlib.metadata import version
 
 import click
 import duckdb
 
 from crm_kpis.build import BuildOptions, BuildResult, build
 from crm_kpis.errors import InputError
+from crm_kpis.lock import lock_output
+from crm_kpis.publish import Run, publish, read_history, sweep
+from crm_kpis.published import FILE_NAME, explain_unusable
 from crm_kpis.raw_directory import RawDirectory, inspect
 from crm_kpis.summary import Summary, format_raw_counts, format_rejections, read_summary
 
-_LOCK_HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
-
-def run(options: BuildOptions) -> bool:
+def run(options: BuildOptions, *, wait: bool = False) -> bool:
     """Build the warehouse from a raw directory and say what came of it.
 
     Standard output gets the summary; progress, warnings and failures go to standard error.
 
     Args:
         options: With absolute paths.
+        wait: Whether to await the end of another run in the same output directory; else that is an error.
 
     Returns:
         Whether the data passed all checks.
@@ -33,49 +35,69 @@ def run(options: BuildOptions) -> bool:
         InputError: The raw directory or the output can't be used.
         BuildError: dbt stopped before it ran a model.
     """
-    started = time.monotonic()
-    _warn_of_raw_directory(inspect(options.raw_dir))
-    prepare_output(options)
-    result = build(options)
-    _report_failures(result)
-    summary = read_summary(options.warehouse, result.built)
-    # The next steps come here, each a function of the options, and only where result.succeeded: publish the
-    # marts, export the snapshot, write the report.
-    _print_summary(options, result, summary, elapsed=time.monotonic() - started)
+    raw_directory = inspect(options.raw_dir)
+    _make_output(options)
+    with lock_output(options.output, _tell_wait if wait else None):
+        started = time.monotonic()
+        _warn_of_raw_directory(raw_directory)
+        prepare_output(options)
+        result = build(options)
+        _report_failures(result)
+        summary = read_summary(options.warehouse, result.built)
+        if result.succeeded:
+            publish(options.warehouse, options.manifest, options.output, _describe_run(options, result, summary))
+            # The next steps come here, each a function of the options: export the snapshot, write the report.
+        _print_summary(options, result, summary, elapsed=time.monotonic() - started)
     return result.succeeded
 
 
 def prepare_output(options: BuildOptions) -> None:
-    """Make the output directory, and see to it that its warehouse file can be written.
+    """See to it that the files of the output directory can be written, and clear away what a killed run left.
 
     Raises:
-        InputError: The directory can't be made, or the file is in use or not a DuckDB file.
+        InputError: The warehouse is in use or not a DuckDB file, or the published file is not one.
     """
+    sweep(options.output)
+    read_history(options.output)
+    if not options.warehouse.exists():
+        return
+    try:
+        duckdb.connect(options.warehouse).close()
+    except duckdb.Error as error:
+        raise InputError(explain_unusable(options.warehouse, str(error), "written")) from error
+    # What did not fit into memory. Nobody else has the file open.
+    shutil.rmtree(f"{options.warehouse}.tmp", ignore_errors=True)
+
+
+def _make_output(options: BuildOptions) -> None:
     try:
         options.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
             f"The output directory {options.output} can't be made: {error.strerror}. Choose another --output."
         ) from error
-    if not options.warehouse.exists():
-        return
-    try:
-        duckdb.connect(options.warehouse).close()
-    except duckdb.Error as error:
-        raise InputError(_explain_unusable(options.warehouse, str(error))) from error
 
 
-def _explain_unusable(warehouse: Path, message: str) -> str:
-    holder = _LOCK_HOLDER.search(message)
-    if holder:
-        return (
-            f"{warehouse} is open in another process: {holder['program']}, PID {holder['pid']}. "
-            "Close it there, or choose another --output."
-        )
-    if "lock" in message:
-        return f"{warehouse} is open in another process. Close it there, or choose another --output."
-    reason = message.split("\n", maxsplit=1)[0].rstrip(".!")
-    return f"{warehouse} can't be written: {reason}. Remove it, or choose another --output."
+def _tell_wait(holder: str) -> None:
+    click.echo(f"{holder} Waiting for its end ...", err=True)
+
+
+def _describe_run(options: BuildOptions, result: BuildResult, summary: Summary) -> Run:
+    # What is computed never reads the clock; when it was published is no part of it.
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    return Run(
+        run_id=now.strftime("%Y%m%dT%H%M%S.%fZ"),
+        published_at=now,
+        as_of=summary.as_of,
+        raw_directory=options.raw_dir.name,
+        crm_kpis_version=version("crm-kpis"),
+        rows_read=sum(count.rows_read for count in summary.raw_counts),
+        rows_rejected=sum(count.rows_rejected for count in summary.raw_counts),
+        values_rejected=sum(count.values_rejected for count in summary.raw_counts),
+        tests_passed=result.test_counts.get("pass", 0),
+        tests_warned=result.test_counts.get("warn", 0),
+        warnings="\n".join(failure.summary for failure in result.failures) or None,
+    )
 
 
 def _warn_of_raw_directory(raw_directory: RawDirectory) -> None:
@@ -106,7 +128,15 @@ def _print_summary(options: BuildOptions, result: BuildResult, summary: Summary,
     if summary.kpi_count:
         click.echo(_count_kpis(summary))
     state = "Done" if result.succeeded else "Failed"
-    click.echo(f"{state} after {elapsed:.0f} s. The warehouse: {options.warehouse}")
+    click.echo(f"{state} after {elapsed:.0f} s. {_tell_files(options, result)}")
+
+
+def _tell_files(options: BuildOptions, result: BuildResult) -> str:
+    published = options.output / FILE_NAME
+    if result.succeeded:
+        return f"Published: {published}"
+    kept = f" {published} is as it was before." if published.exists() else ""
+    return f"Nothing is published.{kept} The warehouse, to look into: {options.warehouse}"
 
 
 def _count_kpis(summary: Summary) -> str:
