@@ -44,8 +44,8 @@ create table kpis.marts.runs (
 )
 """
 _RUNS_COMMENT = (
-    "One row per publication of these marts, the latest of which they hold: what was published when, and from what."
-    " Primary key: run_id."
+    "One row per publication of these marts, the last of which they hold: what was published when, and from"
+    " what. Primary key: run_id."
 )
 _RUNS_COLUMNS = {
     "run_id": "The publication: its time in UTC, such as 20260630T043000.123456Z.",
@@ -180,8 +180,8 @@ def read_history(output: Path) -> list[Run]:
             return _read_runs(copy)
     except (duckdb.Error, OSError) as error:
         raise InputError(
-            f"{published} does not hold published marts, so it is not replaced. Move it away, or choose another"
-            " --output."
+            f"{published} does not hold published marts, so it is not replaced. Move it away, or choose"
+            " another --output."
         ) from error
     finally:
         copy.unlink(missing_ok=True)
@@ -207,15 +207,13 @@ def _describe_references(references: dict[str, dict[str, str]]) -> dict[str, str
 def _published_table(node: dict[str, Any], key: list[str], references: dict[str, str]) -> PublishedTable:
     # A description may go on for pages; what a row is stands in its first paragraph.
     summary = " ".join(node["description"].strip().split("\n\n", maxsplit=1)[0].split())
-    comments = {
-        name: " ".join(column["description"].split()) for name, column in node["columns"].items()
-    }
+    comments = {name: " ".join(column["description"].split()) for name, column in node["columns"].items()}
     for name, target in references.items():
         comments[name] = f"{comments.get(name, '')} References {target}.".strip()
     return PublishedTable(
         name=node["alias"],
         schema=node["schema"],
-        # Declared, a key would cost seconds per million rows, and no BI tool reads it from DuckDB. A test holds it.
+        # Not declared, which would cost a second per million rows. A test of dbt's holds it.
         comment=f"{summary} Primary key: {', '.join(key)}.".strip() if key else summary,
         column_comments={name: comment for name, comment in comments.items() if comment},
     )
@@ -237,13 +235,11 @@ def _write(warehouse: Path, target: Path, tables: Iterable[PublishedTable], runs
     with duckdb.connect(config=OFFLINE | {"temp_directory": f"{target}.tmp"}) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"attach {quote_text(str(warehouse))} as warehouse (read_only)")
-        connection.execute(
-            f"attach {quote_text(str(target))} as kpis (storage_version '{_STORAGE_VERSION}')"
-        )
+        connection.execute(f"attach {quote_text(str(target))} as kpis (storage_version '{_STORAGE_VERSION}')")
         connection.begin()
         connection.execute(f"create schema kpis.{SCHEMA}")
         for table in tables:
-            # Views become tables, too: a BI tool reads them faster, and no view breaks under another file name.
+            # A view becomes a table, too: quicker to read, and no other name of the file can break it.
             connection.execute(f"create table {table.target} as from {table.source}")
             _comment(connection, table)
         _write_runs(connection, runs)
@@ -268,7 +264,9 @@ def _comment(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> No
 def _write_runs(connection: duckdb.DuckDBPyConnection, runs: list[Run]) -> None:
     connection.execute(_RUNS)
     places = ", ".join("?" * len(_RUNS_COLUMNS))
-    connection.executemany(f"insert into kpis.{SCHEMA}.runs values ({places})", [astuple(run) for run in runs])
+    connection.executemany(
+        f"insert into kpis.{SCHEMA}.runs values ({places})", [astuple(run) for run in runs]
+    )
     _comment(connection, PublishedTable("runs", SCHEMA, _RUNS_COMMENT, _RUNS_COLUMNS))
 
 
@@ -289,7 +287,7 @@ def _audit(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> None
 def _put_in_place(unfinished: Path, published: Path) -> None:
     with unfinished.open("rb") as file:
         os.fsync(file.fileno())
-    # Who opens the file for writing locks all others out, so nobody shall. The rename needs no such permission.
+    # Who opens a file for writing locks all others out, so nobody shall. The rename needs no such permission.
     unfinished.chmod(unfinished.stat().st_mode & ~0o222)
     # Left by somebody who wrote to the old file, it would be replayed into the new one.
     published.with_name(f"{FILE_NAME}.wal").unlink(missing_ok=True)

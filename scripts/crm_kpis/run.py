@@ -45,7 +45,8 @@ def run(options: BuildOptions, *, wait: bool = False) -> bool:
         _report_failures(result)
         summary = read_summary(options.warehouse, result.built)
         if result.succeeded:
-            publish(options.warehouse, options.manifest, options.output, _describe_run(options, result, summary))
+            record = _record_run(options, result, summary)
+            publish(options.warehouse, options.manifest, options.output, record)
             # The next steps come here, each a function of the options: export the snapshot, write the report.
         _print_summary(options, result, summary, elapsed=time.monotonic() - started)
     return result.succeeded
@@ -82,7 +83,7 @@ def _tell_wait(holder: str) -> None:
     click.echo(f"{holder} Waiting for its end ...", err=True)
 
 
-def _describe_run(options: BuildOptions, result: BuildResult, summary: Summary) -> Run:
+def _record_run(options: BuildOptions, result: BuildResult, summary: Summary) -> Run:
     # What is computed never reads the clock; when it was published is no part of it.
     now = datetime.now(timezone.utc).replace(tzinfo=None)
     return Run(

@@ -145,7 +145,7 @@ def test_a_warehouse_that_is_no_duckdb_file_is_refused(run_cli, write_csv, raw_d
 
 
 def test_an_interrupt_is_one_line_and_status_130(monkeypatch, capsys):
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("crm_kpis.run.run", interrupt)
@@ -192,6 +192,8 @@ def play_build(monkeypatch, tmp_path, result, setup):
     def build(options):
         with duckdb.connect(options.warehouse) as connection:
             connection.execute(setup)
+        options.target_dir.mkdir()
+        options.manifest.write_text('{"nodes": {}}')
         return result
 
     monkeypatch.setattr("crm_kpis.run.build", build)
@@ -230,14 +232,14 @@ def test_a_run_without_failures_tells_its_results_plainly(monkeypatch, capsys, t
         "2 of 3 KPIs have values, 1,234 rows in all; kpi_coverage says what the others lack.",
     ]
     last = captured.out.splitlines()[3]
-    assert re.fullmatch(r"Done after \d+ s\. The warehouse: .*warehouse\.duckdb", last)
+    assert re.fullmatch(r"Done after \d+ s\. Published: .*kpis\.duckdb", last)
 
 
 def test_a_failure_is_told_with_what_to_do_and_status_1(monkeypatch, capsys, tmp_path):
     result = make_result(
         failures=[
-            Failure("test unique_id: 2 rows (x.sql)", "To see them: dbt show", is_warning=False),
-            Failure("test not_null_id: 1 row (y.sql)", "", is_warning=True),
+            Failure("test unique_id: 2 rows", "x.sql", "To see them: dbt show", is_warning=False),
+            Failure("test not_null_id: 1 row", "y.sql", "", is_warning=True),
         ],
         test_counts={"pass": 1, "fail": 1, "warn": 1, "skipped": 4},
         skipped=2,
@@ -251,11 +253,14 @@ def test_a_failure_is_told_with_what_to_do_and_status_1(monkeypatch, capsys, tmp
         "Warning: test not_null_id: 1 row (y.sql)",
     ]
     assert "0 models built, 2 skipped; tests: 1 passed, 1 warned, 1 failed, 4 skipped." in captured.out
-    assert "Failed after" in captured.out
+    assert re.search(
+        r"Failed after \d+ s\. Nothing is published\. The warehouse, to look into: .*warehouse\.duckdb",
+        captured.out,
+    )
 
 
 def test_warnings_alone_are_no_failure(monkeypatch, tmp_path):
-    failure = Failure("test not_null_id: 1 row (y.sql)", "", is_warning=True)
+    failure = Failure("test not_null_id: 1 row", "y.sql", "", is_warning=True)
     assert play_build(monkeypatch, tmp_path, make_result(failures=[failure]), "select 1") == 0
 
 
