@@ -108,6 +108,47 @@ def run(raw_dir: Path | None, as_of: date | None, output: Path, wait: bool) -> i
 
 
 @cli.command()
+@click.argument("query")
+@click.option(
+    "--output",
+    envvar="CRM_KPIS_OUTPUT",
+    type=click.Path(path_type=Path),
+    default=Path("output"),
+    show_default=True,
+    help="The output directory of the run.",
+)
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["table", "csv", "json", "markdown"]),
+    default="table",
+    show_default=True,
+    help="table: the first 100 rows, to look at; the others: all rows.",
+)
+def sql(query: str, output: Path, file_format: str) -> None:
+    """Answer a query of DuckDB's SQL from the published marts. A - reads the query from standard input.
+
+    \b
+    The close rate by quarter:
+      crm-kpis sql "select period_name, kpi_value from kpi_values where kpi_id = 'close_rate'
+        and period_grain = 'quarter' and segment_by = 'all' order by period_start"
+    What can be asked for:
+      crm-kpis sql "show tables"
+      crm-kpis sql "describe kpi_values"
+    For a spreadsheet, in which no text is taken for a formula:
+      crm-kpis sql "from kpi_values" --format csv > kpi_values.csv
+
+    Nothing is written, and no other file is read: tables are those of the schema marts.
+    """
+    from crm_kpis.query import answer
+
+    query = click.get_text_stream("stdin").read() if query == "-" else query
+    more = answer(Path(os.path.abspath(output)), query, file_format, click.get_text_stream("stdout"))
+    if more:
+        click.echo(f"The first {more - 1} rows. --format csv, json or markdown prints all.", err=True)
+
+
+@cli.command()
 @click.option("--deals", type=click.IntRange(min=1), required=True, help="How many deals; all else follows.")
 @click.option(
     "--output",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -31,7 +32,9 @@ from crm_kpis.summary import (
 # Help
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["generate", "-h"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["sql", "--help"], ["generate", "-h"], ["--version"]]
+)
 def test_help_imports_nothing_slow(arguments):
     code = (
         "import sys\n"
@@ -48,9 +51,10 @@ def test_help_imports_nothing_slow(arguments):
 def test_each_command_teaches_by_an_example_that_parses(command):
     context = click.Context(cli.cli.commands[command])
     text = cli.cli.commands[command].get_help(context)
-    examples = [line.split() for line in text.splitlines() if line.strip().startswith("crm-kpis ")]
-    assert examples
-    for _, name, *arguments in examples:
+    # An example may go on in the next lines, within quotes, and end in a redirection.
+    lines = re.findall(r"^ *(crm-kpis (?:[^\n\"]|\"[^\"]*\")*)", text, flags=re.MULTILINE)
+    assert lines
+    for _, name, *arguments in (shlex.split(line.partition(" > ")[0]) for line in lines):
         cli.cli.commands[name].make_context(name, arguments)
 
 
