@@ -40,6 +40,22 @@ class _Day(click.ParamType):
         return day
 
 
+_OUTPUT = click.option(
+    "--output",
+    envvar="CRM_KPIS_OUTPUT",
+    type=click.Path(path_type=Path),
+    default=Path("output"),
+    show_default=True,
+    help="The output directory of crm-kpis run.",
+)
+_SNAPSHOTS = click.option(
+    "--snapshots",
+    envvar="CRM_KPIS_SNAPSHOTS",
+    type=click.Path(path_type=Path),
+    help="The directory of the snapshots.  [default: snapshots in the output directory]",
+)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="crm-kpis")
 def cli() -> None:
@@ -149,6 +165,32 @@ def sql(query: str, output: Path, file_format: str) -> None:
 
 
 @cli.command()
+@click.argument("name")
+@click.option("--replace", is_flag=True, help="Replace the snapshot of that name, if there is one.")
+@_OUTPUT
+@_SNAPSHOTS
+def snapshot(name: str, replace: bool, output: Path, snapshots: Path | None) -> int:
+    """Keep what is published now: the KPI values, and how each KPI was defined, as Parquet files.
+
+    \b
+    Before the CRM goes live, and again when it has been in use for a year:
+      crm-kpis snapshot before-go-live
+      crm-kpis snapshot 2026-06 --output output
+    What has changed between the two, or since:
+      crm-kpis compare before-go-live 2026-06
+      crm-kpis compare before-go-live
+
+    A snapshot is a directory with a manifest, from which every later change to its files is seen. It is
+    whole or not there at all, whatever happens while it is written.
+    """
+    from crm_kpis.snapshot import take_snapshot
+
+    directory = take_snapshot(output, name, snapshots=snapshots, replace=replace, tell_wait=_tell_wait)
+    click.echo(f"The snapshot: {directory}")
+    return 0
+
+
+@cli.command()
 @click.option("--deals", type=click.IntRange(min=1), required=True, help="How many deals; all else follows.")
 @click.option(
     "--output",
@@ -186,6 +228,10 @@ def generate(  # noqa: PLR0913, PLR0917 - an argument for each option
     lines = format_table(("table", "rows"), [*rows.items(), ("total", sum(rows.values()))])
     click.echo("\n".join([*lines, f"Written to {output}."]))
     return 0
+
+
+def _tell_wait(who: str) -> None:
+    click.echo(f"{who} Waiting until it is done ...", err=True)
 
 
 def main() -> None:

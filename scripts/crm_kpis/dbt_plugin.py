@@ -1,4 +1,4 @@
-"""Brings the raw directory into the warehouse before dbt builds anything; profiles.yml names this module."""
+"""Brings raw data and snapshots into the warehouse before dbt builds anything; profiles.yml names it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dbt.adapters.events.logging import AdapterLogger
 from dbt.flags import get_flags
 from dbt_common.exceptions import DbtRuntimeError
 
+from crm_kpis.baselines import register_snapshots
 from crm_kpis.errors import InputError
 from crm_kpis.raw_directory import inspect, register
 
@@ -20,15 +21,16 @@ _logger = AdapterLogger("crm_kpis")
 
 
 class Plugin(BasePlugin):
-    """Registers the raw directory `raw_dir`, once, when a command that builds opens its first connection."""
+    """Registers raw tables and snapshots, once, when a command that builds opens its first connection."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
         """Take the profile's configuration, and make the directory of the warehouse file.
 
         Args:
-            plugin_config: `raw_dir`, relative to the current directory or absolute.
+            plugin_config: `raw_dir` and `snapshots_dir`, relative to the current directory or absolute.
         """
         self._raw_dir = Path(plugin_config["raw_dir"])
+        self._snapshots_dir = Path(plugin_config["snapshots_dir"])
         self._lock = threading.Lock()
         self._is_registered = False
         # dbt-duckdb makes its plugins before it opens the file.
@@ -36,7 +38,7 @@ class Plugin(BasePlugin):
             Path(self.creds.path).parent.mkdir(parents=True, exist_ok=True)
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Register the raw tables, unless this was done or dbt's command builds nothing.
+        """Register raw tables and snapshots, unless this was done or dbt's command builds nothing.
 
         Args:
             conn: The connection that dbt's cursors are made from. With `keep_open: false` dbt-duckdb opens a
@@ -50,9 +52,9 @@ class Plugin(BasePlugin):
                 return
             try:
                 raw_directory = inspect(self._raw_dir)
-                for warning in raw_directory.warnings:
-                    _logger.warning(warning)
                 register(conn, raw_directory)
+                for warning in (*raw_directory.warnings, *register_snapshots(conn, self._snapshots_dir)):
+                    _logger.warning(warning)
             except InputError as error:
                 raise DbtRuntimeError(str(error)) from error
             self._is_registered = True

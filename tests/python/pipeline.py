@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from crm_kpis.baselines import register_snapshots
 from crm_kpis.contract import PROJECT_DIR, read_contract
 from crm_kpis.raw_directory import inspect, quote_text, register
 
@@ -138,7 +139,9 @@ class CompiledProject:
         }
 
     @contextmanager
-    def run(self, raw_dir: Path, as_of: date | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    def run(
+        self, raw_dir: Path, as_of: date | None = None, snapshots: Path | None = None
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Build all models from a raw directory in memory, under their names in the warehouse."""
         # The settings of profiles.yml, but one thread: the rows are few, and tests run side by side.
         settings = {"autoinstall_known_extensions": False, "autoload_known_extensions": False, "threads": 1}
@@ -147,6 +150,7 @@ class CompiledProject:
             connection.execute("attach ':memory:' as warehouse")
             connection.execute("use warehouse")
             register(connection, inspect(raw_dir))
+            assert not register_snapshots(connection, snapshots or raw_dir / "no snapshots")
             self._copy_seeds(connection)
             for name, model in self.models.items():
                 sql = model.sql
