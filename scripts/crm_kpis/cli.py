@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
@@ -17,6 +18,8 @@ import click
 
 from crm_kpis.errors import InputError
 
+# Those of the catalogue.
+_UNITS = ("ratio", "currency", "days", "hours", "score", "count")
 _FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2099, 12, 31)
 
 
@@ -38,6 +41,26 @@ class _Day(click.ParamType):
         if not _FIRST_DAY <= day <= _LAST_DAY:
             self.fail(f"{value} does not lie between {_FIRST_DAY} and {_LAST_DAY}.", param, ctx)
         return day
+
+
+class _Tolerance(click.ParamType):
+    """A unit of the catalogue and a number, joined by =."""
+
+    name = "unit=number"
+
+    def convert(
+        self, value: str | tuple[str, float], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, float]:
+        if isinstance(value, tuple):
+            return value
+        unit, _, text = value.partition("=")
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if unit not in _UNITS or not 0 <= number < math.inf:
+            self.fail(f"{value!r} is not one of {', '.join(_UNITS)} with =NUMBER behind it.", param, ctx)
+        return unit, number
 
 
 _OUTPUT = click.option(
@@ -228,6 +251,75 @@ def generate(  # noqa: PLR0913, PLR0917 - an argument for each option
     lines = format_table(("table", "rows"), [*rows.items(), ("total", sum(rows.values()))])
     click.echo("\n".join([*lines, f"Written to {output}."]))
     return 0
+
+
+@cli.command()
+@click.argument("baseline")
+@click.argument("current", required=False)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["table", "json", "csv", "markdown"]),
+    default="table",
+    show_default=True,
+    help="table and markdown show the numbers and the first changes, json and csv all changes.",
+)
+@click.option(
+    "--top", type=click.IntRange(min=0), default=20, show_default=True, help="How many changes to show."
+)
+@click.option(
+    "--tolerance",
+    "tolerances",
+    type=_Tolerance(),
+    multiple=True,
+    metavar="UNIT=NUMBER",
+    help="Values of the unit that differ by no more are the same; may be given for several units.  "
+    "[default: count=0, for others a billionth of the value]",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["changed", "worsened", "removed", "definition"]),
+    multiple=True,
+    help="Exit with status 1 if there is any; may be given more than once.",
+)
+@_OUTPUT
+@_SNAPSHOTS
+def compare(  # noqa: PLR0913, PLR0917 - an argument for each option
+    baseline: str,
+    current: str | None,
+    output_format: str,
+    top: int,
+    tolerances: tuple[tuple[str, float], ...],
+    fail_on: tuple[str, ...],
+    output: Path,
+    snapshots: Path | None,
+) -> int:
+    """Say what has changed between two snapshots, or between a snapshot and what is published.
+
+    \b
+    Since the snapshot was taken:
+      crm-kpis compare before-go-live
+    Between two, as a table for a spreadsheet, where a cent is nothing:
+      crm-kpis compare 2026-05 2026-06 --format csv --tolerance currency=0.01
+    As a check: did a change of the code move any value of the same data?
+      crm-kpis compare before-the-change --fail-on changed --fail-on removed
+
+    Each value, that is each KPI, period and segment, is the same, changed, added or removed, with the cause:
+    the period went on, late data came in for one that was over, the KPI is defined in another way. Values of
+    a KPI with another definition are neither improved nor worsened, nor is a total of a period that went on.
+    """
+    from crm_kpis.compare import compare as compare_states
+    from crm_kpis.compare_output import RENDERERS
+
+    with compare_states(
+        output, baseline, current, snapshots=snapshots, tolerances=dict(tolerances)
+    ) as comparison:
+        for text in RENDERERS[output_format](comparison, top):
+            click.echo(text, nl=False)
+        failures = comparison.failures(fail_on)
+    if failures:
+        click.echo(f"Failed: {', '.join(failures)}.", err=True)
+    return 1 if failures else 0
 
 
 def _tell_wait(who: str) -> None:

@@ -14,6 +14,8 @@ from crm_kpis.errors import InputError
 FILE_NAME = "manifest.json"
 # Raised when what stands in a manifest, or how it is hashed, changes its meaning.
 FORMAT_VERSION = 1
+# Before the name of a measure: the part of a definition that is the hash of the measure's SQL.
+SQL_PART = "sql of "
 _CHUNK = 1 << 20
 
 Definition = dict[str, "str | int | float | None"]

@@ -23,7 +23,17 @@ from crm_kpis.contract import PROJECT_DIR
 from crm_kpis.errors import InputError
 from crm_kpis.lock import lock_output
 from crm_kpis.manifest import FILE_NAME as MANIFEST
-from crm_kpis.manifest import DataFile, Definition, Manifest, RawRows, hash_file, read_manifest, verify
+from crm_kpis.manifest import (
+    SQL_PART,
+    DataFile,
+    Definition,
+    Manifest,
+    RawRows,
+    hash_file,
+    read_manifest,
+    verify,
+)
+from crm_kpis.printable import is_unshown
 from crm_kpis.published import open_published
 from crm_kpis.raw_directory import quote_identifier, quote_text
 
@@ -74,10 +84,7 @@ def _find_fault(name: str) -> str | None:
         f"it is longer than {_LONGEST_NAME} characters": len(name) > _LONGEST_NAME
         or len(name.encode(errors="replace")) > 2 * _LONGEST_NAME,
         "it is not the name of one directory": bool(_FORBIDDEN.intersection(name)),
-        "it holds a character that is not shown": any(
-            unicodedata.category(letter)[0] == "C" or unicodedata.category(letter) in ("Zl", "Zp")
-            for letter in name
-        ),
+        "it holds a character that is not shown": any(map(is_unshown, name)),
         "it starts with a dot or a hyphen": name.startswith((".", "-")),
         "it starts or ends with a blank, or ends with a dot": name != name.strip() or name.endswith("."),
         "Windows keeps it for itself": _RESERVED.fullmatch(name) is not None,
@@ -310,7 +317,7 @@ def _read_definitions(connection: duckdb.DuckDBPyConnection, *, with_sql: bool) 
 def _define(kpi: dict[str, Any], hashes: dict[str, str]) -> Definition:
     measures = [kpi.get(column) for column in _MEASURE_COLUMNS]
     return {column: kpi[column] for column in _DEFINING_COLUMNS if column in kpi} | {
-        f"sql of {measure}": hashes[measure] for measure in measures if measure in hashes
+        f"{SQL_PART}{measure}": hashes[measure] for measure in measures if measure in hashes
     }
 
 
