@@ -35,11 +35,13 @@ class BuildOptions:
         raw_dir: The raw directory, absolute.
         output: The directory for all that is written, absolute.
         as_of: The day at whose end the data stand; None for the latest day that a raw event happened on.
+        snapshots: The directory of the snapshots, absolute; None for `snapshots` in the output directory.
     """
 
     raw_dir: Path
     output: Path
     as_of: date | None
+    snapshots: Path | None = None
 
     @property
     def warehouse(self) -> Path:
@@ -59,7 +61,10 @@ class BuildOptions:
     @property
     def environment(self) -> dict[str, str]:
         """The environment variables that profiles.yml reads."""
-        return {"CRM_KPIS_OUTPUT": str(self.output), "CRM_KPIS_RAW_DIR": str(self.raw_dir)}
+        variables = {"CRM_KPIS_OUTPUT": self.output, "CRM_KPIS_RAW_DIR": self.raw_dir}
+        if self.snapshots:
+            variables["CRM_KPIS_SNAPSHOTS"] = self.snapshots
+        return {name: str(path) for name, path in variables.items()}
 
     @property
     def dbt_vars(self) -> dict[str, str]:

@@ -90,7 +90,7 @@ def cli() -> None:
     Then on your own data:
       crm-kpis run --raw-dir exports/2026-06
 
-    Exit status: 0 done; 1 the data failed a check; 2 wrong usage or input.
+    Exit status: 0 done; 1 the data or a comparison failed a check; 2 wrong usage or input.
     """
 
 
@@ -116,15 +116,24 @@ def cli() -> None:
     show_default=True,
     help="The directory for all that is written; it is made if it is not there.",
 )
+@click.option("--snapshot", metavar="NAME", help="Keep what is published as a snapshot of this name.")
+@_SNAPSHOTS
 @click.option("--wait", is_flag=True, help="Where another run is at work in the same output, await its end.")
-def run(raw_dir: Path | None, as_of: date | None, output: Path, wait: bool) -> int:
+def run(  # noqa: PLR0913, PLR0917 - an argument for each option
+    raw_dir: Path | None,
+    as_of: date | None,
+    output: Path,
+    snapshot: str | None,
+    snapshots: Path | None,
+    wait: bool,
+) -> int:
     """Read a raw directory, build and test the KPI marts, publish them, and say what came of it.
 
     \b
     The sample that the project ships:
       crm-kpis run
     Your own tables, as they stood at the end of June:
-      crm-kpis run --raw-dir exports/2026-06 --as-of 2026-06-30 --output output/2026-06
+      crm-kpis run --raw-dir exports/2026-06 --as-of 2026-06-30 --snapshot 2026-06
 
     A raw directory holds any of the raw contract's tables, one file each; docs and
     models/staging/_sources.yml list their columns. Rows and values that fail a check are kept, with
@@ -138,9 +147,14 @@ def run(raw_dir: Path | None, as_of: date | None, output: Path, wait: bool) -> i
     from crm_kpis.run import run as run_pipeline
 
     raw_dir = raw_dir or PROJECT_DIR / "seeds" / "sample"
-    options = BuildOptions(Path(os.path.abspath(raw_dir)), Path(os.path.abspath(output)), as_of)
+    options = BuildOptions(
+        Path(os.path.abspath(raw_dir)),
+        Path(os.path.abspath(output)),
+        as_of,
+        Path(os.path.abspath(snapshots)) if snapshots else None,
+    )
     try:
-        return 0 if run_pipeline(options, wait=wait) else 1
+        return 0 if run_pipeline(options, wait=wait, snapshot=snapshot) else 1
     except BuildError as error:
         click.echo(f"Error: {error}", err=True)
         return 1
@@ -208,7 +222,7 @@ def snapshot(name: str, replace: bool, output: Path, snapshots: Path | None) -> 
     """
     from crm_kpis.snapshot import take_snapshot
 
-    directory = take_snapshot(output, name, snapshots=snapshots, replace=replace, tell_wait=_tell_wait)
+    directory = take_snapshot(output, name, snapshots=snapshots, replace=replace)
     click.echo(f"The snapshot: {directory}")
     return 0
 
@@ -320,10 +334,6 @@ def compare(  # noqa: PLR0913, PLR0917 - an argument for each option
     if failures:
         click.echo(f"Failed: {', '.join(failures)}.", err=True)
     return 1 if failures else 0
-
-
-def _tell_wait(who: str) -> None:
-    click.echo(f"{who} Waiting until it is done ...", err=True)
 
 
 def main() -> None:

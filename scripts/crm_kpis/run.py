@@ -16,10 +16,12 @@ from crm_kpis.lock import lock_output
 from crm_kpis.publish import Run, publish, read_history, sweep
 from crm_kpis.published import FILE_NAME, explain_unusable
 from crm_kpis.raw_directory import RawDirectory, inspect
+from crm_kpis.snapshot import DIRECTORY as SNAPSHOTS
+from crm_kpis.snapshot import check_free, check_name, take_snapshot
 from crm_kpis.summary import Summary, format_raw_counts, format_rejections, read_summary
 
 
-def run(options: BuildOptions, *, wait: bool = False) -> bool:
+def run(options: BuildOptions, *, wait: bool = False, snapshot: str | None = None) -> bool:
     """Build the warehouse from a raw directory and say what came of it.
 
     Standard output gets the summary; progress, warnings and failures go to standard error.
@@ -27,14 +29,19 @@ def run(options: BuildOptions, *, wait: bool = False) -> bool:
     Args:
         options: With absolute paths.
         wait: Whether to await the end of another run in the same output directory; else that is an error.
+        snapshot: The name of the snapshot to take of what is published; None: none.
 
     Returns:
         Whether the data passed all checks.
 
     Raises:
-        InputError: The raw directory or the output can't be used.
+        InputError: The raw directory or the output can't be used, or the snapshot can't be taken.
         BuildError: dbt stopped before it ran a model.
     """
+    snapshots = options.snapshots or options.output / SNAPSHOTS
+    if snapshot is not None:
+        snapshot = check_name(snapshot)
+        check_free(snapshots, snapshot)
     raw_directory = inspect(options.raw_dir)
     _make_output(options)
     with lock_output(options.output, _tell_wait if wait else None):
@@ -47,8 +54,11 @@ def run(options: BuildOptions, *, wait: bool = False) -> bool:
         if result.succeeded:
             record = _record_run(options, result, summary)
             publish(options.warehouse, options.manifest, options.output, record)
-            # The next steps come here, each a function of the options: export the snapshot, write the report.
         _print_summary(options, result, summary, elapsed=time.monotonic() - started)
+        if result.succeeded and snapshot is not None:
+            directory = take_snapshot(options.output, snapshot, snapshots=snapshots)
+            click.echo(f"The snapshot: {directory}")
+        # The report comes here, only where result.succeeded.
     return result.succeeded
 
 

@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import unicodedata
-from collections.abc import Callable
+from contextlib import AbstractContextManager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,6 @@ def take_snapshot(
     *,
     snapshots: Path | None = None,
     replace: bool = False,
-    tell_wait: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Export the published marts as a snapshot.
 
@@ -119,7 +118,6 @@ def take_snapshot(
         name: The name of the snapshot.
         snapshots: The directory of the snapshots; None: `snapshots` in the output directory.
         replace: Whether a snapshot of that name may be replaced.
-        tell_wait: Called once if another process takes a snapshot at the time, whose end is awaited.
 
     Returns:
         The directory of the snapshot.
@@ -135,7 +133,7 @@ def take_snapshot(
     with open_published(output, threads=1) as connection:
         try:
             snapshots.mkdir(parents=True, exist_ok=True)
-            with lock_output(snapshots, tell_wait):
+            with _lock(snapshots):
                 recover(snapshots)
                 if replace:
                     _refuse_other_directories(target)
@@ -158,8 +156,7 @@ def take_snapshot(
 def list_snapshots(snapshots: Path) -> list[str]:
     """The names of the snapshots in a directory, which need not exist; they need not be whole."""
     if any(snapshots.glob(f".*{_REPLACED}")):
-        # Whoever is at work there is done in a moment; else it is what a killed process has left.
-        with lock_output(snapshots, tell_wait=lambda _: None):
+        with _lock(snapshots):
             recover(snapshots)
     return sorted(
         entry.parent.name for entry in snapshots.glob(f"*/{MANIFEST}") if entry.parent.name[0] != "."
@@ -226,6 +223,11 @@ def describe_marts(connection: duckdb.DuckDBPyConnection, files: tuple[DataFile,
         definitions=_read_definitions(connection, with_sql="measure_definitions" in tables),
         files=files,
     )
+
+
+def _lock(snapshots: Path) -> AbstractContextManager[None]:
+    # Whoever takes a snapshot there is done in a moment, so nothing is said of the wait.
+    return lock_output(snapshots, tell_wait=lambda _: None)
 
 
 def _export(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
