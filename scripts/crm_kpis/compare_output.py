@@ -12,7 +12,7 @@ from typing import Any
 
 from crm_kpis.compare import Comparison, Side
 from crm_kpis.manifest import SQL_PART
-from crm_kpis.printable import neutralize, show
+from crm_kpis.printable import escape_markdown, neutralize, printable
 
 _CAUSES = {
     "late data": "late data: the period was over",
@@ -84,11 +84,11 @@ def render_csv(comparison: Comparison, top: int) -> Iterator[str]:
 def render_markdown(comparison: Comparison, top: int) -> Iterator[str]:
     """What the terminal shows, for a pull request or a wiki."""
     for line in _head(comparison):
-        yield f"{_escape_markdown(line)}  \n"
+        yield f"{escape_markdown(line)}  \n"
     for table in _tables(comparison, top):
         yield f"\n### {table.title}\n\n"
         for cells in (table.header, ("---",) * len(table.header), *table.rows):
-            yield "| " + " | ".join(map(_escape_markdown, cells)) + " |\n"
+            yield "| " + " | ".join(map(escape_markdown, cells)) + " |\n"
 
 
 def render_terminal(comparison: Comparison, top: int) -> Iterator[str]:
@@ -203,7 +203,7 @@ def _change_row(change: dict[str, Any]) -> tuple[str, ...]:
     return (
         change["kpi_id"],
         change["period_name"],
-        show(segment),
+        printable(segment),
         _show_number(change["baseline_value"]),
         _show_number(change["current_value"]),
         f"{relative:+.1%}" if relative is not None else "",
@@ -216,7 +216,7 @@ def _part_row(part: dict[str, Any]) -> tuple[str, ...]:
     values = (part["baseline_value"] or "(none)", part["current_value"] or "(none)")
     if part["part"].startswith(SQL_PART):
         values = tuple(value[:_HASH_LENGTH] for value in values)
-    return (part["kpi_id"], part["part"], *map(show, values))
+    return (part["kpi_id"], part["part"], *map(printable, values))
 
 
 def _show_number(value: float | str | None) -> str:
@@ -225,11 +225,6 @@ def _show_number(value: float | str | None) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:,.0f}" if abs(value) >= 100_000 else f"{value:,.6g}"
-
-
-def _escape_markdown(text: str) -> str:
-    text = text.replace("&", "&amp;").replace("<", "&lt;")
-    return "".join(f"\\{letter}" if letter in "\\`*_[]|~" else letter for letter in text)
 
 
 def _csv_line(cells: Sequence[Any]) -> str:

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
-# What a spreadsheet takes for the start of a formula, also behind blanks; the full-width forms of =+-@, too.
-_FORMULA_STARTS = tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
+# What a spreadsheet takes for a formula.
+_FORMULA = re.compile(r"[=+\-@\t\r\n]")
+# Control characters, of which some steer terminals, and marks that turn the direction of text.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_MARKDOWN = re.compile(r"[\\|<>&`*_\[\]]")
+
+
+def printable(text: str) -> str:
+    """The text with escapes in place of what steers terminals or turns the direction of text."""
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def escape_markdown(text: str) -> str:
+    """The text as Markdown that shows it as it is, also in a cell of a table."""
+    return _MARKDOWN.sub(lambda match: f"&#{ord(match[0])};", printable(text))
 
 
 def neutralize(text: str) -> str:
@@ -14,13 +28,7 @@ def neutralize(text: str) -> str:
     >>> neutralize("=HYPERLINK(...)")
     "'=HYPERLINK(...)"
     """
-    is_formula = text.startswith(_FORMULA_STARTS) or text.lstrip().startswith(_FORMULA_STARTS)
-    return f"'{text}" if is_formula else text
-
-
-def show(text: str) -> str:
-    """The text without what could move a terminal's cursor or turn the writing around."""
-    return "".join("\N{REPLACEMENT CHARACTER}" if is_unshown(letter) else letter for letter in text)
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def is_unshown(letter: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import re
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
@@ -17,17 +16,13 @@ from typing import Any, TextIO
 import duckdb
 
 from crm_kpis.errors import InputError
+from crm_kpis.printable import escape_markdown, neutralize, printable
 from crm_kpis.published import open_published
 
 Row = tuple[Any, ...]
 _MOST_ROWS = 100  # of a table on the screen
 _FETCHED_AT_ONCE = 10_000
 _NOT_TEXT = (int, float, Decimal, date, time)  # bool is an int, datetime a date
-# What a spreadsheet takes for a formula.
-_FORMULA = re.compile(r"[=+\-@\t\r\n]")
-# Control characters, of which some steer terminals, and marks that turn the direction of text.
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_MARKDOWN = re.compile(r"[\\|<>&`*_\[\]]")
 
 
 def answer(output: Path, query: str, file_format: str, stream: TextIO) -> int | None:
@@ -90,7 +85,7 @@ def _write_table(names: list[str], rows: Iterator[Row], stream: TextIO) -> int |
     table = Table(box=box.SIMPLE_HEAD)
     for position, name in enumerate(names):
         is_numeric = any(_is_number(row[position]) for row in shown)
-        table.add_column(Text(_printable(name)), justify="right" if is_numeric else "left", overflow="fold")
+        table.add_column(Text(printable(name)), justify="right" if is_numeric else "left", overflow="fold")
     for row in shown:
         # A Text, since rich would take square brackets in a plain string for its own marks.
         table.add_row(*(Text("NULL", style="dim") if value is None else Text(_show(value)) for value in row))
@@ -105,17 +100,17 @@ def _write_markdown(names: list[str], rows: Iterator[Row], stream: TextIO) -> No
     def write(cells: list[str]) -> None:
         print(f"| {' | '.join(cells)} |", file=stream)
 
-    write([_escape_markdown(name) for name in names])
+    write([escape_markdown(name) for name in names])
     write(["---"] * len(names))
     for row in rows:
-        write(["" if value is None else _escape_markdown(_show(value)) for value in row])
+        write(["" if value is None else escape_markdown(_show(value)) for value in row])
 
 
 def _write_csv(names: list[str], rows: Iterator[Row], stream: TextIO) -> None:
     writer = csv.writer(_LineFeeds(stream), lineterminator="\r\n")
-    writer.writerow([_neutralize(name) for name in names])
+    writer.writerow([neutralize(name) for name in names])
     writer.writerows(
-        [_plain(value) if isinstance(value, _NOT_TEXT) else _neutralize(_plain(value)) for value in row]
+        [_plain(value) if isinstance(value, _NOT_TEXT) else neutralize(_plain(value)) for value in row]
         for row in rows
     )
 
@@ -174,16 +169,4 @@ def _show(value: Any) -> str:
     """A value as text for people: rounded to six digits, and nothing that is not seen."""
     if isinstance(value, float):
         return f"{value:.3g}" if 0 < abs(value) < 1e-4 else str(round(value, 6))
-    return _printable(_plain(value))
-
-
-def _printable(text: str) -> str:
-    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
-
-
-def _escape_markdown(text: str) -> str:
-    return _MARKDOWN.sub(lambda match: f"&#{ord(match[0])};", _printable(text))
-
-
-def _neutralize(text: str) -> str:
-    return f"'{text}" if _FORMULA.match(text) else text
+    return printable(_plain(value))
