@@ -11,6 +11,7 @@ help: ## Show this list
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -c "from crm_kpis.report.vega import read_bundle; read_bundle()"
 	touch $@
 
 .PHONY: setup

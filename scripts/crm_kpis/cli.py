@@ -71,6 +71,13 @@ _OUTPUT = click.option(
     show_default=True,
     help="The output directory of crm-kpis run.",
 )
+_LANGUAGE = click.option(
+    "--language",
+    type=click.Choice(["en", "de"]),
+    default="en",
+    show_default=True,
+    help="The language of the report.",
+)
 _SNAPSHOTS = click.option(
     "--snapshots",
     envvar="CRM_KPIS_SNAPSHOTS",
@@ -118,6 +125,7 @@ def cli() -> None:
 )
 @click.option("--snapshot", metavar="NAME", help="Keep what is published as a snapshot of this name.")
 @_SNAPSHOTS
+@_LANGUAGE
 @click.option("--wait", is_flag=True, help="Where another run is at work in the same output, await its end.")
 def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     raw_dir: Path | None,
@@ -125,9 +133,10 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     output: Path,
     snapshot: str | None,
     snapshots: Path | None,
+    language: str,
     wait: bool,
 ) -> int:
-    """Read a raw directory, build and test the KPI marts, publish them, and say what came of it.
+    """Read a raw directory, build, test and publish the KPI marts, write the report, and say what came of it.
 
     \b
     The sample that the project ships:
@@ -154,7 +163,7 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
         Path(os.path.abspath(snapshots)) if snapshots else None,
     )
     try:
-        return 0 if run_pipeline(options, wait=wait, snapshot=snapshot) else 1
+        return 0 if run_pipeline(options, wait=wait, snapshot=snapshot, language=language) else 1
     except BuildError as error:
         click.echo(f"Error: {error}", err=True)
         return 1
@@ -224,6 +233,32 @@ def snapshot(name: str, replace: bool, output: Path, snapshots: Path | None) -> 
 
     directory = take_snapshot(output, name, snapshots=snapshots, replace=replace)
     click.echo(f"The snapshot: {directory}")
+    return 0
+
+
+@cli.command()
+@_OUTPUT
+@_LANGUAGE
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["html", "markdown", "json"]),
+    default="html",
+    show_default=True,
+    help="html: a page that opens without a network; markdown: for a chat; json: for programs.",
+)
+def report(output: Path, language: str, file_format: str) -> int:
+    """Write the report for people from the published marts: report.html, report.md or report.json.
+
+    \b
+    In English, as every run writes it:
+      crm-kpis report
+    In German, and short, for a chat or a pull request:
+      crm-kpis report --language de --format markdown
+    """
+    from crm_kpis.report import write_report
+
+    click.echo(f"The report: {write_report(Path(os.path.abspath(output)), language, file_format)}")
     return 0
 
 
@@ -325,13 +360,11 @@ def compare(  # noqa: PLR0913, PLR0917 - an argument for each option
     from crm_kpis.compare import compare as compare_states
     from crm_kpis.compare_output import RENDERERS
 
-    # Unlike click.echo, it leaves what stands in the data as it is.
-    stream = click.get_text_stream("stdout")
     with compare_states(
         output, baseline, current, snapshots=snapshots, tolerances=dict(tolerances)
     ) as comparison:
         for text in RENDERERS[output_format](comparison, top):
-            stream.write(text)
+            click.echo(text, nl=False)
         failures = comparison.failures(fail_on)
     if failures:
         click.echo(f"Failed: {', '.join(failures)}.", err=True)

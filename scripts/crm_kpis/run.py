@@ -16,12 +16,15 @@ from crm_kpis.lock import lock_output
 from crm_kpis.publish import Run, publish, read_history, sweep
 from crm_kpis.published import FILE_NAME, explain_unusable
 from crm_kpis.raw_directory import RawDirectory, inspect
+from crm_kpis.report import REPORT_FILES, write_report
 from crm_kpis.snapshot import DIRECTORY as SNAPSHOTS
 from crm_kpis.snapshot import check_free, check_name, take_snapshot
 from crm_kpis.summary import Summary, format_raw_counts, format_rejections, read_summary
 
 
-def run(options: BuildOptions, *, wait: bool = False, snapshot: str | None = None) -> bool:
+def run(
+    options: BuildOptions, *, wait: bool = False, snapshot: str | None = None, language: str = "en"
+) -> bool:
     """Build the warehouse from a raw directory and say what came of it.
 
     Standard output gets the summary; progress, warnings and failures go to standard error.
@@ -30,6 +33,7 @@ def run(options: BuildOptions, *, wait: bool = False, snapshot: str | None = Non
         options: With absolute paths.
         wait: Whether to await the end of another run in the same output directory; else that is an error.
         snapshot: The name of the snapshot to take of what is published; None: none.
+        language: The language of the report, `en` or `de`.
 
     Returns:
         Whether the data passed all checks.
@@ -54,11 +58,11 @@ def run(options: BuildOptions, *, wait: bool = False, snapshot: str | None = Non
         if result.succeeded:
             record = _record_run(options, result, summary)
             publish(options.warehouse, options.manifest, options.output, record)
+            write_report(options.output, language)
         _print_summary(options, result, summary, elapsed=time.monotonic() - started)
         if result.succeeded and snapshot is not None:
             directory = take_snapshot(options.output, snapshot, snapshots=snapshots)
             click.echo(f"The snapshot: {directory}")
-        # The report comes here, only where result.succeeded.
     return result.succeeded
 
 
@@ -145,7 +149,7 @@ def _print_summary(options: BuildOptions, result: BuildResult, summary: Summary,
 def _tell_files(options: BuildOptions, result: BuildResult) -> str:
     published = options.output / FILE_NAME
     if result.succeeded:
-        return f"Published: {published}"
+        return f"Published: {published}. The report: {options.output / REPORT_FILES['html']}"
     kept = f" {published} is as it was before." if published.exists() else ""
     return f"Nothing is published.{kept} The warehouse, to look into: {options.warehouse}"
 

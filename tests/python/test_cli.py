@@ -201,6 +201,7 @@ def play_build(monkeypatch, tmp_path, result, setup):
         return result
 
     monkeypatch.setattr("crm_kpis.run.build", build)
+    monkeypatch.setattr("crm_kpis.run.write_report", lambda output, language: output / "report.html")
     monkeypatch.setattr(sys, "argv", ["crm-kpis", "run", "--output", str(tmp_path / "out")])
     raw = tmp_path / "raw"
     raw.mkdir()
@@ -236,7 +237,7 @@ def test_a_run_without_failures_tells_its_results_plainly(monkeypatch, capsys, t
         "2 of 3 KPIs have values, 1,234 rows in all; kpi_coverage says what the others lack.",
     ]
     last = captured.out.splitlines()[3]
-    assert re.fullmatch(r"Done after \d+ s\. Published: .*kpis\.duckdb", last)
+    assert re.fullmatch(r"Done after \d+ s\. Published: .*kpis\.duckdb\. The report: .*report\.html", last)
 
 
 def test_a_failure_is_told_with_what_to_do_and_status_1(monkeypatch, capsys, tmp_path):

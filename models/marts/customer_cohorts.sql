@@ -1,0 +1,94 @@
+with
+
+intervals as (
+    select * from {{ ref('fct_customer_intervals') }}
+),
+
+quarters as (
+    select
+        period_name,
+        period_start,
+        period_end
+    from {{ ref('periods') }}
+    where period_grain = 'quarter' and is_complete
+),
+
+cohorts as (
+    select
+        account_id,
+        cast(date_trunc('quarter', min(active_from)) as date) as cohort_start
+    from intervals
+    group by account_id
+),
+
+cohort_sizes as (
+    select
+        cohort_start,
+        count(*) as customers
+    from cohorts
+    group by cohort_start
+),
+
+-- Who is active at a quarter's end became so in it or before, and ended after it: +1 in the quarter of the one, -1 in that of the other.
+changes as (
+    select
+        cohorts.cohort_start,
+        cast(date_trunc('quarter', intervals.active_from) as date) as quarter_start,
+        count(*) as net_change
+    from intervals
+    inner join cohorts on intervals.account_id = cohorts.account_id
+    group by cohorts.cohort_start, cast(date_trunc('quarter', intervals.active_from) as date)
+    union all
+    select
+        cohorts.cohort_start,
+        cast(date_trunc('quarter', intervals.active_until) as date) as quarter_start,
+        -count(*) as net_change
+    from intervals
+    inner join cohorts on intervals.account_id = cohorts.account_id
+    group by cohorts.cohort_start, cast(date_trunc('quarter', intervals.active_until) as date)
+),
+
+changes_by_quarter as (
+    select
+        cohort_start,
+        quarter_start,
+        sum(net_change) as net_change
+    from changes
+    group by cohort_start, quarter_start
+),
+
+grid as (
+    select
+        first_quarters.period_name as cohort,
+        first_quarters.period_start as cohort_start,
+        quarters.period_name,
+        quarters.period_start,
+        quarters.period_end,
+        cohort_sizes.customers,
+        row_number() over (partition by first_quarters.period_start order by quarters.period_start) - 1 as quarters_since
+    from quarters as first_quarters
+    inner join cohort_sizes on first_quarters.period_start = cohort_sizes.cohort_start
+    inner join quarters on first_quarters.period_start <= quarters.period_start
+),
+
+running as (
+    select
+        grid.*,
+        sum(coalesce(changes_by_quarter.net_change, 0)) over (
+            partition by grid.cohort_start order by grid.period_start rows between unbounded preceding and current row
+        ) as active
+    from grid
+    left join changes_by_quarter
+        on grid.cohort_start = changes_by_quarter.cohort_start and grid.period_start = changes_by_quarter.quarter_start
+)
+
+select
+    cohort,
+    cohort_start,
+    period_name,
+    period_end,
+    cast(quarters_since as bigint) as quarters_since,
+    cast(customers as bigint) as customers,
+    cast(active as bigint) as customers_active,
+    cast(active as double) / nullif(cast(customers as double), 0) as retention_rate
+from running

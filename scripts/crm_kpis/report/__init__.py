@@ -1,0 +1,63 @@
+"""The report that people read, from the published marts."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from crm_kpis.errors import InputError
+
+REPORT_FILES = {"html": "report.html", "markdown": "report.md", "json": "report.json"}
+
+
+def write_report(output: Path, language: str = "en", file_format: str = "html") -> Path:
+    """Write the report from the published marts.
+
+    Args:
+        output: The output directory of `crm-kpis run`, which holds the published marts and gets the report.
+        language: `en` or `de`.
+        file_format: One of REPORT_FILES.
+
+    Returns:
+        The file that was written.
+
+    Raises:
+        InputError: Nothing is published there, or the report can't be written.
+    """
+    # Jinja and Babel are imported where they are needed, as the command line starts without them.
+    from crm_kpis.report.content import read_content  # noqa: PLC0415
+    from crm_kpis.report.formats import Formats  # noqa: PLC0415
+    from crm_kpis.report.marts import open_marts  # noqa: PLC0415
+    from crm_kpis.report.rendering import render_html, render_json, render_markdown  # noqa: PLC0415
+    from crm_kpis.report.texts import read_texts  # noqa: PLC0415
+
+    texts = read_texts(language)
+    with open_marts(output) as marts:
+        formats = Formats(language, marts.currency, texts)
+        content = read_content(marts, texts, formats)
+    if file_format == "html":
+        text = render_html(content, texts, formats)
+    elif file_format == "markdown":
+        text = render_markdown(content, texts, formats)
+    else:
+        text = render_json(content)
+    path = output / REPORT_FILES[file_format]
+    try:
+        _write_whole(path, text)
+    except OSError as error:
+        raise InputError(f"{path} can't be written: {error.strerror}.") from error
+    return path
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Whoever has the old report open reads it whole, and a run that is killed leaves it."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".report-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,129 @@
+"""Small pictures without axes: where their lines and dots stand. The templates draw them as SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+WIDTH, HEIGHT, _MARGIN = 240.0, 52.0, 5.0
+PAIR_WIDTH, PAIR_HEIGHT = 260.0, 34.0
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Sparkline:
+    """A line over periods, the band of its intervals, and its last point.
+
+    Attributes:
+        text: What it shows, in words.
+        lines: A list of points for each stretch without a gap.
+        bands: For each stretch with intervals, the corners of its band.
+        dots: Points that have no neighbour.
+        last: The last complete point; None where there is none.
+        running: The point of the period that still runs; None where none does.
+        link: The points of the dashed line to it; may be empty.
+    """
+
+    text: str
+    lines: tuple[tuple[Point, ...], ...]
+    bands: tuple[tuple[Point, ...], ...]
+    dots: tuple[Point, ...]
+    last: Point | None
+    running: Point | None
+    link: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class DotPair:
+    """Before and after on a scale of their own: each a dot and the ends of its interval."""
+
+    before: float
+    after: float
+    before_ends: tuple[float, float] | None
+    after_ends: tuple[float, float] | None
+
+
+def draw_sparkline(rows: list[dict[str, Any]], text: str) -> Sparkline:
+    """Place the values of a KPI, oldest first, of which the last may still run.
+
+    Args:
+        rows: Each with kpi_value, interval_low, interval_high and is_complete.
+        text: What the picture shows, in words.
+    """
+    scale_y = _scale(_values(rows, "kpi_value", "interval_low", "interval_high"), HEIGHT - _MARGIN, _MARGIN)
+    step = (WIDTH - 2 * _MARGIN) / max(len(rows) - 1, 1)
+
+    def x_of(place: int) -> float:
+        return round(_MARGIN + place * step, 1)
+
+    complete = [(place, row) for place, row in enumerate(rows) if row["is_complete"]]
+    stretches = _stretches(complete, "kpi_value")
+    points = [
+        tuple((x_of(place), scale_y(row["kpi_value"])) for place, row in stretch) for stretch in stretches
+    ]
+    bands = [
+        (
+            *((x_of(place), scale_y(row["interval_high"])) for place, row in stretch),
+            *((x_of(place), scale_y(row["interval_low"])) for place, row in reversed(stretch)),
+        )
+        for stretch in _stretches(complete, "interval_low")
+        if len(stretch) > 1
+    ]
+    last = points[-1][-1] if points else None
+    running = None
+    if rows and not rows[-1]["is_complete"] and rows[-1]["kpi_value"] is not None:
+        running = (x_of(len(rows) - 1), scale_y(rows[-1]["kpi_value"]))
+    return Sparkline(
+        text=text,
+        lines=tuple(line for line in points if len(line) > 1),
+        bands=tuple(bands),
+        dots=tuple(line[0] for line in points if len(line) == 1),
+        last=last,
+        running=running,
+        link=(last, running) if last and running else (),
+    )
+
+
+def draw_dot_pair(row: dict[str, Any]) -> DotPair:
+    """Place a row of kpi_evaluation on a scale that holds both values and their intervals."""
+    ends = (
+        "baseline_interval_low",
+        "baseline_interval_high",
+        "current_interval_low",
+        "current_interval_high",
+    )
+    scale = _scale(_values([row], "baseline_value", "current_value", *ends), 8.0, PAIR_WIDTH - 8.0)
+
+    def both(low: str, high: str) -> tuple[float, float] | None:
+        return None if row[low] is None or row[high] is None else (scale(row[low]), scale(row[high]))
+
+    return DotPair(
+        before=scale(row["baseline_value"]),
+        after=scale(row["current_value"]),
+        before_ends=both(ends[0], ends[1]),
+        after_ends=both(ends[2], ends[3]),
+    )
+
+
+def _values(rows: list[dict[str, Any]], *columns: str) -> list[float]:
+    return [row[column] for row in rows for column in columns if row[column] is not None]
+
+
+def _scale(values: list[float], start: float, end: float) -> Callable[[float], float]:
+    lowest, highest = min(values, default=0.0), max(values, default=0.0)
+    if lowest == highest:
+        return lambda _: round((start + end) / 2, 1)
+    return lambda value: round(start + (value - lowest) / (highest - lowest) * (end - start), 1)
+
+
+def _stretches(rows: list[tuple[int, dict[str, Any]]], column: str) -> list[list[tuple[int, dict[str, Any]]]]:
+    """The runs of neighbours that have a value."""
+    stretches: list[list[tuple[int, dict[str, Any]]]] = [[]]
+    for place, row in rows:
+        if row[column] is None:
+            stretches.append([])
+        else:
+            stretches[-1].append((place, row))
+    return [stretch for stretch in stretches if stretch]

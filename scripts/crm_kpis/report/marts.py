@@ -1,0 +1,83 @@
+"""Reads the published marts for the report: a query a file in queries/, and nothing is computed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from crm_kpis.errors import InputError
+from crm_kpis.published import FILE_NAME, SCHEMA, open_published
+
+QUERIES_DIR = Path(__file__).parent / "queries"
+
+Row = dict[str, Any]
+
+# The marts without which there is nothing to show; all others may be missing.
+_NEEDED = ("kpi_catalogue", "kpi_coverage", "kpi_values")
+
+
+@contextmanager
+def open_marts(output: Path) -> Iterator[Marts]:
+    """Open the published marts.
+
+    Args:
+        output: The output directory of `crm-kpis run`.
+
+    Raises:
+        InputError: Nothing is published there, it can't be read, or it holds no KPIs.
+    """
+    with open_published(output) as connection:
+        marts = Marts(connection)
+        missing = [name for name in _NEEDED if name not in marts.relations]
+        if missing:
+            raise InputError(
+                f"{output / FILE_NAME} has no table {SCHEMA}.{missing[0]}. Run crm-kpis run again."
+            )
+        yield marts
+
+
+class Marts:
+    """The published marts, open for reading; see open_marts."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Read from a connection to the published file."""
+        self._connection = connection
+
+    def rows(self, query: str, *needs: str) -> list[Row]:
+        """The rows of a query, each a column's name to its value.
+
+        Args:
+            query: The name of its file, without the ending.
+            needs: The marts that it reads and that may be missing: then there are no rows.
+        """
+        if not self.relations.issuperset(needs):
+            return []
+        text = (QUERIES_DIR / f"{query}.sql").read_text(encoding="utf-8")
+        found = self._connection.execute(text)
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    @cached_property
+    def as_of(self) -> date | None:
+        """The day at whose end the data stand; None where nothing happened in them."""
+        return self.rows("as_of")[0]["as_of"]
+
+    @cached_property
+    def currency(self) -> str:
+        """The ISO code of the currency that amounts are in."""
+        rows = self.rows("settings", "reporting_settings")
+        return rows[0]["reporting_currency"] if rows else "EUR"
+
+    @cached_property
+    def relations(self) -> frozenset[str]:
+        """The names of the published tables and views."""
+        found = self._connection.execute(
+            "select table_name from information_schema.tables where table_schema = ?", [SCHEMA]
+        )
+        return frozenset(name for (name,) in found.fetchall())

@@ -1,0 +1,25 @@
+-- One row per target and month, oldest first: where it should be and where it is.
+select
+    target_id,
+    target_name,
+    kpi_id,
+    segment_by,
+    segment,
+    kind,
+    starts_on,
+    due_on,
+    baseline_value,
+    target_value,
+    period_name,
+    period_start,
+    period_end,
+    is_complete,
+    kpi_value,
+    interval_low,
+    interval_high,
+    path_value,
+    gap,
+    status,
+    evidence
+from marts.kpi_target_status
+order by target_id, period_start

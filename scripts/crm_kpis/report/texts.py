@@ -1,0 +1,24 @@
+"""The texts of a language; what KPIs are called stands in the catalogue."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+TEXTS_DIR = Path(__file__).parent / "languages"
+LANGUAGES = ("en", "de")
+
+Texts = dict[str, Any]
+
+
+@cache
+def read_texts(language: str) -> Texts:
+    """The texts of a language, in nested groups.
+
+    Args:
+        language: One of LANGUAGES.
+    """
+    return yaml.safe_load((TEXTS_DIR / f"{language}.yml").read_text(encoding="utf-8"))
