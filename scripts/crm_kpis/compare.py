@@ -72,8 +72,9 @@ class Comparison:
         """The numbers of values by status and cause: values, KPIs, improved, worsened, rests_on_others."""
         return self._read(
             "select status, cause, count(*) as kpi_values, count(distinct kpi_id) as kpis,"
-            " count_if(direction = 'improved') as improved, count_if(direction = 'worsened') as worsened,"
-            " count_if(rests_on_others) as rests_on_others"
+            " count(*) filter (where direction = 'improved') as improved,"
+            " count(*) filter (where direction = 'worsened') as worsened,"
+            " count(*) filter (where rests_on_others) as rests_on_others"
             " from compared group by status, cause"
             " order by array_position(['same', 'changed', 'added', 'removed'], status), cause"
         )

@@ -93,6 +93,7 @@ def render_markdown(comparison: Comparison, top: int) -> Iterator[str]:
 
 def render_terminal(comparison: Comparison, top: int) -> Iterator[str]:
     """The numbers, what changed of the definitions and of the raw tables, and the first changes."""
+    from rich import box  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
@@ -102,12 +103,13 @@ def render_terminal(comparison: Comparison, top: int) -> Iterator[str]:
         for line in _head(comparison):
             console.print(Text(line))
         for table in _tables(comparison, top):
-            shown = Table(title=Text(table.title), title_justify="left", box=None, header_style="bold")
+            shown = Table(box=box.SIMPLE_HEAD)
             for name in table.header:
                 shown.add_column(name, justify="right" if name in _NUMBERS else "left", overflow="fold")
             for row in table.rows:
                 shown.add_row(*(Text(cell) for cell in row))
             console.print()
+            console.print(Text(table.title, style="bold"))
             console.print(shown)
     yield capture.get()
 
