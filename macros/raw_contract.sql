@@ -204,3 +204,21 @@
     {%- endfor %}
 {%- endif -%}
 {%- endmacro %}
+
+
+{#
+    The value of one column of a raw row that row_as_json has written, as text. The column's name is an expression.
+
+        {{ value_in_row('raw_row', 'column_name') }} as raw_value
+#}
+{% macro value_in_row(raw_row, column_name) -%}
+    {{ return(adapter.dispatch('value_in_row', 'crm_kpis')(raw_row, column_name)) }}
+{%- endmacro %}
+
+{% macro duckdb__value_in_row(raw_row, column_name) -%}
+    json_extract_string({{ raw_row }}, '$.' || {{ column_name }})
+{%- endmacro %}
+
+{% macro default__value_in_row(raw_row, column_name) -%}
+    get_json_object({{ raw_row }}, '$.' || {{ column_name }})
+{%- endmacro %}

@@ -39,6 +39,7 @@ placeholders (account_id) as (
 
 select
     account_id,
+    {{ personal_column('accounts.name', 'name') }} as account_name,
     coalesce(industry, '(none)') as industry,
     coalesce(country, '(none)') as country,
     case
@@ -59,6 +60,7 @@ from accounts
 union all
 select
     account_id,
+    cast(null as {{ dbt.type_string() }}) as account_name,
     '(unknown)' as industry,
     '(unknown)' as country,
     '(unknown)' as company_size,
@@ -73,6 +75,7 @@ from inferred
 union all
 select
     account_id,
+    {{ personal_column('accounts.name', 'account_id') }} as account_name,
     account_id as industry,
     account_id as country,
     account_id as company_size,

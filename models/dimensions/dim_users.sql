@@ -10,6 +10,8 @@ placeholders (user_id) as (
 
 select
     user_id,
+    {{ personal_column('users.name', 'name') }} as user_name,
+    {{ personal_column('users.email', 'email') }} as user_email,
     coalesce(team, '(none)') as team,
     coalesce(department, '(none)') as department,
     manager_id,
@@ -19,6 +21,8 @@ from users
 union all
 select
     user_id,
+    {{ personal_column('users.name', 'user_id') }} as user_name,
+    cast(null as {{ dbt.type_string() }}) as user_email,
     user_id as team,
     user_id as department,
     cast(null as {{ dbt.type_string() }}) as manager_id,

@@ -109,6 +109,9 @@ select
         else '(none)'
     end as score_band,
 
+    -- personal
+    {{ personal_column('leads.company_name', 'known.company_name') }} as company_name,
+
     -- numerics
     known.score,
     known.employee_count,

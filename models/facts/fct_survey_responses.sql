@@ -66,6 +66,9 @@ select
     {{ segment('accounts.country', key='linked.any_account_id', found='accounts.account_id') }} as country,
     {{ segment('accounts.company_size', key='linked.any_account_id', found='accounts.account_id') }} as company_size,
 
+    -- personal
+    {{ personal_column('survey_responses.comment', 'linked.comment') }} as comment,
+
     -- scores
     linked.score,
     linked.lowest as scale_min,

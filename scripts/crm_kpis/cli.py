@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import sys
 from datetime import date
 from pathlib import Path
 
 import click
 
+from crm_kpis.days import FIRST_DAY, LAST_DAY, parse_day
 from crm_kpis.errors import InputError
 
 # Those of the catalogue.
 _UNITS = ("ratio", "currency", "days", "hours", "score", "count")
-_FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2099, 12, 31)
 
 
 class _Day(click.ParamType):
@@ -31,15 +30,11 @@ class _Day(click.ParamType):
     def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
         if isinstance(value, date):
             return value
-        # From Python 3.11 on, fromisoformat reads other forms, too.
-        try:
-            day = date.fromisoformat(value) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII) else None
-        except ValueError:
-            day = None
+        day = parse_day(value)
         if day is None:
             self.fail(f"{value!r} is no date. Write it as YYYY-MM-DD, such as 2026-06-30.", param, ctx)
-        if not _FIRST_DAY <= day <= _LAST_DAY:
-            self.fail(f"{value} does not lie between {_FIRST_DAY} and {_LAST_DAY}.", param, ctx)
+        if not FIRST_DAY <= day <= LAST_DAY:
+            self.fail(f"{value} does not lie between {FIRST_DAY} and {LAST_DAY}.", param, ctx)
         return day
 
 

@@ -25,11 +25,16 @@ class RawColumn:
         name: The column's name in the file.
         data_type: text, integer, decimal, boolean, date or timestamp.
         required: Whether a file without the column is an error.
+        is_personal: Whether it holds personal data.
+        published_as: The column of a published table, as table.column, that shows a personal column where the
+            var publish_personal_columns lists it; None where there is none.
     """
 
     name: str
     data_type: str
     required: bool
+    is_personal: bool = False
+    published_as: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,4 +68,10 @@ def _table(entry: dict[str, Any]) -> RawTable:
 
 def _column(entry: dict[str, Any]) -> RawColumn:
     meta = entry.get("config", {}).get("meta", {})
-    return RawColumn(entry["name"], entry["data_type"], bool(meta.get("required", False)))
+    return RawColumn(
+        entry["name"],
+        entry["data_type"],
+        required=bool(meta.get("required", False)),
+        is_personal=bool(meta.get("pii", False)),
+        published_as=meta.get("published_as"),
+    )

@@ -1,4 +1,7 @@
-"""Brings raw data and snapshots into the warehouse before dbt builds anything; profiles.yml names it."""
+"""Checks the vars, and brings raw data and snapshots into the warehouse, before dbt builds anything.
+
+profiles.yml names this module.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from dbt_common.exceptions import DbtRuntimeError
 from crm_kpis.baselines import register_snapshots
 from crm_kpis.errors import InputError
 from crm_kpis.raw_directory import inspect, register
+from crm_kpis.settings import check_vars
 
 _BUILDING_COMMANDS = {"build", "run", "retry"}
 _logger = AdapterLogger("crm_kpis")
@@ -45,12 +49,15 @@ class Plugin(BasePlugin):
                 new one after a pause.
 
         Raises:
-            DbtRuntimeError: The raw directory can't be read; the message is that of the InputError.
+            DbtRuntimeError: A var is wrong, or the raw directory can't be read; the message is that of the
+                InputError.
         """
         with self._lock:
-            if self._is_registered or get_flags().WHICH not in _BUILDING_COMMANDS:
+            flags = get_flags()
+            if self._is_registered or flags.WHICH not in _BUILDING_COMMANDS:
                 return
             try:
+                check_vars(flags.VARS, Path(flags.PROJECT_DIR))
                 raw_directory = inspect(self._raw_dir)
                 register(conn, raw_directory)
                 for warning in (*raw_directory.warnings, *register_snapshots(conn, self._snapshots_dir)):

@@ -17,6 +17,7 @@ from crm_kpis.publish import Run, publish, read_history, sweep
 from crm_kpis.published import FILE_NAME, explain_unusable
 from crm_kpis.raw_directory import RawDirectory, inspect
 from crm_kpis.report import REPORT_FILES, write_report
+from crm_kpis.settings import check_vars
 from crm_kpis.snapshot import DIRECTORY as SNAPSHOTS
 from crm_kpis.snapshot import check_free, check_name, take_snapshot
 from crm_kpis.summary import Summary, format_raw_counts, format_rejections, read_summary
@@ -39,13 +40,14 @@ def run(
         Whether the data passed all checks.
 
     Raises:
-        InputError: The raw directory or the output can't be used, or the snapshot can't be taken.
+        InputError: A var, the raw directory or the output can't be used, or the snapshot can't be taken.
         BuildError: dbt stopped before it ran a model.
     """
     snapshots = options.snapshots or options.output / SNAPSHOTS
     if snapshot is not None:
         snapshot = check_name(snapshot)
         check_free(snapshots, snapshot)
+    check_vars(options.dbt_vars)
     raw_directory = inspect(options.raw_dir)
     _make_output(options)
     with lock_output(options.output, _tell_wait if wait else None):

@@ -64,7 +64,7 @@ def build(output: Path, *arguments: str | Path) -> Build:
     return _run(output, command, cwd=output.parent)
 
 
-def dbt_build(output: Path, **dbt_vars: str) -> Build:
+def dbt_build(output: Path, **dbt_vars: Any) -> Build:
     """Run `dbt build` from the project's root, as the README has it, but let it write elsewhere."""
     command = ["-m", "dbt.cli.main", "build", "--no-use-colors", "--vars", json.dumps(dbt_vars)]
     return _run(output, command, cwd=PROJECT_DIR, DBT_TARGET_PATH=str(output / "dbt_target"))

@@ -1,0 +1,29 @@
+{#
+    A personal column of the raw contract in a published model: NULL, unless the var publish_personal_columns lists it. So names and addresses
+    stay in staging, and the model has the same columns either way.
+
+        {{ personal_column('accounts.name', 'name') }} as account_name
+
+    raw_column  table.column of the raw contract, which says by `published_as` where it is published
+    expression  what to show where it is listed: of a placeholder row its key
+#}
+{% macro personal_column(raw_column, expression) -%}
+    {#- What the var lists is checked before anything is built, but after dbt has parsed the models. -#}
+    {%- if execute and raw_column in (var('publish_personal_columns') or []) -%}
+        {{ expression }}
+    {%- else -%}
+        cast(null as {{ dbt.type_string() }})
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# The personal columns of the raw contract, each as table.column. Only there when dbt executes, not while it parses. #}
+{% macro personal_columns() %}
+    {% set names = [] %}
+    {% for table in graph.sources.values() if table.source_name == 'raw' %}
+        {% for column in table.columns.values() if column.config.meta.get('pii') %}
+            {% do names.append(table.name ~ '.' ~ column.name) %}
+        {% endfor %}
+    {% endfor %}
+    {{ return(names | sort) }}
+{% endmacro %}

@@ -1,0 +1,153 @@
+"""Personal data stay where they belong: in the raw directory and in the working file of the last run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from crm_kpis.contract import PROJECT_DIR
+from crm_kpis.raw_directory import quote_identifier, quote_text
+from crm_kpis.settings import publishable_columns
+from pipeline import CONTRACT, SAMPLE_DIR, Build, csv_path, read_csv, write_csv
+
+MARK = "personal-zq"
+PERSONAL = [
+    (table.name, column.name) for table in CONTRACT.values() for column in table.columns if column.is_personal
+]
+
+
+def texts(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each text column of the tables, as table.column, with all its distinct values."""
+    for table in tables:
+        for column, data_type, *_ in connection.execute(f"describe {table}").fetchall():
+            if data_type == "VARCHAR":
+                name = quote_identifier(column)
+                values = connection.execute(f"select distinct {name} from {table}").fetchall()
+                yield f"{table}.{column}", "\n".join(value for (value,) in values if value is not None)
+
+
+def published_tables(manifest: Path) -> list[str]:
+    nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
+    return [f"main.{node['name']}" for node in nodes if "published" in node.get("tags", [])]
+
+
+@pytest.fixture(scope="module")
+def marked_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample, in which each personal value is a mark, also in rows that are rejected."""
+    directory = tmp_path_factory.mktemp("marked")
+    for table in CONTRACT:
+        file = read_csv(csv_path(SAMPLE_DIR, table))
+        rows = []
+        for line, fields in file.rows.items():
+            values = dict(zip(file.header, fields, strict=True))
+            values |= {
+                column: f"{MARK}-{column}-{line}@x.test" for owner, column in PERSONAL if owner == table
+            }
+            rows.append(list(values.values()))
+        write_csv(directory / f"{table}.csv", file.header, rows)
+    return directory
+
+
+def test_no_published_column_derives_from_a_personal_one(compiled, marked_dir, sample_build):
+    published = published_tables(sample_build.output / "dbt_target" / "manifest.json")
+    assert len(published) > 30
+    with compiled.run(marked_dir) as warehouse:
+        # The marks are read, staged and rejected: otherwise there would be nothing to find.
+        for table, column in PERSONAL:
+            (marked,) = warehouse.execute(
+                f"select count(*) filter (where {column} like '{MARK}-%') from main.stg_{table}"
+            ).fetchall()[0]
+            assert marked > 0, (table, column)
+        (rejected,) = warehouse.execute(
+            f"select count(*) from main.rejected_rows where raw_row like '%{MARK}%'"
+        ).fetchall()[0]
+        assert rejected > 0
+        assert [name for name, text in texts(warehouse, ["main.stg_users"]) if MARK in text] == [
+            "main.stg_users.name",
+            "main.stg_users.email",
+        ]
+        assert [name for name, text in texts(warehouse, published) if MARK in text] == []
+
+
+def test_the_personal_columns_are_there_and_null(sample_build, sample_warehouse):
+    published = published_tables(sample_build.output / "dbt_target" / "manifest.json")
+    for column in publishable_columns().values():
+        table, name = column.split(".")
+        assert f"main.{table}" in published
+        assert sample_warehouse.execute(f"select count({name}) from main.{table}").fetchall() == [(0,)], (
+            column
+        )
+
+
+@pytest.fixture(scope="module")
+def people() -> tuple[set[str], set[str]]:
+    """The e-mail addresses of the sample, and the names of its people and companies."""
+    addresses, names, others = set(), set(), set()
+    for table in CONTRACT.values():
+        file = read_csv(csv_path(SAMPLE_DIR, table.name))
+        for column in table.columns:
+            values = {value.strip() for value in file.column(column.name).values()}
+            if not column.is_personal:
+                others |= values
+            elif column.name == "email":
+                addresses |= {value.lower() for value in values}
+            elif column.name in ("name", "company_name"):
+                names |= {value for value in values if len(value) > 5}
+    # Hostile texts that stand in all kinds of columns are nobody's name.
+    return addresses - {""}, names - others
+
+
+def found_in(text: str, people: tuple[set[str], set[str]]) -> set[str]:
+    addresses, names = people
+    return {name for name in names if name in text} | (
+        addresses & set(re.findall(r"[\w.+-]+@[\w.-]+\w", text.lower()))
+    )
+
+
+def test_what_a_run_writes_and_says_names_nobody(sample_build: Build, people):
+    addresses, names = people
+    assert len(addresses) > 1000
+    assert len(names) > 300
+    assert found_in(f"to {min(addresses)}, {min(names)}", people) == {min(addresses), min(names)}
+
+    assert not found_in(sample_build.all_output, people)
+    searched = set()
+    for path in sample_build.output.rglob("*"):
+        # The working file holds what the models are made from. Everything else may be passed on.
+        if path.is_dir() or path.name.startswith("warehouse.duckdb"):
+            continue
+        searched.add(path.suffix)
+        if path.suffix == ".duckdb":
+            with duckdb.connect(path, read_only=True) as connection:
+                tables = connection.execute(
+                    "select table_schema || '.' || table_name from information_schema.tables"
+                ).fetchall()
+                found = [
+                    name
+                    for name, text in texts(connection, (table for (table,) in tables))
+                    if found_in(text, people)
+                ]
+        elif path.suffix == ".parquet":
+            with duckdb.connect() as connection:
+                found = [
+                    name
+                    for name, text in texts(connection, [quote_text(str(path))])
+                    if found_in(text, people)
+                ]
+        else:
+            found = found_in(path.read_text(encoding="utf-8", errors="replace"), people)
+        assert not found, (path, found)
+    assert {".duckdb", ".json", ".sql"} <= searched
+
+
+def test_the_documentation_lists_what_is_personal_and_what_can_be_published():
+    text = (PROJECT_DIR / "docs" / "personal_data.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)\.(\w+)` \| (?:`(\w+\.\w+)`)?", text, flags=re.MULTILINE)
+    documented = {f"{table}.{column}": target or None for table, column, target in rows}
+    assert documented == {
+        f"{table}.{column}": publishable_columns().get(f"{table}.{column}") for table, column in PERSONAL
+    }
