@@ -51,6 +51,10 @@ class Build:
         return self.output / "warehouse.duckdb"
 
     @property
+    def published(self) -> Path:
+        return self.output / "kpis.duckdb"
+
+    @property
     def all_output(self) -> str:
         return self.stdout + self.stderr
 

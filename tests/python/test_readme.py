@@ -6,11 +6,13 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
 import pytest
 from crm_kpis.contract import PROJECT_DIR
+from crm_kpis.published import open_published
 
 README = (PROJECT_DIR / "README.md").read_text(encoding="utf-8")
 # These run the whole of what runs this test, or more.
@@ -78,7 +80,7 @@ def test_make_knows_the_target(target: str) -> None:
 
 def test_the_commands_run_in_their_order(new_user: Path, sample_build) -> None:
     """Each block of the README, one after the other, as a reader would paste them."""
-    shutil.copy(sample_build.warehouse, new_user / "output" / "warehouse.duckdb")
+    shutil.copy(sample_build.published, new_user / "output")
     map_the_export(new_user)
     for command in commands():
         if command in ELSEWHERE:
@@ -100,8 +102,26 @@ def test_the_mapped_export_has_the_deals(new_user: Path) -> None:
 
 @pytest.mark.parametrize("query", [block for block in blocks("sql") if not block.startswith("copy")])
 def test_queries_return_rows(query: str, sample_build) -> None:
-    with duckdb.connect(str(sample_build.warehouse), read_only=True) as connection:
-        assert connection.execute(query).fetchall()
+    with sample_build.connect() if "rejected_rows" in query else open_published(sample_build.output) as marts:
+        assert marts.execute(query).fetchall()
+
+
+DOCS = sorted((PROJECT_DIR / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_links_of_the_docs_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+    assert not [link for link in links if not (page.parent / link).exists()]
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_python_of_the_docs_runs(page: Path, tmp_path: Path, sample_build) -> None:
+    (tmp_path / "output").symlink_to(sample_build.output)
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL):
+        command = [sys.executable, "-c", block]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{block}\n{done.stderr}"
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
