@@ -22,7 +22,7 @@ DASHBOARD = {
         GROUP BY "kpi_id" ORDER BY "MAX(kpi_value)" DESC LIMIT 1000
     """,
     "a line by month": """
-        SELECT DATE_TRUNC('MONTH', "period_start") AS "__timestamp", SUM("numerator") / SUM("denominator") AS "rate"
+        SELECT DATE_TRUNC('MONTH', "period_start") AS "__timestamp", SUM("kpi_value") AS "SUM(kpi_value)"
         FROM "marts"."kpi_values"
         WHERE "kpi_id" = 'close_rate' AND "period_grain" = 'month' AND "segment_by" = 'all'
             AND "period_start" >= TIMESTAMP '2024-01-01 00:00:00.000000'
@@ -92,6 +92,7 @@ def test_sqlalchemy_finds_tables_columns_and_comments(engine, described):
             assert isinstance(column["type"], kinds[data_type.partition("(")[0]]), (table, column)
 
 
+@pytest.mark.filterwarnings("ignore:duckdb-engine doesn't yet support reflection on indices")
 def test_sqlalchemy_reads_a_table_that_it_reflected(engine):
     values = sa.Table("kpi_values", sa.MetaData(), schema="marts", autoload_with=engine)
     query = sa.select(values.c.period_start, sa.func.max(values.c.kpi_value)).group_by(values.c.period_start)
