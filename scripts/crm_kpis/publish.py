@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 import duckdb
 
+from crm_kpis.definitions import hash_measures
 from crm_kpis.errors import InputError
 from crm_kpis.published import FILE_NAME, OFFLINE, SCHEMA
 from crm_kpis.raw_directory import quote_identifier, quote_text
@@ -59,6 +59,16 @@ _RUNS_COLUMNS = {
     "tests_passed": "Data tests that passed.",
     "tests_warned": "Data tests that found something which does not keep the marts from being published.",
     "warnings": "Those tests, one a line, with how many rows they found; NULL where there are none.",
+}
+
+
+_MEASURES_COMMENT = (
+    "One row per measure that a KPI is made of, with what shows whether it is computed in another way."
+    " Primary key: measure."
+)
+_MEASURES_COLUMNS = {
+    "measure": "The measure, which kpi_catalogue names as numerator, denominator, squares or sample_measure.",
+    "sql_sha256": "Hash of the SQL that computes it, from the facts on: the same hash, the same definition.",
 }
 
 
@@ -149,7 +159,7 @@ def publish(warehouse: Path, manifest: Path, output: Path, run: Run) -> Path:
     sweep(output)
     try:
         history = read_history(output)
-        _write(warehouse, unfinished, read_published_tables(manifest), [*history, run])
+        _write(warehouse, manifest, unfinished, [*history, run])
         _put_in_place(unfinished, published)
     except (duckdb.Error, OSError) as error:
         reason = str(error).split("\n", maxsplit=1)[0].rstrip(".!")
@@ -231,7 +241,8 @@ def _read_runs(path: Path) -> list[Run]:
         ]
 
 
-def _write(warehouse: Path, target: Path, tables: Iterable[PublishedTable], runs: list[Run]) -> None:
+def _write(warehouse: Path, manifest: Path, target: Path, runs: list[Run]) -> None:
+    tables = read_published_tables(manifest)
     with duckdb.connect(config=OFFLINE | {"temp_directory": f"{target}.tmp"}) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"attach {quote_text(str(warehouse))} as warehouse (read_only)")
@@ -243,6 +254,7 @@ def _write(warehouse: Path, target: Path, tables: Iterable[PublishedTable], runs
             connection.execute(f"create table {table.target} as from {table.source}")
             _comment(connection, table)
         _write_runs(connection, runs)
+        _write_measure_definitions(connection, manifest)
         connection.commit()
         connection.execute("checkpoint kpis")
         connection.execute("detach kpis")
@@ -268,6 +280,17 @@ def _write_runs(connection: duckdb.DuckDBPyConnection, runs: list[Run]) -> None:
         f"insert into kpis.{SCHEMA}.runs values ({places})", [astuple(run) for run in runs]
     )
     _comment(connection, PublishedTable("runs", SCHEMA, _RUNS_COMMENT, _RUNS_COLUMNS))
+
+
+def _write_measure_definitions(connection: duckdb.DuckDBPyConnection, manifest: Path) -> None:
+    connection.execute(
+        f"create table kpis.{SCHEMA}.measure_definitions"
+        " (measure varchar primary key, sql_sha256 varchar not null)"
+    )
+    # executemany takes no empty list.
+    for row in hash_measures(connection, manifest):
+        connection.execute(f"insert into kpis.{SCHEMA}.measure_definitions values (?, ?)", row)
+    _comment(connection, PublishedTable("measure_definitions", SCHEMA, _MEASURES_COMMENT, _MEASURES_COLUMNS))
 
 
 def _audit(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> None:
