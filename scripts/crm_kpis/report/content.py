@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from crm_kpis.report.choices import read_choices
 from crm_kpis.report.drawing import DotPair, Sparkline, draw_dot_pair, draw_sparkline
-from crm_kpis.report.formats import NOTHING, Formats, unit_of
-from crm_kpis.report.marts import Marts, Row
+from crm_kpis.report.figures import Column, Figure, read_figures
+from crm_kpis.report.formats import NOTHING, Formats
+from crm_kpis.report.labels import Labels
+from crm_kpis.report.marts import Marts, Row, group
 from crm_kpis.report.texts import Texts
 
 AREAS = ("sales", "marketing", "customers", "service", "team", "roll_out")
@@ -72,7 +74,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Target:
-    """A target as it stands in the last month that is over."""
+    """A target as it stands in the last month that is over, or that it was due in."""
 
     anchor: str
     name: str
@@ -81,50 +83,13 @@ class Target:
     status: str
     status_text: str
     tone: str
+    period: str
     value_text: str
     target_text: str
     due: str
     evidence: str
     figure: Figure
     row: Row
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a figure's table.
-
-    Attributes:
-        key: The name by which the chart finds it.
-        label: What stands above it.
-        unit: The unit of its numbers; None for text.
-    """
-
-    key: str
-    label: str
-    unit: str | None = None
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A picture and the table that it is drawn from.
-
-    Attributes:
-        anchor: Its id on the page.
-        kind: Which chart of assets/charts.js draws it.
-        title: What it shows.
-        note: What to know when reading it.
-        columns: The columns of its table.
-        rows: The cells: text, numbers, or None.
-        options: What else the chart is told.
-    """
-
-    anchor: str
-    kind: str
-    title: str
-    note: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -233,10 +198,8 @@ class _Reader:
     def __init__(self, marts: Marts, texts: Texts, formats: Formats) -> None:
         self.marts, self.texts, self.formats = marts, texts, formats
         self.kpis = {row["kpi_id"]: row for row in marts.rows("catalogue")}
-        self.units = {kpi_id: unit_of(row) for kpi_id, row in self.kpis.items()}
-        stages = marts.rows("stages", "dim_pipeline_stages")
-        self.stage_places = {row["stage"]: place for place, row in enumerate(stages)}
-        self.totals = _group(marts.rows("totals"), "kpi_id", "period_grain")
+        self.labels = Labels(self.kpis, texts, formats)
+        self.totals = group(marts.rows("totals"), "kpi_id", "period_grain")
 
     def read(self) -> Content:
         targets = self._targets()
@@ -254,23 +217,15 @@ class _Reader:
             weak_spots=self._weak_spots(),
             evaluations=self._evaluations(),
             cards={area: tuple(card for card in cards if card.area == area) for area in AREAS},
-            figures=self._figures(),
+            figures=read_figures(self.marts, self.labels),
             missing=tuple(self._missing(row) for kpi_id, row in self.kpis.items() if kpi_id not in shown),
-            choices=self._choices(cards),
+            choices=read_choices(
+                self.marts, self.labels, self.totals, {card.kpi_id: tuple(card.views) for card in cards}
+            ),
         )
 
-    def label(self, kpi_id: str) -> str:
-        row = self.kpis.get(kpi_id)
-        return row[f"label_{self.formats.locale}"] if row else kpi_id
-
-    def segment(self, name: str) -> str:
-        return self.texts["segments"].get(name, name)
-
-    def dimension(self, name: str) -> str:
-        return self.texts["dimensions"].get(name, name.replace("_", " "))
-
     def _cards(self, scorecard: list[Row], targets: tuple[Target, ...]) -> list[Card]:
-        compared = _group(scorecard, "kpi_id", "period_grain")
+        compared = group(scorecard, "kpi_id", "period_grain")
         language, cards = self.formats.locale, []
         for kpi_id, row in self.kpis.items():
             views = {
@@ -285,7 +240,7 @@ class _Reader:
                     kpi_id=kpi_id,
                     area=row["area"],
                     label=row[f"label_{language}"],
-                    unit=self.units[kpi_id],
+                    unit=self.labels.unit(kpi_id),
                     good=row["good"],
                     description=row[f"description_{language}"],
                     formula=row[f"formula_{language}"],
@@ -308,7 +263,7 @@ class _Reader:
         valued = [row for row in complete if row["kpi_value"] is not None]
         if not valued:
             return None
-        row, unit = valued[-1], self.units[kpi_id]
+        row, unit = valued[-1], self.labels.unit(kpi_id)
         changes = [
             self._change(comparison, unit)
             for name in _COMPARISONS
@@ -357,7 +312,7 @@ class _Reader:
         )
 
     def _targets(self) -> tuple[Target, ...]:
-        by_target = _group(self.marts.rows("targets", "kpi_target_status"), "target_id")
+        by_target = group(self.marts.rows("targets", "kpi_target_status"), "target_id")
         return tuple(
             self._target(number, rows)
             for number, rows in enumerate(by_target.values(), start=1)
@@ -365,11 +320,14 @@ class _Reader:
         )
 
     def _target(self, number: int, rows: list[Row]) -> Target:
-        complete = [row for row in rows if row["is_complete"]]
-        row = (complete or rows)[-1]
-        unit, label = self.units[row["kpi_id"]], self.label(row["kpi_id"])
+        # On the due day it was met or missed; what came after stands in the picture.
+        judged = [row for row in rows if row["is_complete"] and row["period_start"] <= row["due_on"]]
+        row = (judged or rows)[-1]
+        unit, label = self.labels.unit(row["kpi_id"]), self.labels.kpi(row["kpi_id"])
         if row["segment_by"] != "all":
-            label = f"{label}, {self.dimension(row['segment_by'])}: {self.segment(row['segment'])}"
+            label = (
+                f"{label}, {self.labels.dimension(row['segment_by'])}: {self.labels.segment(row['segment'])}"
+            )
         words = self.texts["columns"]
         columns = [
             Column("period", words["period"]),
@@ -400,6 +358,7 @@ class _Reader:
             tone={"met": "better", "on track": "better", "behind": "worse", "missed": "worse"}.get(
                 status, "none"
             ),
+            period=self.formats.period(row["period_name"]),
             value_text=self.formats.value(row["kpi_value"], unit),
             target_text=self.formats.value(row["target_value"], unit),
             due=self.formats.day(row["due_on"]) if row["due_on"] else NOTHING,
@@ -420,11 +379,11 @@ class _Reader:
         return tuple(
             WeakSpot(
                 kpi_id=row["kpi_id"],
-                label=self.label(row["kpi_id"]),
-                dimension=self.dimension(row["segment_by"]),
-                segment=self.segment(row["segment"]),
-                value_text=self.formats.value(row["segment_value"], self.units[row["kpi_id"]]),
-                rest_text=self.formats.value(row["rest_value"], self.units[row["kpi_id"]]),
+                label=self.labels.kpi(row["kpi_id"]),
+                dimension=self.labels.dimension(row["segment_by"]),
+                segment=self.labels.segment(row["segment"]),
+                value_text=self.formats.value(row["segment_value"], self.labels.unit(row["kpi_id"])),
+                rest_text=self.formats.value(row["rest_value"], self.labels.unit(row["kpi_id"])),
                 effect=self._effect(row),
                 row=row,
             )
@@ -436,19 +395,23 @@ class _Reader:
         if row["effect"] is None:
             return ""
         unit = row["effect_unit"] or "count"
-        if unit in ("ratio", "currency", "days", "hours", "score", "count"):
+        if unit == self.formats.currency:
+            unit = "currency"
+        if unit in ("currency", "days", "hours"):
             return self.formats.value(row["effect"], unit)
         words = self.texts["effect_units"].get(unit, unit)
-        return f"{self.formats.value(round(row['effect'], 1), 'count')} {words}"
+        return f"{self.formats.value(row['effect'], 'count')} {words}"
 
     def _evaluations(self) -> tuple[Evaluation, ...]:
-        groups = _group(self.marts.rows("evaluation", "kpi_evaluation"), "evaluation_name")
+        groups = group(self.marts.rows("evaluation", "kpi_evaluation"), "evaluation_name")
         return tuple(
             self._evaluation(number, name, rows)
             for number, ((name,), rows) in enumerate(groups.items(), start=1)
         )
 
     def _evaluation(self, number: int, name: str, rows: list[Row]) -> Evaluation:
+        # First what moved, then what was tested in vain; within, as in the catalogue.
+        verdicts = {verdict: place for place, verdict in enumerate(self.texts["verdicts"])}
         order = {kpi_id: place for place, kpi_id in enumerate(self.kpis)}
         known = sorted(
             (
@@ -458,7 +421,7 @@ class _Reader:
                 and row["baseline_value"] is not None
                 and row["current_value"] is not None
             ),
-            key=lambda row: order[row["kpi_id"]],
+            key=lambda row: (verdicts.get(row["verdict"], len(verdicts)), order[row["kpi_id"]]),
         )
         count = {
             verdict: sum(row["verdict"] == verdict for row in known) for verdict in self.texts["verdicts"]
@@ -476,10 +439,10 @@ class _Reader:
         )
 
     def _comparison(self, row: Row) -> Comparison:
-        unit = self.units[row["kpi_id"]]
+        unit = self.labels.unit(row["kpi_id"])
         return Comparison(
             kpi_id=row["kpi_id"],
-            label=self.label(row["kpi_id"]),
+            label=self.labels.kpi(row["kpi_id"]),
             before_text=self.formats.value(row["baseline_value"], unit),
             after_text=self.formats.value(row["current_value"], unit),
             before_interval=self.formats.interval(
@@ -507,228 +470,18 @@ class _Reader:
             kpi_id=row["kpi_id"],
         )
 
-    def _figures(self) -> dict[str, tuple[Figure, ...]]:
-        latest = _group(self.marts.rows("latest_by_segment"), "kpi_id", "segment_by")
-        breakdowns = _group(self.marts.rows("breakdowns", "breakdowns"), "breakdown")
-        found = {
-            "sales": [
-                self._funnel(breakdowns),
-                self._stage_days(latest),
-                self._by_member(latest, "open_pipeline", "stage"),
-                self._by_member(latest, "open_pipeline", "owner"),
-            ],
-            "marketing": [
-                self._by_member(latest, "cost_per_lead", "channel"),
-                self._by_member(latest, "lead_conversion_rate", "channel"),
-            ],
-            "customers": [self._cohorts()],
-            "service": [self._net_promoter(breakdowns), self._resolution(breakdowns)],
-        }
-        return {area: tuple(figure for figure in found.get(area, []) if figure) for area in AREAS}
-
-    def _in_order(self, rows: list[Row]) -> list[Row]:
-        """Stages in the order in which deals go through them; what is no stage comes last."""
-        return sorted(rows, key=lambda row: self.stage_places.get(row["segment"], len(self.stage_places)))
-
-    def _stage_days(self, latest: dict[tuple, list[Row]]) -> Figure | None:
-        means = self._in_order(latest.get(("stage_days", "stage"), []))
-        medians = {row["segment"]: row["kpi_value"] for row in latest.get(("stage_days_median", "stage"), [])}
-        if not means:
-            return None
-        words = self.texts["columns"]
-        return Figure(
-            anchor="stage-days",
-            kind="dots",
-            title=self.texts["figures"]["stage_days"]["title"],
-            note=self._note("stage_days", means),
-            columns=(
-                Column("name", self.dimension("stage")),
-                Column("value", words["mean"], "days"),
-                Column("low", words["low"], "days"),
-                Column("high", words["high"], "days"),
-                Column("mark", words["median"], "days"),
-                Column("n", words["n"], "count"),
-            ),
-            rows=tuple(
-                (
-                    self.segment(row["segment"]),
-                    row["kpi_value"],
-                    row["interval_low"],
-                    row["interval_high"],
-                    medians.get(row["segment"]),
-                    row["sample_size"],
-                )
-                for row in means
-            ),
-            options={"unit": "days"},
-        )
-
-    def _by_member(self, latest: dict[tuple, list[Row]], kpi_id: str, dimension: str) -> Figure | None:
-        rows = latest.get((kpi_id, dimension), [])
-        if dimension == "stage":
-            rows = self._in_order(rows)
-        if not rows:
-            return None
-        unit, words = self.units[kpi_id], self.texts["columns"]
-        has_interval = any(row["interval_low"] is not None for row in rows)
-        low_high = (Column("low", words["low"], unit), Column("high", words["high"], unit))
-        return Figure(
-            anchor=f"{kpi_id}-{dimension}".replace("_", "-"),
-            kind="dots" if has_interval else "bars",
-            title=self.texts["by"].format(label=self.label(kpi_id), dimension=self.dimension(dimension)),
-            note=self._note("by_member", rows),
-            columns=(
-                Column("name", self.dimension(dimension)),
-                Column("value", self.label(kpi_id), unit),
-                *(low_high if has_interval else ()),
-                Column("n", words["n"], "count"),
-            ),
-            rows=tuple(
-                (
-                    self.segment(row["segment"]),
-                    row["kpi_value"],
-                    *((row["interval_low"], row["interval_high"]) if has_interval else ()),
-                    row["sample_size"],
-                )
-                for row in rows
-            ),
-            options={"unit": unit},
-        )
-
-    def _funnel(self, breakdowns: dict[tuple, list[Row]]) -> Figure | None:
-        return self._last_quarter(breakdowns.get(("funnel",), []), "funnel", "bars")
-
-    def _resolution(self, breakdowns: dict[tuple, list[Row]]) -> Figure | None:
-        return self._last_quarter(breakdowns.get(("resolution time",), []), "resolution_time", "bars")
-
-    def _last_quarter(self, rows: list[Row], name: str, kind: str) -> Figure | None:
-        """The parts of a breakdown in the last quarter that is over."""
-        last = [row for row in rows if row["period_start"] == rows[-1]["period_start"]]
-        if not last:
-            return None
-        words = self.texts["figures"][name]
-        return Figure(
-            anchor=name.replace("_", "-"),
-            kind=kind,
-            title=words["title"],
-            note=self._note(name, last),
-            columns=(Column("name", words["part"]), Column("value", words["things"], "count")),
-            rows=tuple((self.texts["parts"].get(row["part"], row["part"]), row["things"]) for row in last),
-            options={"unit": "count"},
-        )
-
-    def _net_promoter(self, breakdowns: dict[tuple, list[Row]]) -> Figure | None:
-        rows = breakdowns.get(("net promoter score",), [])
-        if not rows:
-            return None
-        words = self.texts["figures"]["net_promoter"]
-        return Figure(
-            anchor="net-promoter",
-            kind="shares",
-            title=words["title"],
-            note=words["note"],
-            columns=(
-                Column("period", self.texts["columns"]["period"]),
-                Column("name", words["part"]),
-                Column("value", words["things"], "count"),
-            ),
-            rows=tuple(
-                (
-                    {
-                        "text": self.formats.period(row["period_name"]),
-                        "sort": row["period_start"].isoformat(),
-                    },
-                    self.texts["parts"].get(row["part"], row["part"]),
-                    row["things"],
-                )
-                for row in rows
-            ),
-        )
-
-    def _cohorts(self) -> Figure | None:
-        rows = self.marts.rows("cohorts", "customer_cohorts")
-        if not rows:
-            return None
-        words = self.texts["figures"]["cohorts"]
-        return Figure(
-            anchor="cohorts",
-            kind="heat",
-            title=words["title"],
-            note=words["note"],
-            columns=(
-                Column("period", words["cohort"]),
-                Column("since", words["since"], "count"),
-                Column("value", words["rate"], "ratio"),
-                Column("active", words["active"], "count"),
-                Column("n", words["customers"], "count"),
-            ),
-            rows=tuple(
-                (
-                    {"text": self.formats.period(row["cohort"]), "sort": row["cohort"]},
-                    row["quarters_since"],
-                    row["retention_rate"],
-                    row["customers_active"],
-                    row["customers"],
-                )
-                for row in rows
-            ),
-        )
-
-    def _note(self, name: str, rows: list[Row]) -> str:
-        return self.texts["figures"][name]["note"].format(period=self.formats.period(rows[0]["period_name"]))
-
-    def _choices(self, cards: list[Card]) -> dict[str, Any]:
-        """What the page lets its reader choose from: arrays in place of objects, to be compact."""
-        segments = _group(self.marts.rows("segments"), "kpi_id", "segment_by", "period_grain", "place")
-        dimensions: dict[str, dict[str, dict[str, list]]] = defaultdict(lambda: defaultdict(dict))
-        for (kpi_id, dimension, grain, _), rows in segments.items():
-            members = dimensions[kpi_id][dimension].setdefault(grain, [])
-            members.append(self._member(rows))
-        return {
-            card.kpi_id: {
-                "label": card.label,
-                "unit": card.unit,
-                "area": card.area,
-                "total": {
-                    grain: [
-                        [
-                            self.formats.period(row["period_name"]),
-                            row["period_start"].isoformat(),
-                            int(row["is_complete"]),
-                            row["sample_size"],
-                            *_short(row["kpi_value"], row["interval_low"], row["interval_high"]),
-                        ]
-                        for row in self.totals.get((card.kpi_id, grain), [])
-                    ]
-                    for grain in card.views
-                },
-                "by": dimensions.get(card.kpi_id, {}),
-            }
-            for card in cards
-        }
-
-    def _member(self, rows: list[Row]) -> list[Any]:
-        """A member as [name, sample, value, low, high, [age, value, ...]]; age 0 is the last period."""
-        name = self.segment(rows[0]["segment"])
-        last = rows[-1] if rows[-1]["age"] == 0 else None
-        history = [
-            part
-            for row in rows
-            if row["kpi_value"] is not None
-            for part in (row["age"], *_short(row["kpi_value"]))
-        ]
-        if last is None:
-            return [name, 0, None, None, None, history]
-        values = _short(last["kpi_value"], last["interval_low"], last["interval_high"])
-        return [name, last["sample_size"], *values, history]
-
 
 def _headlines(cards: list[Card], grain: str, verdict: str) -> tuple[Headline, ...]:
     """The KPIs that moved, the surest first; each once, by the surer of its comparisons."""
     found = []
     for card in cards:
         view = card.views.get(grain)
-        changes = [change for change in view.changes if change.verdict == verdict] if view else []
+        # How it stands against the baseline is the evaluation's to tell.
+        changes = [
+            change
+            for change in (view.changes if view else ())
+            if change.verdict == verdict and change.comparison != "baseline"
+        ]
         if view and changes:
             found.append(Headline(card, view, min(changes, key=_p_value)))
     return tuple(sorted(found, key=lambda headline: _p_value(headline.change))[:_MOST_HEADLINES])
@@ -736,15 +489,3 @@ def _headlines(cards: list[Card], grain: str, verdict: str) -> tuple[Headline, .
 
 def _p_value(change: Change) -> float:
     return 1.0 if change.row["p_value"] is None else change.row["p_value"]
-
-
-def _short(*values: float | None) -> list[float | None]:
-    """Nine digits: more than anybody reads, and half the bytes."""
-    return [None if value is None else float(f"{value:.9g}") for value in values]
-
-
-def _group(rows: list[Row], *keys: str) -> dict[tuple, list[Row]]:
-    groups: dict[tuple, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
-    return groups

@@ -94,7 +94,11 @@ def draw_dot_pair(row: dict[str, Any]) -> DotPair:
         "current_interval_low",
         "current_interval_high",
     )
-    scale = _scale(_values([row], "baseline_value", "current_value", *ends), 8.0, PAIR_WIDTH - 8.0)
+    values = _values([row], "baseline_value", "current_value", *ends)
+    # Without intervals nothing tells a small difference from a large one but their distance from 0.
+    if len(values) == 2:
+        values.append(0.0)
+    scale = _scale(values, 8.0, PAIR_WIDTH - 8.0)
 
     def both(low: str, high: str) -> tuple[float, float] | None:
         return None if row[low] is None or row[high] is None else (scale(row[low]), scale(row[high]))

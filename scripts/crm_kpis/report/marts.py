@@ -22,6 +22,14 @@ Row = dict[str, Any]
 _NEEDED = ("kpi_catalogue", "kpi_coverage", "kpi_values")
 
 
+def group(rows: list[Row], *keys: str) -> dict[tuple[Any, ...], list[Row]]:
+    """The rows by the values of their columns `keys`, groups and rows in the order of the rows."""
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
+    return groups
+
+
 @contextmanager
 def open_marts(output: Path) -> Iterator[Marts]:
     """Open the published marts.

@@ -122,7 +122,7 @@ def _page_data(content: Content, texts: Texts) -> dict[str, Any]:
         "language": content.language,
         "currency": content.currency,
         "texts": {key: texts[key] for key in (*spoken, *alone)},
-        "kpis": content.choices,
+        **content.choices,
     }
 
 

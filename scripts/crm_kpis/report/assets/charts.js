@@ -39,7 +39,7 @@ const config = {
   background: null,
   aria: false,
   customFormatTypes: true,
-  font: getComputedStyle(document.body).fontFamily,
+  font: "system-ui, -apple-system, Segoe UI, Roboto, Liberation Sans, sans-serif",
   view: {stroke: null},
   axis: {
     labelColor: color.quiet, titleColor: color.quiet, gridColor: color.rule, domainColor: color.rule, tickColor: color.rule,
@@ -64,7 +64,7 @@ const kinds = {
     const y = {field: "label", type: "nominal", sort: null, axis: {title: null, labelLimit: 150}};
     const x = {type: "quantitative", scale: {zero: unit !== "score"}, axis: numbers(unit, {tickCount: 5})};
     return {
-      height: {step: 24},
+      height: rows.length * 24,
       encoding: {y, tooltip: told(columns)},
       layer: [
         {mark: {type: "rule", strokeWidth: 2, color: color.quiet}, transform: [{filter: "isValid(datum.low)"}], encoding: {x: {...x, field: "low"}, x2: {field: "high"}}},
@@ -75,7 +75,7 @@ const kinds = {
   },
   bars(rows, columns) {
     return {
-      height: {step: 24},
+      height: rows.length * 24,
       encoding: {
         y: {field: "label", type: "nominal", sort: null, axis: {title: null, labelLimit: 150}},
         // Room for the number behind the longest bar.
@@ -144,18 +144,19 @@ const kinds = {
   heat(rows, columns) {
     const title = columns.find((column) => column.key === "since").label;
     return {
-      height: {step: 26},
+      height: new Set(rows.map((row) => row.period)).size * 26,
       encoding: {
         x: {field: "since", type: "ordinal", axis: {title, orient: "top", labelAngle: 0, labelOverlap: true}, scale: {paddingInner: 0.04}},
         y: {field: "period", type: "ordinal", sort: null, axis: {title: null}, scale: {paddingInner: 0.06}},
         tooltip: told(columns),
       },
       layer: [
-        {mark: {type: "rect", fill: color.accent}, encoding: {fillOpacity: {field: "value", type: "quantitative", scale: {domain: [0, 1], range: [0.04, 1]}, legend: null}}},
+        // No darker than text can be read on.
+        {mark: {type: "rect", fill: color.accent}, encoding: {fillOpacity: {field: "value", type: "quantitative", scale: {domain: [0, 1], range: [0.05, 0.5]}, legend: null}}},
         {
           mark: {type: "text", fontSize: 11},
           transform: [{calculate: "isValid(datum.value) ? writeTick(datum.value, 'whole') : ''", as: "short"}],
-          encoding: {text: {field: "short"}, color: {condition: {test: "datum.value > 0.62", value: color.paper}, value: color.ink}},
+          encoding: {text: {field: "short"}},
         },
       ],
     };
@@ -217,6 +218,7 @@ async function draw(figure) {
   const specification = {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     width: "container",
+    autosize: {type: "fit-x", contains: "padding"},
     data: {values: shown},
     ...make(shown, columns, JSON.parse(options || "{}")),
   };

@@ -147,7 +147,7 @@
     };
     const complete = kpi.total[grain].filter((line) => line[2] && line[4] !== null);
     const rows = members.filter((member) => member[2] !== null).map(([name, n, value, low, high, history]) =>
-      [name, value, ...(withInterval ? [low, high] : []), before(history), n]);
+      [report.names[name], value, ...(withInterval ? [low, high] : []), before(history), n]);
     return figureOf({
       anchor: "explored-members", kind: withInterval ? "dots" : "bars", options: {unit: kpi.unit},
       title: fill(texts.explore_by, {label: kpi.label, dimension: texts.dimensions[dimension] || dimension, period: complete[complete.length - 1][0]}),
@@ -170,7 +170,7 @@
     for (const [name, , , , , history] of largest) {
       for (let place = 0; place < history.length; place += 2) {
         const line = complete[last - history[place]];
-        if (line) rows.push([line[0], name, history[place + 1], line[1]]);
+        if (line) rows.push([line[0], report.names[name], history[place + 1], line[1]]);
       }
     }
     // Periods in their order, also where a member has none of the first.
@@ -234,18 +234,39 @@
       });
     }
     fillBoxes("", document.querySelector("[name=grain]:checked").value);
-    return show();
+    show();
   }
 
-  async function start() {
+  // What is in sight is drawn first, the rest when the browser has time: it must be there for printing.
+  function drawInTurn(figures) {
+    const waiting = new Set(figures);
+    const once = async (figure) => {
+      if (waiting.delete(figure)) await draw(figure);
+    };
+    const watcher = new IntersectionObserver((entries) => entries.forEach((entry) => entry.isIntersecting && once(entry.target)), {rootMargin: "300px"});
+    figures.forEach((figure) => watcher.observe(figure));
+    const idle = window.requestIdleCallback || ((work) => setTimeout(work, 50));
+    const next = async () => {
+      const [figure] = waiting;
+      if (!figure) {
+        document.documentElement.dataset.drawn = "true";
+        return;
+      }
+      await once(figure);
+      idle(next);
+    };
+    idle(next);
+  }
+
+  function start() {
     const figures = [...document.querySelectorAll("figure.chart")];
     for (const table of document.querySelectorAll("main table")) {
-      if (!table.closest("figure")) {
-        makeSortable(table);
-        makeFoldable(table);
-      }
+      if (table.closest("figure")) makeDownloadable(table.closest("figure"));
+      makeSortable(table);
+      makeFoldable(table);
     }
-    await Promise.all([...figures.map(prepare), startExplorer()]);
+    startExplorer();
+    drawInTurn(figures);
     document.documentElement.dataset.ready = "true";
   }
 

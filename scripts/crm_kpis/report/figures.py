@@ -1,0 +1,237 @@
+"""The pictures of an area: for each the table that it is drawn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from crm_kpis.report.labels import Labels
+from crm_kpis.report.marts import Marts, Row, group
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a figure's table.
+
+    Attributes:
+        key: The name by which the chart finds it.
+        label: What stands above it.
+        unit: The unit of its numbers; None for text.
+    """
+
+    key: str
+    label: str
+    unit: str | None = None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture and the table that it is drawn from.
+
+    Attributes:
+        anchor: Its id on the page.
+        kind: Which chart of assets/charts.js draws it.
+        title: What it shows.
+        note: What to know when reading it.
+        columns: The columns of its table.
+        rows: The cells: text, numbers, or None.
+        options: What else the chart is told.
+    """
+
+    anchor: str
+    kind: str
+    title: str
+    note: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def read_figures(marts: Marts, labels: Labels) -> dict[str, tuple[Figure, ...]]:
+    """The figures of each area that has any.
+
+    Args:
+        marts: The published marts.
+        labels: The names of the language.
+    """
+    return _Reader(marts, labels).read()
+
+
+class _Reader:
+    def __init__(self, marts: Marts, labels: Labels) -> None:
+        self.marts, self.labels = marts, labels
+        self.texts, self.formats = labels.texts, labels.formats
+        stages = marts.rows("stages", "dim_pipeline_stages")
+        self.stage_places = {row["stage"]: place for place, row in enumerate(stages)}
+
+    def read(self) -> dict[str, tuple[Figure, ...]]:
+        latest = group(self.marts.rows("latest_by_segment"), "kpi_id", "segment_by")
+        breakdowns = group(self.marts.rows("breakdowns", "breakdowns"), "breakdown")
+        found = {
+            "sales": [
+                self._funnel(breakdowns),
+                self._stage_days(latest),
+                self._by_member(latest, "open_pipeline", "stage"),
+                self._by_member(latest, "open_pipeline", "owner"),
+            ],
+            "marketing": [
+                self._by_member(latest, "cost_per_lead", "channel"),
+                self._by_member(latest, "lead_conversion_rate", "channel"),
+            ],
+            "customers": [self._cohorts()],
+            "service": [self._net_promoter(breakdowns), self._resolution(breakdowns)],
+        }
+        return {area: tuple(figure for figure in figures if figure) for area, figures in found.items()}
+
+    def _in_order(self, rows: list[Row]) -> list[Row]:
+        """Stages in the order in which deals go through them; what is no stage comes last."""
+        return sorted(rows, key=lambda row: self.stage_places.get(row["segment"], len(self.stage_places)))
+
+    def _stage_days(self, latest: dict[tuple, list[Row]]) -> Figure | None:
+        means = self._in_order(latest.get(("stage_days", "stage"), []))
+        medians = {row["segment"]: row["kpi_value"] for row in latest.get(("stage_days_median", "stage"), [])}
+        if not means:
+            return None
+        words = self.texts["columns"]
+        return Figure(
+            anchor="stage-days",
+            kind="dots",
+            title=self.texts["figures"]["stage_days"]["title"],
+            note=self._note("stage_days", means),
+            columns=(
+                Column("name", self.labels.dimension("stage")),
+                Column("value", words["mean"], "days"),
+                Column("low", words["low"], "days"),
+                Column("high", words["high"], "days"),
+                Column("mark", words["median"], "days"),
+                Column("n", words["n"], "count"),
+            ),
+            rows=tuple(
+                (
+                    self.labels.segment(row["segment"]),
+                    row["kpi_value"],
+                    row["interval_low"],
+                    row["interval_high"],
+                    medians.get(row["segment"]),
+                    row["sample_size"],
+                )
+                for row in means
+            ),
+            options={"unit": "days"},
+        )
+
+    def _by_member(self, latest: dict[tuple, list[Row]], kpi_id: str, dimension: str) -> Figure | None:
+        rows = latest.get((kpi_id, dimension), [])
+        if dimension == "stage":
+            rows = self._in_order(rows)
+        if not rows:
+            return None
+        unit, words = self.labels.unit(kpi_id), self.texts["columns"]
+        has_interval = any(row["interval_low"] is not None for row in rows)
+        low_high = (Column("low", words["low"], unit), Column("high", words["high"], unit))
+        return Figure(
+            anchor=f"{kpi_id}-{dimension}".replace("_", "-"),
+            kind="dots" if has_interval else "bars",
+            title=self.texts["by"].format(
+                label=self.labels.kpi(kpi_id), dimension=self.labels.dimension(dimension)
+            ),
+            note=self._note("by_member", rows),
+            columns=(
+                Column("name", self.labels.dimension(dimension)),
+                Column("value", self.labels.kpi(kpi_id), unit),
+                *(low_high if has_interval else ()),
+                Column("n", words["n"], "count"),
+            ),
+            rows=tuple(
+                (
+                    self.labels.segment(row["segment"]),
+                    row["kpi_value"],
+                    *((row["interval_low"], row["interval_high"]) if has_interval else ()),
+                    row["sample_size"],
+                )
+                for row in rows
+            ),
+            options={"unit": unit},
+        )
+
+    def _funnel(self, breakdowns: dict[tuple, list[Row]]) -> Figure | None:
+        return self._last_quarter(breakdowns.get(("funnel",), []), "funnel", "bars")
+
+    def _resolution(self, breakdowns: dict[tuple, list[Row]]) -> Figure | None:
+        return self._last_quarter(breakdowns.get(("resolution time",), []), "resolution_time", "bars")
+
+    def _last_quarter(self, rows: list[Row], name: str, kind: str) -> Figure | None:
+        """The parts of a breakdown in the last quarter that is over."""
+        last = [row for row in rows if row["period_start"] == rows[-1]["period_start"]]
+        if not last:
+            return None
+        words = self.texts["figures"][name]
+        return Figure(
+            anchor=name.replace("_", "-"),
+            kind=kind,
+            title=words["title"],
+            note=self._note(name, last),
+            columns=(Column("name", words["part"]), Column("value", words["things"], "count")),
+            rows=tuple((self.texts["parts"].get(row["part"], row["part"]), row["things"]) for row in last),
+            options={"unit": "count"},
+        )
+
+    def _net_promoter(self, breakdowns: dict[tuple, list[Row]]) -> Figure | None:
+        rows = breakdowns.get(("net promoter score",), [])
+        if not rows:
+            return None
+        words = self.texts["figures"]["net_promoter"]
+        return Figure(
+            anchor="net-promoter",
+            kind="shares",
+            title=words["title"],
+            note=words["note"],
+            columns=(
+                Column("period", self.texts["columns"]["period"]),
+                Column("name", words["part"]),
+                Column("value", words["things"], "count"),
+            ),
+            rows=tuple(
+                (
+                    {
+                        "text": self.formats.period(row["period_name"]),
+                        "sort": row["period_start"].isoformat(),
+                    },
+                    self.texts["parts"].get(row["part"], row["part"]),
+                    row["things"],
+                )
+                for row in rows
+            ),
+        )
+
+    def _cohorts(self) -> Figure | None:
+        rows = self.marts.rows("cohorts", "customer_cohorts")
+        if not rows:
+            return None
+        words = self.texts["figures"]["cohorts"]
+        return Figure(
+            anchor="cohorts",
+            kind="heat",
+            title=words["title"],
+            note=words["note"],
+            columns=(
+                Column("period", words["cohort"]),
+                Column("since", words["since"], "count"),
+                Column("value", words["rate"], "ratio"),
+                Column("active", words["active"], "count"),
+                Column("n", words["customers"], "count"),
+            ),
+            rows=tuple(
+                (
+                    {"text": self.formats.period(row["cohort"]), "sort": row["cohort"]},
+                    row["quarters_since"],
+                    row["retention_rate"],
+                    row["customers_active"],
+                    row["customers"],
+                )
+                for row in rows
+            ),
+        )
+
+    def _note(self, name: str, rows: list[Row]) -> str:
+        return self.texts["figures"][name]["note"].format(period=self.formats.period(rows[0]["period_name"]))

@@ -1,0 +1,40 @@
+"""What KPIs, dimensions, members and periods are called in a language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crm_kpis.report.formats import Formats, unit_of
+from crm_kpis.report.marts import Row
+from crm_kpis.report.texts import Texts
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The names of a language.
+
+    Attributes:
+        kpis: The rows of the catalogue by kpi_id, in its order.
+        texts: The texts of the language.
+        formats: The formats of the language.
+    """
+
+    kpis: dict[str, Row]
+    texts: Texts
+    formats: Formats
+
+    def kpi(self, kpi_id: str) -> str:
+        """The name of a KPI."""
+        return self.kpis[kpi_id][f"label_{self.formats.locale}"]
+
+    def unit(self, kpi_id: str) -> str:
+        """The unit in which a KPI is written."""
+        return unit_of(self.kpis[kpi_id])
+
+    def dimension(self, name: str) -> str:
+        """The name of a dimension, such as owner."""
+        return self.texts["dimensions"].get(name, name.replace("_", " "))
+
+    def segment(self, name: str) -> str:
+        """The name of a member of a dimension: the data's own, but for (none) and (unknown)."""
+        return self.texts["segments"].get(name, name)
