@@ -119,7 +119,8 @@ def _try(environment: Path, packages: list[str], code: str | None, path: Path) -
 
 
 def _read(python: Path, code: str, path: Path) -> str:
-    return _run(python, "-c", f"path, facts = {str(path)!r}, {_FACTS!r}\n{code}").strip()
+    told = _run(python, "-c", f"path, facts = {str(path)!r}, {_FACTS!r}\n{code}")
+    return told.splitlines()[-1]  # DuckDB may have shown how far a query was in the lines before
 
 
 def _run(*command: str | Path) -> str:

@@ -245,6 +245,7 @@ def _write(warehouse: Path, manifest: Path, target: Path, runs: list[Run]) -> No
     tables = read_published_tables(manifest)
     with duckdb.connect(config=OFFLINE | {"temp_directory": f"{target}.tmp"}) as connection:
         connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set enable_progress_bar = false")
         connection.execute(f"attach {quote_text(str(warehouse))} as warehouse (read_only)")
         connection.execute(f"attach {quote_text(str(target))} as kpis (storage_version '{_STORAGE_VERSION}')")
         connection.begin()

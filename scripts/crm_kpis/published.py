@@ -44,6 +44,8 @@ def open_published(output: Path, **config: Any) -> duckdb.DuckDBPyConnection:
     try:
         connection.execute(f"set search_path = '{SCHEMA}'")
         connection.execute("set TimeZone = 'UTC'")
+        # It would go to standard output, among the rows.
+        connection.execute("set enable_progress_bar = false")
     except duckdb.Error as error:
         connection.close()
         raise InputError(f"{path} does not hold the published marts. Run crm-kpis run again.") from error

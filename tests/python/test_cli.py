@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+from datetime import date, datetime, timezone
 from types import SimpleNamespace
 
 import click
@@ -19,6 +20,7 @@ from crm_kpis.build import _describe as describe
 from crm_kpis.build import _raise_cause as raise_cause
 from crm_kpis.errors import InputError
 from crm_kpis.progress import BuildProgress
+from crm_kpis.publish import read_history
 from crm_kpis.summary import (
     RawCount,
     Rejection,
@@ -196,7 +198,7 @@ def play_build(monkeypatch, tmp_path, result, setup):
     def build(options):
         with duckdb.connect(options.warehouse) as connection:
             connection.execute(setup)
-        options.target_dir.mkdir()
+        options.target_dir.mkdir(exist_ok=True)
         options.manifest.write_text('{"nodes": {}}')
         return result
 
@@ -204,7 +206,7 @@ def play_build(monkeypatch, tmp_path, result, setup):
     monkeypatch.setattr("crm_kpis.run.write_report", lambda output, language: output / "report.html")
     monkeypatch.setattr(sys, "argv", ["crm-kpis", "run", "--output", str(tmp_path / "out")])
     raw = tmp_path / "raw"
-    raw.mkdir()
+    raw.mkdir(exist_ok=True)
     (raw / "users.csv").write_text("user_id\nU1\n")
     monkeypatch.setenv("CRM_KPIS_RAW_DIR", str(raw))
     with pytest.raises(SystemExit) as caught:
@@ -262,6 +264,29 @@ def test_a_failure_is_told_with_what_to_do_and_status_1(monkeypatch, capsys, tmp
         r"Failed after \d+ s\. Nothing is published\. The warehouse, to look into: .*warehouse\.duckdb",
         captured.out,
     )
+
+
+def test_a_failed_run_leaves_what_is_published_as_it_was(monkeypatch, capsys, tmp_path):
+    published = tmp_path / "out" / "kpis.duckdb"
+    assert play_build(monkeypatch, tmp_path, make_result(), "select 1") == 0
+    before = published.read_bytes()
+    failure = Failure("test unique_id: 2 rows", "x.sql", "", is_warning=False)
+    assert play_build(monkeypatch, tmp_path, make_result(failures=[failure]), "select 1") == 1
+    assert published.read_bytes() == before
+    assert f"Nothing is published. {published} is as it was before." in capsys.readouterr().out
+    assert play_build(monkeypatch, tmp_path, make_result(), "select 1") == 0
+    assert published.read_bytes() != before
+
+
+def test_a_publication_tells_what_it_was_made_of(monkeypatch, tmp_path):
+    failure = Failure("test not_null_id: 1 row", "y.sql", "", is_warning=True)
+    result = make_result("reporting_window", failures=[failure], test_counts={"pass": 9, "warn": 1})
+    earliest = datetime.now(timezone.utc).replace(tzinfo=None)
+    assert play_build(monkeypatch, tmp_path, result, WINDOW.format("2026-06-30")) == 0
+    (run,) = read_history(tmp_path / "out")
+    assert earliest <= run.published_at <= datetime.now(timezone.utc).replace(tzinfo=None)
+    assert (run.as_of, run.raw_directory) == (date(2026, 6, 30), "raw")
+    assert (run.tests_passed, run.tests_warned, run.warnings) == (9, 1, "test not_null_id: 1 row")
 
 
 def test_warnings_alone_are_no_failure(monkeypatch, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -31,9 +32,10 @@ from publishing import (
     write_warehouse,
 )
 
-# By hand with larger numbers: CRM_KPIS_PUBLISHES=50 CRM_KPIS_KILLS=100 pytest tests/python/test_publish.py
+# By hand with larger numbers: CRM_KPIS_PUBLISHES=50 CRM_KPIS_KILLS=100 CRM_KPIS_KILLED_RUNS=20 pytest
 PUBLISHES = int(os.environ.get("CRM_KPIS_PUBLISHES", "20"))
 KILLS = int(os.environ.get("CRM_KPIS_KILLS", "10"))
+KILLED_RUNS = int(os.environ.get("CRM_KPIS_KILLED_RUNS", "1"))
 READERS = 4
 
 
@@ -346,3 +348,26 @@ def test_a_killed_publication_leaves_one_whole_state(tmp_path):
     publish_token(tmp_path, state + 1)
     assert read_state(tmp_path) == state + 1
     assert names_in(tmp_path) == {"kpis.duckdb"}
+
+
+def test_a_killed_run_leaves_what_is_published_and_the_next_one_works(tmp_path, sample_build):
+    output = tmp_path / "output"
+    shutil.copytree(sample_build.output, output)
+    moment = random.Random(2)  # noqa: S311 - nothing is to be kept secret
+    command = [sys.executable, "-m", "crm_kpis.cli", "run", "--output", output]
+    for _ in range(KILLED_RUNS):
+        before = read_history(output)
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(moment.uniform(3, 40))
+            process.kill()
+        after = read_history(output)
+        assert after[: len(before)] == before
+        assert len(after) - len(before) <= 1
+        with open_published(output) as connection:
+            assert connection.execute("select count(*) > 0 from kpi_values").fetchall() == [(True,)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(read_history(output)) == len(after) + 1
+    assert not list(output.glob(".kpis*"))
+    assert not (output / "kpis.duckdb.wal").exists()

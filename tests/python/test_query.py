@@ -45,6 +45,12 @@ def test_tables_have_names_with_and_without_the_schema(output, table):
     assert json.loads(ask(output, f"select count(*) as deals from {table};")) == [{"deals": 1000}]
 
 
+def test_nothing_but_rows_goes_to_standard_output(output):
+    """DuckDB would show there how far a query of some seconds is."""
+    query = "select current_setting('enable_progress_bar') as shows_progress"
+    assert json.loads(ask(output, query)) == [{"shows_progress": False}]
+
+
 def test_json_has_plain_values(output):
     query = (
         "select 1.50::decimal(9, 2) as amount, date '2026-06-30' as day, 'nan'::double as nothing,"
