@@ -49,28 +49,31 @@ told as (
     group by tickets.ticket_id
 ),
 
--- Where the ticket has no date of its own, its events may: the first message of an agent, the last 'resolved' that no 'reopened' follows.
+-- Where the ticket has no date of its own, its events may: the first message of an agent, the last 'resolved' that no 'reopened' follows. The
+-- ticket's own resolution is the last of all: where that lies after as_of, an earlier one may be known from the events.
 dated as (
     select
         tickets.*,
         coalesce(told.known_events, 0) > 0 as has_events,
-        coalesce(told.later_resolutions, 0) > 0 as is_resolved_later,
+        coalesce(told.later_resolutions, 0) > 0
+        or coalesce({{ local_date('tickets.resolved_at') }} > reporting_window.as_of, false) as is_resolved_later,
         coalesce(tickets.first_responded_at, told.first_agent_message_at) as any_responded_at,
         coalesce(
-            tickets.resolved_at,
+            case when {{ local_date('tickets.resolved_at') }} <= reporting_window.as_of then tickets.resolved_at end,
             case
                 when
                     told.last_resolved_at >= tickets.created_at
                     and (told.last_reopened_at is null or told.last_reopened_at <= told.last_resolved_at)
                     then told.last_resolved_at
             end
-        ) as last_resolved_at,
+        ) as known_resolved_at,
         -- The record counts all reopenings: those that its events date after as_of are not known yet.
         case
             when told.last_reopened_at is not null or tickets.reopen_count > coalesce(told.later_reopenings, 0) then true
             when told.known_events > 0 or tickets.reopen_count is not null then false
         end as is_reopened
     from tickets
+    cross join reporting_window
     left join told on tickets.ticket_id = told.ticket_id
 ),
 
@@ -79,9 +82,6 @@ known as (
     select
         dated.*,
         {{ local_date('dated.created_at') }} as created_on,
-        case
-            when {{ local_date('dated.last_resolved_at') }} <= reporting_window.as_of then dated.last_resolved_at
-        end as known_resolved_at,
         case
             when {{ local_date('dated.any_responded_at') }} <= reporting_window.as_of then dated.any_responded_at
         end as known_responded_at
@@ -158,10 +158,7 @@ select
     case
         when measured.known_resolved_at is not null then {{ local_date('measured.known_resolved_at') }}
         -- Resolved, but nobody knows when: it is in no backlog, rather than in all of them for ever.
-        when
-            measured.last_resolved_at is null
-            and not measured.is_resolved_later
-            and measured.status in ('resolved', 'closed')
+        when not measured.is_resolved_later and measured.status in ('resolved', 'closed')
             then measured.created_on
     end as open_until,
 

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
@@ -72,6 +72,32 @@ def dbt_build(output: Path, **dbt_vars: Any) -> Build:
     """Run `dbt build` from the project's root, as the README has it, but let it write elsewhere."""
     command = ["-m", "dbt.cli.main", "build", "--no-use-colors", "--vars", json.dumps(dbt_vars)]
     return _run(output, command, cwd=PROJECT_DIR, DBT_TARGET_PATH=str(output / "dbt_target"))
+
+
+def small_project(directory: Path, models: Mapping[str, str]) -> Path:
+    """Make a project of few models, which dbt parses in a second: the project's settings and macros.
+
+    Args:
+        directory: Where; it is made.
+        models: The models' files by their path below models/.
+
+    Returns:
+        The directory.
+    """
+    directory.mkdir()
+    for name in ("dbt_project.yml", "profiles.yml", "macros"):
+        (directory / name).symlink_to(PROJECT_DIR / name)
+    for name, text in models.items():
+        path = directory / "models" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return directory
+
+
+def dbt_in(project: Path, *arguments: str | Path, raw_dir: Path = SAMPLE_DIR) -> Build:
+    """Run dbt in a project of its own, which writes below its own directory."""
+    command = ["-m", "dbt.cli.main", *arguments, "--no-use-colors", "--profiles-dir", project]
+    return _run(project / "output", command, cwd=project, CRM_KPIS_RAW_DIR=str(raw_dir))
 
 
 def _run(output: Path, command: list[str | Path], cwd: Path, **environment: str) -> Build:

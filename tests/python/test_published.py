@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 from crm_kpis.contract import PROJECT_DIR
-from pipeline import Build
+from pipeline import Build, dbt_in, small_project
 
 # Types that every BI tool reads: no HUGEINT, no INTEGER that grows too small, no lists.
 PLAIN_TYPE = re.compile(r"varchar|bigint|double|boolean|date|timestamp|decimal\(18, \d+\)")
@@ -80,49 +76,32 @@ def test_every_published_table_of_many_rows_has_a_tested_key(published, manifest
     assert without == {"reporting_window", "rejected_records"}
 
 
-@pytest.fixture
-def small_project(tmp_path: Path) -> Path:
-    """The project with one model of its own, dim_users, on a stand-in for what that reads."""
-    project = tmp_path / "project"
-    models = project / "models" / "dimensions"
-    models.mkdir(parents=True)
-    for name in ("dbt_project.yml", "profiles.yml", "macros"):
-        (project / name).symlink_to(PROJECT_DIR / name)
-    for name in ("dim_users.sql", "_dimensions.yml"):
-        shutil.copy(PROJECT_DIR / "models" / "dimensions" / name, models)
-    (models / "stg_users.sql").write_text(
-        "{{ config(contract={'enforced': false}) }}"
-        "select cast('u1' as varchar) as user_id, cast('n' as varchar) as name,"
-        " cast('e' as varchar) as email, cast('t' as varchar) as team, cast('d' as varchar) as department,"
-        " cast(null as varchar) as manager_id, cast(null as date) as hired_on, cast(null as date) as left_on",
-        encoding="utf-8",
+# A stand-in for what dim_users reads.
+STG_USERS = """
+{{ config(contract={'enforced': false}) }}
+select
+    cast('u1' as varchar) as user_id, cast('n' as varchar) as name, cast('e' as varchar) as email,
+    cast('t' as varchar) as team, cast('d' as varchar) as department, cast(null as varchar) as manager_id,
+    cast(null as date) as hired_on, cast(null as date) as left_on
+"""
+
+
+def test_a_column_that_changes_its_type_fails_the_build(tmp_path):
+    directory = PROJECT_DIR / "models" / "dimensions"
+    sql = (directory / "dim_users.sql").read_text(encoding="utf-8")
+    project = small_project(
+        tmp_path / "project",
+        {
+            "dimensions/dim_users.sql": sql,
+            "dimensions/stg_users.sql": STG_USERS,
+            "dimensions/_dimensions.yml": (directory / "_dimensions.yml").read_text(encoding="utf-8"),
+        },
     )
-    return project
+    assert dbt_in(project, "run").status == 0
 
-
-def run_dbt(project: Path) -> subprocess.CompletedProcess[str]:
-    command = ["run", "--no-use-colors", "--project-dir", project, "--profiles-dir", project]
-    return subprocess.run(
-        [sys.executable, "-m", "dbt.cli.main", *map(str, command)],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
-def test_a_column_that_changes_its_type_fails_the_build(small_project, monkeypatch):
-    monkeypatch.setenv("CRM_KPIS_OUTPUT", str(small_project / "output"))
-    monkeypatch.setenv("CRM_KPIS_RAW_DIR", str(PROJECT_DIR / "seeds" / "sample"))
-    assert run_dbt(small_project).returncode == 0
-
-    model = small_project / "models" / "dimensions" / "dim_users.sql"
-    sql = model.read_text(encoding="utf-8")
-    model.write_text(
-        sql.replace("    hired_on,", "    cast(hired_on as timestamp) as hired_on,"), encoding="utf-8"
-    )
-    failed = run_dbt(small_project)
-    assert failed.returncode == 1
+    changed = sql.replace("    hired_on,", "    cast(hired_on as timestamp) as hired_on,")
+    (project / "models" / "dimensions" / "dim_users.sql").write_text(changed, encoding="utf-8")
+    failed = dbt_in(project, "run")
+    assert failed.status == 1
     assert "contract" in failed.stdout
     assert re.search(r"hired_on\s*\|\s*TIMESTAMP\s*\|\s*DATE", failed.stdout), failed.stdout

@@ -1,0 +1,35 @@
+"""dbt's unit tests hold the SQL: what they say does not depend on the raw files at hand."""
+
+from __future__ import annotations
+
+import yaml
+from crm_kpis.contract import PROJECT_DIR
+from pipeline import dbt_in, small_project
+
+STAGING = PROJECT_DIR / "models" / "staging"
+# A stand-in for what stg_deals reads beside the raw table.
+REJECTED_ROWS = "select 'deals' as raw_table, cast(0 as bigint) as row_number"
+
+
+def test_unit_tests_of_staging_pass_on_parquet_of_native_types(tmp_path, raw_dir, write_parquet):
+    write_parquet(
+        "deals.parquet",
+        "select 'd1' as deal_id, 'won' as status, timestamp '2024-01-01' as created_at,"
+        " timestamp '2024-02-01' as closed_at, date '2024-02-01' as expected_close_on,"
+        " cast(7 as decimal(9, 2)) as amount",
+    )
+    tests = yaml.safe_load((STAGING / "_unit_tests.yml").read_text(encoding="utf-8"))
+    tests["unit_tests"] = [test for test in tests["unit_tests"] if test["model"] == "stg_deals"]
+    assert tests["unit_tests"]
+    project = small_project(
+        tmp_path / "project",
+        {
+            "staging/stg_deals.sql": (STAGING / "stg_deals.sql").read_text(encoding="utf-8"),
+            "staging/rejected_rows.sql": REJECTED_ROWS,
+            "staging/_sources.yml": (STAGING / "_sources.yml").read_text(encoding="utf-8"),
+            "staging/_unit_tests.yml": yaml.safe_dump(tests),
+        },
+    )
+    built = dbt_in(project, "build", raw_dir=raw_dir)
+    assert built.status == 0, built.stdout
+    assert f"PASS stg_deals::{tests['unit_tests'][0]['name']}" in built.stdout
