@@ -47,8 +47,8 @@ sample: setup ## Write the sample in seeds/sample anew
 	$(BIN)/python -c "from crm_kpis.contract import PROJECT_DIR; from crm_kpis.generate import write_sample; write_sample(PROJECT_DIR)"
 
 .PHONY: kpi-docs
-kpi-docs: setup ## Write models/marts/kpis.md anew, from the catalogue and the unit tests
-	$(BIN)/python -c "from crm_kpis.kpi_docs import write_docs; write_docs()"
+kpi-docs: setup ## Write models/marts/kpis.md and models/marts/monthly anew, from the catalogue and the unit tests
+	$(BIN)/python -c "from crm_kpis.kpi_docs import write_docs, write_monthly; write_docs(); write_monthly()"
 
 # uv resolves for all Pythons and platforms at once, which pip-tools does not.
 .PHONY: lock

@@ -49,8 +49,8 @@ told as (
     group by tickets.ticket_id
 ),
 
--- Where the ticket has no date of its own, its events may: the first message of an agent, the last 'resolved' that no 'reopened' follows. The
--- ticket's own resolution is the last of all: where that lies after as_of, an earlier one may be known from the events.
+-- Where the ticket has no date of its own, its events may: the first message of an agent, the last 'resolved' that no 'reopened' follows.
+-- The ticket's own resolution is the last of all: where that lies after as_of, an earlier one may be known from the events.
 dated as (
     select
         tickets.*,

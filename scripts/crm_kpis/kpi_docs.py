@@ -1,4 +1,7 @@
-"""Write what dbt documents of each KPI, from the catalogue and the unit tests: nothing is said twice."""
+"""Write what the catalogue says of each KPI already: its documentation, and tables with a column for each.
+
+Nothing is said twice, and no model asks the catalogue for its columns while it is compiled.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from crm_kpis.contract import PROJECT_DIR
 CATALOGUE_FILE = PROJECT_DIR / "seeds" / "kpi_catalogue.csv"
 UNIT_TESTS_FILE = PROJECT_DIR / "models" / "marts" / "_unit_tests.yml"
 DOCS_FILE = PROJECT_DIR / "models" / "marts" / "kpis.md"
+MONTHLY_DIR = PROJECT_DIR / "models" / "marts" / "monthly"
 
 _INTERVALS = {
     "wilson": "Wilson score interval of a proportion",
@@ -51,6 +55,61 @@ def render_docs() -> str:
 def write_docs(path: Path = DOCS_FILE) -> None:
     """Write the doc block to its file."""
     path.write_text(render_docs(), encoding="utf-8")
+
+
+def render_monthly() -> dict[str, str]:
+    """The files of the tables with a column for each KPI of an area, by their names: SQL, and one YAML."""
+    areas = {area: list(kpis) for area, kpis in groupby(read_catalogue(), key=lambda kpi: kpi["area"])}
+    files = {f"kpis_{area}_monthly.sql": _render_monthly_sql(kpis) for area, kpis in areas.items()}
+    models = [_describe_monthly(area, kpis) for area, kpis in areas.items()]
+    text = yaml.safe_dump({"version": 2, "models": models}, sort_keys=False, allow_unicode=True, width=120)
+    return files | {"_monthly.yml": f"# Made by `make kpi-docs` from seeds/kpi_catalogue.csv.\n{text}"}
+
+
+def write_monthly(directory: Path = MONTHLY_DIR) -> None:
+    """Write these files, and remove those of areas that are not there any more."""
+    directory.mkdir(exist_ok=True)
+    files = render_monthly()
+    for name, text in files.items():
+        (directory / name).write_text(text, encoding="utf-8")
+    for path in set(directory.glob("kpis_*.sql")) - {directory / name for name in files}:
+        path.unlink()
+
+
+def _render_monthly_sql(kpis: list[dict[str, str]]) -> str:
+    names = "".join(f"    '{kpi['kpi_id']}',\n" for kpi in kpis)
+    note = "{# Made by `make kpi-docs` from seeds/kpi_catalogue.csv. #}"
+    return f"{note}\n{{{{ monthly_kpis([\n{names}]) }}}}\n"
+
+
+def _describe_monthly(area: str, kpis: list[dict[str, str]]) -> dict[str, Any]:
+    title = _AREAS.get(area, area.capitalize())
+    columns = [
+        ("period_name", "varchar", "The month: 2025-02."),
+        ("period_start", "date", "First day of the month."),
+        ("period_end", "date", "Last day of the month, also where it has not come yet."),
+        (
+            "is_complete",
+            "boolean",
+            "Whether the month is over at as_of; a running one holds the days up to then.",
+        ),
+    ]
+    columns += [
+        (kpi["kpi_id"], "double", f"{kpi['label_en']}: {kpi['formula_en']}. Unit: {kpi['unit']}.")
+        for kpi in kpis
+    ]
+    return {
+        "name": f"kpis_{area}_monthly",
+        "description": (
+            f"One row per month in which any KPI of the area {title} has a row in kpi_values, with a column"
+            " for each: its total, for charts straight from a table. Intervals and segments are in kpi_values."
+        ),
+        "columns": [
+            {"name": name, "description": description, "data_type": data_type}
+            for name, data_type, description in columns
+        ],
+        "data_tests": [{"unique_key": {"arguments": {"columns": ["period_name"]}}}],
+    }
 
 
 def _render_lines() -> Iterator[str]:

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 import yaml
 from crm_kpis.contract import PROJECT_DIR
-from crm_kpis.kpi_docs import DOCS_FILE, read_examples, render_docs
+from crm_kpis.kpi_docs import DOCS_FILE, MONTHLY_DIR, read_examples, render_docs, render_monthly
 from pipeline import CONTRACT
 
 with (PROJECT_DIR / "seeds" / "kpi_catalogue.csv").open(encoding="utf-8", newline="") as _file:
@@ -154,6 +154,11 @@ def test_what_bi_tools_read_has_plain_types_that_do_not_change(sample_warehouse)
 
 def test_the_documentation_of_kpis_is_that_of_the_catalogue():
     assert DOCS_FILE.read_text(encoding="utf-8") == render_docs(), "run `make kpi-docs`"
+
+
+def test_the_monthly_tables_have_a_column_for_each_kpi_of_the_catalogue():
+    written = {path.name: path.read_text(encoding="utf-8") for path in MONTHLY_DIR.iterdir()}
+    assert written == render_monthly(), "run `make kpi-docs`"
 
 
 def test_every_kpi_has_an_example():

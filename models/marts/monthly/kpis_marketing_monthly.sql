@@ -1,0 +1,23 @@
+{# Made by `make kpi-docs` from seeds/kpi_catalogue.csv. #}
+{{ monthly_kpis([
+    'leads_created',
+    'lead_conversion_rate',
+    'lead_qualification_rate',
+    'ideal_customer_rate',
+    'lead_score',
+    'lead_growth_rate',
+    'marketing_spend',
+    'cost_per_lead',
+    'customer_acquisition_cost',
+    'website_conversion_rate',
+    'ad_click_rate',
+    'engagement_rate',
+    'return_on_ad_spend',
+    'email_delivery_rate',
+    'email_open_rate',
+    'email_click_rate',
+    'email_click_to_open_rate',
+    'email_bounce_rate',
+    'email_unsubscribe_rate',
+    'campaign_response_rate',
+]) }}

@@ -1,0 +1,23 @@
+{# Made by `make kpi-docs` from seeds/kpi_catalogue.csv. #}
+{{ monthly_kpis([
+    'deals_created',
+    'deals_won',
+    'won_revenue',
+    'close_rate',
+    'win_rate',
+    'lead_close_rate',
+    'average_deal_size',
+    'sales_cycle_days',
+    'sales_cycle_days_median',
+    'lead_to_cash_days',
+    'stage_days',
+    'stage_days_median',
+    'stage_conversion_rate',
+    'stalled_deals',
+    'stalled_deal_rate',
+    'slow_deals',
+    'open_pipeline',
+    'pipeline_velocity',
+    'forecast_revenue',
+    'forecast_error',
+]) }}
