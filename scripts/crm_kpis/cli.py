@@ -199,8 +199,8 @@ def sql(query: str, output: Path, file_format: str) -> None:
     """
     from crm_kpis.query import answer
 
-    query = click.get_text_stream("stdin").read() if query == "-" else query
-    more = answer(Path(os.path.abspath(output)), query, file_format, click.get_text_stream("stdout"))
+    query = sys.stdin.read() if query == "-" else query
+    more = answer(Path(os.path.abspath(output)), query, file_format, sys.stdout)
     if more:
         click.echo(f"The first {more - 1} rows. --format csv, json or markdown prints all.", err=True)
 
@@ -356,7 +356,7 @@ def compare(  # noqa: PLR0913, PLR0917 - an argument for each option
     from crm_kpis.compare_output import RENDERERS
 
     # Unlike click.echo, it leaves what stands in the data as it is.
-    stream = click.get_text_stream("stdout")
+    stream = sys.stdout
     with compare_states(
         output, baseline, current, snapshots=snapshots, tolerances=dict(tolerances)
     ) as comparison:
