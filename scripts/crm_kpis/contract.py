@@ -25,6 +25,7 @@ class RawColumn:
         name: The column's name in the file.
         data_type: text, integer, decimal, boolean, date or timestamp.
         required: Whether a file without the column is an error.
+        accepts: The values that it may hold, in any case; empty: any.
         is_personal: Whether it holds personal data.
         published_as: The column of a published table, as table.column, that shows a personal column where the
             var publish_personal_columns lists it; None where there is none.
@@ -33,6 +34,7 @@ class RawColumn:
     name: str
     data_type: str
     required: bool
+    accepts: tuple[str, ...] = ()
     is_personal: bool = False
     published_as: str | None = None
 
@@ -72,6 +74,7 @@ def _column(entry: dict[str, Any]) -> RawColumn:
         entry["name"],
         entry["data_type"],
         required=bool(meta.get("required", False)),
+        accepts=tuple(meta.get("values", ())),
         is_personal=bool(meta.get("pii", False)),
         published_as=meta.get("published_as"),
     )

@@ -102,7 +102,8 @@ def _describe_monthly(area: str, kpis: list[dict[str, str]]) -> dict[str, Any]:
         "name": f"kpis_{area}_monthly",
         "description": (
             f"One row per month in which any KPI of the area {title} has a row in kpi_values, with a column"
-            " for each: its total, for charts straight from a table. Intervals and segments are in kpi_values."
+            " for each: its total, for charts straight from a table. Intervals and segments are in"
+            " kpi_values."
         ),
         "columns": [
             {"name": name, "description": description, "data_type": data_type}
