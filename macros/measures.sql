@@ -121,8 +121,9 @@ by_period as (
     first_day  its column with the first day on which a row counts
     end_day    its column with the first day on which it no longer does; NULL: it still does
     segments   its segment dimensions
+    read_on    the day on which a stock is read, over the columns of periods
 #}
-{% macro stock_measures(fact, first_day, end_day, segments) -%}
+{% macro stock_measures(fact, first_day, end_day, segments, read_on='read_on') -%}
 {%- set measures = parse_measures(caller()) -%}
 with
 
@@ -141,8 +142,15 @@ first_changes as (
     group by segment_by, segment
 ),
 
+reads as (
+    select
+        period_id,
+        {{ read_on }} as day
+    from {{ ref('periods') }}
+),
+
 read_days as (
-    select distinct read_on as day from {{ ref('periods') }}
+    select distinct day from reads
 ),
 
 -- The days on which the stock is read stand among the changes, as changes by nothing.
@@ -191,12 +199,12 @@ running as (
 
 by_period as (
     select
-        periods.period_id,
+        reads.period_id,
         running.segment_by,
         running.segment,
         {{ measures | map(attribute='name') | join(', ') }}
     from running
-    inner join {{ ref('periods') }} as periods on running.day = periods.read_on
+    inner join reads on running.day = reads.day
 )
 
 {{ unpivot_measures('by_period', measures) }}
@@ -204,10 +212,10 @@ by_period as (
 
 
 {#
-    The rest: what can't be put together from days, over rows that carry their period already (customers at the start of a period).
+    The rest: what can't be put together from days, over rows that carry their period already (employees of a period).
 
-        {% call period_measures(ref('fct_customer_periods'), segments=['industry']) %}
-            count(*) as customers_at_start
+        {% call period_measures(ref('fct_employee_periods'), segments=['team']) %}
+            count(*) as employees
         {% endcall %}
 #}
 {% macro period_measures(relation, segments) -%}
@@ -223,65 +231,131 @@ by_period as (
 
 
 {#
-    A median by period and segment. Equal values are counted by day first and ranked as one, so that few rows are sorted; of an even number
-    it is the mean of the two in the middle.
+    A median by period and segment, exact; of an even number of values it is the mean of the two in the middle.
 
         {{ median_measure('sales_cycle_days_median', ref('fct_deals'), day='closed_on', value='sales_cycle_days', segments=['owner']) }}
 
     name      the measure's name
     fact      the relation to read
-    day       its column that puts a row into a period
+    day       its column that puts a row into a period; rows without it are in none
     value     its column of which the median is taken; rows without it do not count
     segments  its segment dimensions
+
+    Durations in seconds are nearly all different, and each row counts in eight periods for each segment: to sort them all would take most of
+    a run. So values are counted by steps first (magnitude_step), which tells the step that holds the middle; only what lies in it is ranked.
 #}
 {% macro median_measure(name, fact, day, value, segments) -%}
 with
 
-by_day as (
+steps_by_day as (
     {{ aggregate_by_segment(
-        fact, {'day': day, 'observed': value}, segments,
+        fact, {'day': day, 'step': magnitude_step(value)}, segments,
         [{'name': 'times', 'expression': 'count(*)'}],
         where=day ~ ' is not null and ' ~ value ~ ' is not null'
     ) }}
 ),
 
-by_period as (
+steps_by_period as (
     select
         period_days.period_id,
-        by_day.segment_by,
-        by_day.segment,
-        by_day.observed,
-        sum(by_day.times) as times
-    from by_day
-    inner join {{ ref('period_days') }} as period_days on by_day.day = period_days.day
-    group by period_days.period_id, by_day.segment_by, by_day.segment, by_day.observed
+        steps_by_day.segment_by,
+        steps_by_day.segment,
+        steps_by_day.step,
+        sum(steps_by_day.times) as times
+    from steps_by_day
+    inner join {{ ref('period_days') }} as period_days on steps_by_day.day = period_days.day
+    group by period_days.period_id, steps_by_day.segment_by, steps_by_day.segment, steps_by_day.step
 ),
 
-ranked as (
+steps_ranked as (
+    select
+        *,
+        sum(times) over (
+            partition by period_id, segment_by, segment order by step rows between unbounded preceding and current row
+        ) as last_rank,
+        sum(times) over (partition by period_id, segment_by, segment) as total
+    from steps_by_period
+),
+
+-- The ranks in the middle are (total + 1) / 2 and (total + 2) / 2, cut to whole numbers; of an odd total they are the same.
+middle_steps as (
     select
         period_id,
         segment_by,
         segment,
-        observed,
-        times,
-        sum(times) over (
-            partition by period_id, segment_by, segment order by observed rows between unbounded preceding and current row
-        ) as last_rank,
-        sum(times) over (partition by period_id, segment_by, segment) as total
-    from by_period
+        step,
+        last_rank - times as ranks_before,
+        total + 1 - mod(total + 1, 2) as twice_lower_rank,
+        total + 2 - mod(total + 2, 2) as twice_upper_rank
+    from steps_ranked
+    where 2 * (last_rank - times) < total + 2 - mod(total + 2, 2) and total + 1 - mod(total + 1, 2) <= 2 * last_rank
 ),
 
--- The ranks in the middle are (total + 1) / 2 and (total + 2) / 2, cut to whole numbers; of an odd total they are the same.
+middle_days as (
+    select
+        middle_steps.*,
+        period_days.day
+    from middle_steps
+    inner join {{ ref('period_days') }} as period_days on middle_steps.period_id = period_days.period_id
+),
+
+middle_values as (
+    {%- for dimension in ['all'] + segments %}
+    select
+        middle_days.period_id,
+        middle_days.segment_by,
+        middle_days.segment,
+        middle_days.step,
+        fact.{{ value }} as observed,
+        count(*) as times
+    from {{ fact }} as fact
+    inner join middle_days
+        on
+            fact.{{ day }} = middle_days.day
+            and {{ magnitude_step('fact.' ~ value) }} = middle_days.step
+            {%- if dimension != 'all' %}
+            and fact.{{ segment_column(dimension) }} = middle_days.segment
+            {%- endif %}
+    where middle_days.segment_by = '{{ dimension }}'
+    group by
+        middle_days.period_id, middle_days.segment_by, middle_days.segment, middle_days.step, fact.{{ value }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+ranked as (
+    select
+        middle_values.period_id,
+        middle_values.segment_by,
+        middle_values.segment,
+        middle_values.observed,
+        middle_values.times,
+        middle_steps.twice_lower_rank,
+        middle_steps.twice_upper_rank,
+        middle_steps.ranks_before + sum(middle_values.times) over so_far as last_rank
+    from middle_values
+    inner join middle_steps
+        on
+            middle_values.period_id = middle_steps.period_id
+            and middle_values.segment_by = middle_steps.segment_by
+            and middle_values.segment = middle_steps.segment
+            and middle_values.step = middle_steps.step
+    window so_far as (
+        partition by middle_values.period_id, middle_values.segment_by, middle_values.segment, middle_values.step
+        order by middle_values.observed rows between unbounded preceding and current row
+    )
+),
+
 in_the_middle as (
     select
         period_id,
         segment_by,
         segment,
         max(observed) filter (
-            where 2 * (last_rank - times) < total + 1 - mod(total + 1, 2) and total + 1 - mod(total + 1, 2) <= 2 * last_rank
+            where 2 * (last_rank - times) < twice_lower_rank and twice_lower_rank <= 2 * last_rank
         ) as lower_middle,
         max(observed) filter (
-            where 2 * (last_rank - times) < total + 2 - mod(total + 2, 2) and total + 2 - mod(total + 2, 2) <= 2 * last_rank
+            where 2 * (last_rank - times) < twice_upper_rank and twice_upper_rank <= 2 * last_rank
         ) as upper_middle
     from ranked
     group by period_id, segment_by, segment
@@ -294,6 +368,16 @@ select
     '{{ name }}' as measure,
     cast((lower_middle + upper_middle) * cast(0.5 as decimal(2, 1)) as {{ measure_type() }}) as value
 from in_the_middle
+{%- endmacro %}
+
+
+{#
+    The step that a value lies in: of values of any size there are few, sixteen to each factor of e, and a larger value is never in a lower one.
+
+        {{ magnitude_step('resolution_seconds') }} as step
+#}
+{% macro magnitude_step(value) -%}
+    cast(sign({{ value }}) * floor(16 * ln(1 + abs(cast({{ value }} as double)))) as bigint)
 {%- endmacro %}
 
 

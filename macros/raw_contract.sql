@@ -25,10 +25,10 @@
 {% endmacro %}
 
 
-{# The key of a raw row as one text, its columns joined by '|': '(none)' stands for a missing part. #}
-{% macro row_key(table) -%}
+{# The key of a raw row as one text, its columns joined by '|': '(none)' stands for a missing part. A prefix goes before their names. #}
+{% macro row_key(table, prefix='') -%}
     {%- for column in table.config.meta.key -%}
-        coalesce({{ to_text(column) }}, '(none)'){{ " || '|' || " if not loop.last }}
+        coalesce({{ to_text(prefix ~ column) }}, '(none)'){{ " || '|' || " if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}
 
@@ -47,13 +47,24 @@
 {%- endmacro %}
 
 
+{# What stands between `as` and the parenthesis of a CTE that is read several times, and costs more to compute again than to keep. #}
+{% macro computed_once() -%}
+    {{ return(adapter.dispatch('computed_once', 'crm_kpis')()) }}
+{%- endmacro %}
+
+{% macro duckdb__computed_once() -%} materialized {%- endmacro %}
+
+{% macro default__computed_once() -%} {%- endmacro %}
+
+
 {#
     Renders a query of the rows of one raw table that fail the contract, with the first check that each fails. Required values and types
     come first, then the table's row_checks, then its key: among the rows that are otherwise right, the latest of a key stays.
 
         {{ rejected_rows_of('deals') }}
 
-    Keys are grouped before anything is ranked: few keys are there twice, so few rows are sorted.
+    Keys are grouped before anything is ranked: few keys are there twice, so few rows are sorted. A value is looked at as text only where it is
+    NULL once typed.
 #}
 {% macro rejected_rows_of(table_name) -%}
 {%- set relation = source('raw', table_name) -%}
@@ -67,23 +78,23 @@
         select
             _row_number,
             {%- for column in columns %}
-            {{ to_text(column.name) }} as raw_{{ column.name }},
+            {{ column.name }} as raw_{{ column.name }},
             {{ to_contract_type(column) }} as {{ column.name }}{{ ',' if not loop.last }}
             {%- endfor %}
         from {{ relation }}
     ),
 
-    judged as (
+    judged as {{ computed_once() }} (
         select
             _row_number,
             {{ meta.key | join(', ') }},
             {{ (meta.latest_by ~ ' as latest_by,') if meta.latest_by }}
             case
                 {%- for column in columns if column.config.meta.required %}
-                when raw_{{ column.name }} is null then '{{ column.name }}:missing_value'
+                when {{ column.name }} is null and {{ to_text('raw_' ~ column.name) }} is null then '{{ column.name }}:missing_value'
                 {%- endfor %}
                 {%- for column in columns if column.config.meta.required or column.config.meta.rejects_row %}
-                when raw_{{ column.name }} is not null and {{ column.name }} is null then '{{ column.name }}:invalid_value'
+                when {{ column.name }} is null and {{ to_text('raw_' ~ column.name) }} is not null then '{{ column.name }}:invalid_value'
                 {%- endfor %}
                 {%- for column in columns if column.config.meta.required and column.config.meta.get('values') %}
                 when {{ column.name }} not in ('{{ column.config.meta['values'] | join("', '") }}') then '{{ column.name }}:not_accepted'
@@ -152,7 +163,9 @@
 {%- set checks = [] -%}
 {%- for column in columns if not column.config.meta.required -%}
     {%- if column.data_type != 'text' -%}
-        {%- do checks.append([column.name, 'invalid_value', 'raw_' ~ column.name ~ ' is not null and ' ~ column.name ~ ' is null']) -%}
+        {%- do checks.append([
+            column.name, 'invalid_value', column.name ~ ' is null and ' ~ to_text('raw_' ~ column.name) ~ ' is not null'
+        ]) -%}
     {%- elif column.config.meta.get('values') -%}
         {%- do checks.append([column.name, 'not_accepted', column.name ~ " not in ('" ~ column.config.meta['values'] | join("', '") ~ "')"]) -%}
     {%- endif -%}
@@ -168,9 +181,8 @@
     typed as (
         select
             _row_number,
-            {{ row_key(table) }} as row_key,
             {%- for column in columns %}
-            {{ to_text(column.name) }} as raw_{{ column.name }},
+            {{ column.name }} as raw_{{ column.name }},
             {{ to_contract_type(column) }} as {{ column.name }}{{ ',' if not loop.last }}
             {%- endfor %}
         from {{ relation }}
@@ -194,10 +206,10 @@
     select
         '{{ table_name }}' as raw_table,
         _row_number as row_number,
-        row_key,
+        {{ row_key(table, 'raw_') }} as row_key,
         '{{ column }}' as column_name,
         '{{ reason }}' as reason,
-        raw_{{ column }} as raw_value
+        {{ to_text('raw_' ~ column) }} as raw_value
     from flawed
     where {{ condition }}
     {{ 'union all' if not loop.last }}

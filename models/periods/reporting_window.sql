@@ -20,22 +20,37 @@
     ('activities', ['occurred_at', 'completed_at']),
 ] %}
 
+{% set day_number %}{{ days_between("cast('1970-01-01' as date)", 'DAY') }}{% endset %}
+
 with
 
--- Few days hold many rows: count by day first, and keep the first row of each day, so that the run can name the one that as_of came from.
-event_days as (
+-- The first and the last day of each column in one pass over each table; and the first row of the last day, so that the run can name
+-- the row that as_of came from. Days and rows are one number, of which the later day and on it the lower row is the larger.
+{% for table, columns in events %}
+{{ table }} as (
+    select
+        {% for column in columns %}
+        {% set day = local_date(column) if column.endswith('_at') else column %}
+        min({{ day }}) as first_{{ column }},
+        max({{ day }}) as last_{{ column }},
+        max({{ day_number | replace('DAY', day) }} * 100000000000 - _row_number) as row_{{ column }},
+        {% endfor %}
+        count(*) as rows_read
+    from {{ ref('stg_' ~ table) }}
+),
+{% endfor %}
+
+event_columns as (
     {% for table, columns in events %}
     {% set table_loop = loop %}
     {% for column in columns %}
-    {% set day = local_date(column) if column.endswith('_at') else column %}
     select
         '{{ table }}' as raw_table,
         '{{ column }}' as column_name,
-        {{ day }} as day,
-        min(_row_number) as row_number
-    from {{ ref('stg_' ~ table) }}
-    where {{ column }} is not null
-    group by {{ day }}
+        first_{{ column }} as first_day,
+        last_{{ column }} as last_day,
+        {{ day_number | replace('DAY', 'last_' ~ column) }} * 100000000000 - row_{{ column }} as row_number
+    from {{ table }}
     {{ 'union all' if not (loop.last and table_loop.last) }}
     {% endfor %}
     {% endfor %}
@@ -43,17 +58,17 @@ event_days as (
 
 latest_event as (
     select
-        day,
+        last_day,
         raw_table,
         column_name,
         row_number,
-        row_number() over (order by day desc, raw_table asc, column_name asc) as recency
-    from event_days
+        row_number() over (order by last_day desc nulls last, raw_table asc, column_name asc) as recency
+    from event_columns
 ),
 
 chosen as (
     select
-        coalesce({{ as_of_override() }}, day) as as_of,
+        coalesce({{ as_of_override() }}, last_day) as as_of,
         case
             when {{ as_of_override() }} is not null then 'the var as_of'
             else raw_table || '.' || column_name || ', row ' || cast(row_number as {{ dbt.type_string() }})
@@ -63,9 +78,9 @@ chosen as (
 )
 
 select
-    min(event_days.day) as first_day,
+    min(event_columns.first_day) as first_day,
     chosen.as_of,
     chosen.as_of_source
 from chosen
-inner join event_days on chosen.as_of >= event_days.day
+inner join event_columns on chosen.as_of >= event_columns.first_day
 group by chosen.as_of, chosen.as_of_source

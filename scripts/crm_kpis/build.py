@@ -155,8 +155,9 @@ def _dbt_arguments(options: BuildOptions) -> list[str]:
         "--vars": json.dumps(options.dbt_vars),
         "--log-level": "none",
         "--log-level-file": "none",
-        # Unit tests hold the SQL, not the data: `make test` and `dbt build` by hand run them.
+        # Unit tests and examples hold the SQL, not the data: `make test` and `dbt build` by hand run them.
         "--exclude-resource-type": "unit_test",
+        "--exclude": "tag:examples",
     }
     flags = ["--quiet", "--no-use-colors", "--no-send-anonymous-usage-stats", "--no-version-check"]
     return ["build", *(str(part) for item in arguments.items() for part in item), *flags]

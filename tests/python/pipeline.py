@@ -156,7 +156,7 @@ class CompiledProject:
         return {
             node["name"]: node["compiled_code"]
             for node in self._nodes.values()
-            if node["resource_type"] == "test"
+            if node["resource_type"] == "test" and node.get("compiled_code")
         }
 
     @cached_property
