@@ -71,7 +71,7 @@ leads_by_deal as (
     group by deal_id
 ),
 
--- The first paid order of a deal stands in where the deal does not tell its first payment.
+-- The first paid order of a deal stands in where the deal does not tell its first payment, or tells one that is not known yet.
 payments_by_deal as (
     select
         deal_id,
@@ -85,10 +85,7 @@ linked as (
     select
         known.*,
         coalesce(known.lead_id, leads_by_deal.lead_id) as first_lead_id,
-        case
-            when known.first_paid_at is null then payments_by_deal.first_settled_on
-            else known.first_paid_on
-        end as first_payment_on
+        coalesce(known.first_paid_on, payments_by_deal.first_settled_on) as first_payment_on
     from known
     left join leads_by_deal on known.deal_id = leads_by_deal.deal_id
     left join payments_by_deal on known.deal_id = payments_by_deal.deal_id

@@ -345,7 +345,7 @@ _HAPPENS = {
     "web_sessions": ("started_at", {}),
     "campaign_days": ("day", {}),
     "leads": ("created_at", {"qualified_at": {}, "converted_at": {}, "disqualified_at": {}}),
-    "deals": ("created_at", {"closed_at": {"status": "open", "stage": "(none)"}}),
+    "deals": ("created_at", {"closed_at": {"status": "open", "stage": "(none)"}, "first_paid_at": {}}),
     "deal_stages": ("entered_at", {"exited_at": {}}),
     "orders": ("ordered_at", {"paid_at": {}}),
     "subscriptions": ("started_on", {}),
