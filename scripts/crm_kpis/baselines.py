@@ -15,31 +15,37 @@ from crm_kpis.raw_directory import quote_identifier, quote_path, quote_text
 from crm_kpis.snapshot import list_snapshots
 
 SCHEMA = "snapshots"
-TABLE = "kpi_values"
 _SOURCES_FILE = PROJECT_DIR / "models" / "evaluation" / "_snapshots.yml"
 
 
 def register_snapshots(connection: duckdb.DuckDBPyConnection, snapshots: Path) -> tuple[str, ...]:
-    """Make the view snapshots.kpi_values over all snapshots of a directory, in place of what was there.
+    """Make the views of the source `snapshots` over all snapshots of a directory, in place of those before.
 
     Args:
         connection: A connection that may write, with no transaction open.
-        snapshots: The directory of the snapshots; where there is none, the view is empty.
+        snapshots: The directory of the snapshots; where there is none, the views are empty.
 
     Returns:
         A warning for each snapshot that is damaged or can't be read, and so is left out.
     """
-    queries, warnings = [_select_nothing()], []
+    tables = _read_tables()
+    queries = {table: [_select_nothing(columns)] for table, columns in tables.items()}
+    warnings = []
     for name in list_snapshots(snapshots):
+        directory = snapshots / name
         try:
-            queries.append(_select_snapshot(connection, snapshots / name, name))
+            verify(directory, read_manifest(directory), set(tables))
         except InputError as error:
             warnings.append(f"Not read as a baseline: {error}")
+            continue
+        for table, columns in tables.items():
+            queries[table].append(_select(connection, directory / f"{table}.parquet", columns, name))
     connection.execute("begin")
     try:
         connection.execute(f"drop schema if exists {SCHEMA} cascade")
         connection.execute(f"create schema {SCHEMA}")
-        connection.execute(f"create view {SCHEMA}.{TABLE} as {' union all '.join(queries)}")
+        for table, selects in queries.items():
+            connection.execute(f"create view {SCHEMA}.{table} as {' union all '.join(selects)}")
         connection.execute("commit")
     except BaseException:
         connection.execute("rollback")
@@ -48,25 +54,27 @@ def register_snapshots(connection: duckdb.DuckDBPyConnection, snapshots: Path) -
 
 
 @cache
-def _read_columns() -> dict[str, str]:
-    """The columns of the source and their types, from the sources file, but not the snapshot's name."""
+def _read_tables() -> dict[str, dict[str, str]]:
+    """The tables of the source: the types of their columns, without the first, the snapshot's name."""
     sources = yaml.safe_load(_SOURCES_FILE.read_text(encoding="utf-8"))["sources"]
-    columns = next(table["columns"] for table in sources[0]["tables"] if table["name"] == TABLE)
-    return {column["name"]: column["data_type"] for column in columns[1:]}
+    return {
+        table["name"]: {column["name"]: column["data_type"] for column in table["columns"][1:]}
+        for table in sources[0]["tables"]
+    }
 
 
-def _select_nothing() -> str:
-    nulls = ", ".join(f"cast(null as {data_type}) as {name}" for name, data_type in _read_columns().items())
+def _select_nothing(columns: dict[str, str]) -> str:
+    nulls = ", ".join(f"cast(null as {data_type}) as {name}" for name, data_type in columns.items())
     return f"select cast(null as varchar) as snapshot_name, {nulls} where false"
 
 
-def _select_snapshot(connection: duckdb.DuckDBPyConnection, directory: Path, name: str) -> str:
-    verify(directory, read_manifest(directory), {TABLE})
-    path = (directory / f"{TABLE}.parquet").absolute()
-    file = f"read_parquet({quote_path(path)}, hive_partitioning = false)"
+def _select(
+    connection: duckdb.DuckDBPyConnection, path: Path, columns: dict[str, str], snapshot_name: str
+) -> str:
+    file = f"read_parquet({quote_path(path.absolute())}, hive_partitioning = false)"
     there = {column for column, *_ in connection.execute(f"describe from {file}").fetchall()}
-    columns = ", ".join(
+    selected = ", ".join(
         f"cast({quote_identifier(column) if column in there else 'null'} as {data_type}) as {column}"
-        for column, data_type in _read_columns().items()
+        for column, data_type in columns.items()
     )
-    return f"select {quote_text(name)} as snapshot_name, {columns} from {file}"
+    return f"select {quote_text(snapshot_name)} as snapshot_name, {selected} from {file}"

@@ -29,6 +29,12 @@ KILLS = int(os.environ.get("CRM_KPIS_SNAPSHOT_KILLS", "8"))
 FILES = {"kpi_catalogue.parquet", "kpi_values.parquet", "manifest.json"}
 
 
+@pytest.fixture(autouse=True)
+def _without_git(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who edits the project while the tests run makes its commit dirty."""
+    monkeypatch.setenv("GIT_DIR", "no repository")
+
+
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
     """An output directory with published marts, whose name has whatever SQL and globs could trip over."""
@@ -109,6 +115,7 @@ def test_a_definition_has_the_hashes_of_its_measures_where_they_are_published(ou
 
 
 def test_git_tells_the_commit_if_there_is_one(output, monkeypatch, tmp_path):
+    monkeypatch.delenv("GIT_DIR")
     there = read_manifest(take_snapshot(output, "with git")).git_commit
     assert there is None or len(there.removesuffix("-dirty")) == 40
     monkeypatch.setattr(snapshot, "PROJECT_DIR", tmp_path)
