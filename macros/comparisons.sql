@@ -1,0 +1,157 @@
+{#
+    The comparison of two values of a KPI, the second with the first, as evaluations, the scorecard and weak spots make it: one way for all.
+#}
+
+{#
+    Tests the difference of two values. Renders CTEs; the last of them is the relation with the columns
+
+        difference       current minus baseline, per day where the KPI is a total: the baseline is scaled to the days of the current period
+        relative_change  the difference divided by that baseline without its sign; NULL where it is 0
+        difference_low   lower end of the 95 % interval of the difference
+        difference_high  upper end
+        p_value          two-sided
+        is_tested        whether a difference of this KPI may be claimed at all
+
+        with
+        {{ test_differences('compared', 'tested') }}
+        select difference, p_value from tested
+
+    relation  has interval_method, good, scale (what makes the baseline comparable: 1, or days by days; NULL: they are not), claimable (which
+              differences may be claimed: both, up, down or none), and for each of the two sides, baseline_ and current_: value, numerator, denominator,
+              interval_low, interval_high, sample_size, standard_error
+    name      of the last CTE; those before it begin with it
+
+    Proportions by proportions_z and Newcombe's interval. Means and Net Promoter Scores by Welch's test and interval; the p-value is the larger of
+    that and the one of Student's test with pooled variances, since Welch's claims far too often where a small sample of skewed or few values
+    happens to vary little (5 values beside 100: 1 to 5 % instead of 0.1 %).
+#}
+{% macro test_differences(relation, name) -%}
+{{ name }}_errors as (
+    select
+        *,
+        cast(baseline_sample_size as double) as baseline_n,
+        cast(current_sample_size as double) as current_n,
+        {{ varied_error('baseline') }} as baseline_error,
+        {{ varied_error('current') }} as current_error
+    from {{ relation }}
+),
+
+{{ name }}_differences as (
+    select
+        *,
+        current_value - baseline_value * scale as difference,
+        baseline_n + current_n - 2 as pooled_degrees,
+        {{ pooled_error('baseline_error', 'baseline_n', 'current_error', 'current_n') }} as pooled_error,
+        {{ welch_degrees('baseline_error', 'baseline_n', 'current_error', 'current_n') }} as welch_degrees,
+        case when interval_method in ('mean', 'nps') then sqrt(baseline_error * baseline_error + current_error * current_error) end as error,
+        case
+            when interval_method = 'wilson'
+                then {{ proportions_z('baseline_numerator', 'baseline_denominator', 'current_numerator', 'current_denominator') }}
+        end as proportions_z
+    from {{ name }}_errors
+),
+
+{{ name }}_statistics as (
+    select
+        *,
+        -- Beyond any table, but within a double when it is squared.
+        case when error > 0 and difference is not null then least(abs(difference) / error, 1e9) end as welch_t,
+        case when pooled_error > 0 and difference is not null then least(abs(difference) / pooled_error, 1e9) end as pooled_t,
+        {{ t_quantile('welch_degrees') }} as welch_t_quantile,
+        (
+            interval_method <> 'none'
+            and good <> 'none'
+            and scale is not null
+            -- More clicks than impressions are no proportion.
+            and not (interval_method = 'wilson' and (coalesce(baseline_value, 0) > 1 or coalesce(current_value, 0) > 1))
+            and (
+                claimable = 'both'
+                or (claimable = 'up' and coalesce(difference, 0) >= 0)
+                or (claimable = 'down' and coalesce(difference, 0) <= 0)
+            )
+        ) as is_tested
+    from {{ name }}_differences
+),
+
+{{ add_student_p_values(
+    name ~ '_statistics',
+    name ~ '_p_values',
+    {'welch_p': ['welch_t', 'welch_degrees'], 'pooled_p': ['pooled_t', 'pooled_degrees']}
+) }},
+
+{{ name }} as (
+    select
+        *,
+        difference / nullif(abs(baseline_value * scale), 0) as relative_change,
+        case
+            when interval_method = 'wilson' then {{ proportions_difference_low(
+                'baseline_value', 'baseline_interval_low', 'baseline_interval_high', 'current_value', 'current_interval_low', 'current_interval_high'
+            ) }}
+            else difference - welch_t_quantile * error
+        end as difference_low,
+        case
+            when interval_method = 'wilson' then {{ proportions_difference_high(
+                'baseline_value', 'baseline_interval_low', 'baseline_interval_high', 'current_value', 'current_interval_low', 'current_interval_high'
+            ) }}
+            else difference + welch_t_quantile * error
+        end as difference_high,
+        case
+            -- least and greatest take no notice of NULL.
+            when not is_tested then null
+            when proportions_z is not null then least(1.0, {{ normal_p_value('proportions_z') }})
+            when error = 0 and difference = 0 then 1.0
+            when welch_p is not null and pooled_p is not null then least(1.0, greatest(welch_p, pooled_p, 0.0))
+        end as p_value
+    from {{ name }}_p_values
+)
+{%- endmacro %}
+
+{# The standard error of a side of a comparison, 0 where it is but what rounding left of values that are all the same. #}
+{% macro varied_error(side) -%}
+    case
+        when {{ side }}_standard_error * sqrt({{ side }}_sample_size) <= 0.0000001 * abs({{ side }}_value) then 0.0
+        else {{ side }}_standard_error
+    end
+{%- endmacro %}
+
+
+{#
+    The verdict on a row of test_differences with its adjusted p-value. What is claimed, interval and test both bear out: the adjusted p-value is at
+    most 0.05, and the interval of the difference leaves out 0. So an interval may leave out 0 and nothing is claimed, since it is the interval of one
+    comparison and the p-value is that of one among many; never the other way round.
+
+        {{ verdict() }} as verdict
+#}
+{% macro verdict() -%}
+    case
+        when not is_tested then 'not tested'
+        when p_value is null then 'too few data'
+        when p_value_adjusted <= 0.05 and (difference_low > 0 or difference_high < 0)
+            then case when (good = 'up') = (difference > 0) then 'improved' else 'worsened' end
+        else 'no evidence of change'
+    end
+{%- endmacro %}
+
+
+{# Whether two periods are about as long: as two months, give or take three days. #}
+{% macro are_about_as_long(days, other_days) -%}
+    {{ days }} <= 1.15 * {{ other_days }} and {{ other_days }} <= 1.15 * {{ days }}
+{%- endmacro %}
+
+
+{# The share of the days of a period that are younger than the KPI needs to mature. #}
+{% macro unmatured_share(days, age, matures_in_days) -%}
+    cast(least({{ days }}, greatest(coalesce({{ matures_in_days }}, 0) - {{ age }}, 0)) as double) / {{ days }}
+{%- endmacro %}
+
+
+{#
+    The sum of squares that a mean and its standard error came from, of a relation with denominator, kpi_value and standard_error; of a single value,
+    which has no standard error, its square.
+#}
+{% macro squares_of_mean(relation) -%}
+    (
+        {{ relation }}.denominator * {{ relation }}.kpi_value * {{ relation }}.kpi_value
+        + coalesce({{ relation }}.standard_error * {{ relation }}.standard_error, 0.0) * {{ relation }}.denominator * ({{ relation }}.denominator - 1)
+    )
+{%- endmacro %}

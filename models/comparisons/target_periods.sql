@@ -1,0 +1,210 @@
+with
+
+targets as (
+    select * from {{ ref('kpi_targets') }}
+),
+
+catalogue as (
+    select * from {{ ref('kpi_catalogue') }}
+),
+
+kpi_values as (
+    select * from {{ ref('kpi_values') }}
+),
+
+periods as (
+    select * from {{ ref('periods') }}
+),
+
+reporting_window as (
+    select * from {{ ref('reporting_window') }}
+),
+
+measured_targets as (
+    select
+        targets.target_id,
+        targets.target_name,
+        targets.kpi_id,
+        coalesce(targets.segment_by, 'all') as segment_by,
+        coalesce(targets.segment, 'all') as segment,
+        targets.kind,
+        targets.target,
+        targets.baseline_period,
+        targets.starts_on,
+        targets.due_on,
+        catalogue.good,
+        catalogue.length_effect,
+        catalogue.matures,
+        catalogue.matures_in_days
+    from targets
+    inner join catalogue on targets.kpi_id = catalogue.kpi_id
+),
+
+known_periods as (
+    select
+        periods.period_grain,
+        periods.period_name,
+        periods.period_start,
+        periods.period_end,
+        periods.is_complete,
+        case periods.period_grain when 'month' then 1 when 'quarter' then 3 when 'year' then 12 end as months,
+        {{ days_between('greatest(periods.period_start, reporting_window.first_day)', 'periods.period_end') }} + 1 as day_count,
+        {{ days_between('periods.period_end', 'reporting_window.as_of') }} as days_since
+    from periods
+    cross join reporting_window
+    where periods.period_end >= reporting_window.first_day
+),
+
+-- The months, quarters and years from the start of a target on. An absolute target is that of a month: of a total, three months have three
+-- times as much, and of what depends on the length of its period in another way nobody can say.
+target_periods as (
+    select
+        measured_targets.*,
+        known_periods.period_grain,
+        known_periods.period_name,
+        known_periods.period_start,
+        known_periods.period_end,
+        known_periods.is_complete,
+        known_periods.months,
+        known_periods.day_count,
+        known_periods.days_since
+    from measured_targets
+    inner join known_periods on measured_targets.starts_on <= known_periods.period_end
+    where
+        known_periods.period_grain = 'month'
+        or (known_periods.period_grain in ('quarter', 'year') and measured_targets.length_effect <> 'other')
+),
+
+-- Where no baseline is named, the last complete month before the start is one.
+months_before as (
+    select
+        measured_targets.target_id,
+        max(known_periods.period_end) as period_end
+    from measured_targets
+    inner join known_periods on measured_targets.starts_on > known_periods.period_end
+    where known_periods.period_grain = 'month' and known_periods.is_complete
+    group by measured_targets.target_id
+),
+
+baselines as (
+    select
+        measured_targets.target_id,
+        kpi_values.kpi_value,
+        known_periods.day_count
+    from measured_targets
+    left join months_before on measured_targets.target_id = months_before.target_id
+    inner join known_periods
+        on
+            (known_periods.period_grain = 'named' and measured_targets.baseline_period = known_periods.period_name)
+            or (
+                known_periods.period_grain = 'month'
+                and measured_targets.baseline_period is null
+                and months_before.period_end = known_periods.period_end
+            )
+    inner join kpi_values
+        on
+            measured_targets.kpi_id = kpi_values.kpi_id
+            and measured_targets.segment_by = kpi_values.segment_by
+            and measured_targets.segment = kpi_values.segment
+            and known_periods.period_grain = kpi_values.period_grain
+            and known_periods.period_name = kpi_values.period_name
+    where known_periods.is_complete
+),
+
+-- Totals per day, as in period_comparisons.
+with_values as (
+    select
+        target_periods.*,
+        kpi_values.kpi_value,
+        kpi_values.interval_low,
+        kpi_values.interval_high,
+        kpi_values.sample_size,
+        case
+            when target_periods.length_effect = 'proportional' then baselines.kpi_value * target_periods.day_count / baselines.day_count
+            when target_periods.length_effect = 'none' then baselines.kpi_value
+            when {{ are_about_as_long('target_periods.day_count', 'baselines.day_count') }} then baselines.kpi_value
+        end as baseline_value
+    from target_periods
+    left join baselines on target_periods.target_id = baselines.target_id
+    left join kpi_values
+        on
+            target_periods.kpi_id = kpi_values.kpi_id
+            and target_periods.segment_by = kpi_values.segment_by
+            and target_periods.segment = kpi_values.segment
+            and target_periods.period_grain = kpi_values.period_grain
+            and target_periods.period_name = kpi_values.period_name
+),
+
+with_targets as (
+    select
+        *,
+        case
+            when kind = 'relative' then baseline_value + target * abs(baseline_value)
+            when length_effect = 'proportional' then target * months
+            else target
+        end as target_value,
+        case
+            when period_end >= due_on then 1.0
+            else cast({{ days_between('starts_on', 'period_end') }} as double) / {{ days_between('starts_on', 'due_on') }}
+        end as time_passed
+    from with_values
+),
+
+-- How far the value, and the path to the target, are on the good side.
+with_distances as (
+    select
+        *,
+        baseline_value + (target_value - baseline_value) * time_passed as path_value,
+        kpi_value - target_value as gap,
+        (kpi_value - target_value) * case good when 'up' then 1 when 'down' then -1 end as beyond_target,
+        (kpi_value - baseline_value - (target_value - baseline_value) * time_passed)
+        * case good when 'up' then 1 when 'down' then -1 end as beyond_path,
+        {{ unmatured_share('day_count', 'days_since', 'matures_in_days') }} > 0.05 and matures in (good, 'either') as may_get_better,
+        {{ unmatured_share('day_count', 'days_since', 'matures_in_days') }} > 0.05 and matures not in (good, 'none') as may_get_worse
+    from with_targets
+),
+
+with_status as (
+    select
+        *,
+        case
+            when not is_complete or beyond_target is null then 'not measurable'
+            when beyond_target >= 0 then case when may_get_worse then 'not measurable' else 'met' end
+            when period_end < due_on and beyond_path is null then 'not measurable'
+            when period_end < due_on and beyond_path >= 0 then case when may_get_worse then 'not measurable' else 'on track' end
+            when may_get_better then 'not measurable'
+            when period_end < due_on then 'behind'
+            else 'missed'
+        end as status
+    from with_distances
+)
+
+select
+    target_id,
+    target_name,
+    kpi_id,
+    segment_by,
+    segment,
+    kind,
+    starts_on,
+    due_on,
+    baseline_value,
+    target_value,
+    period_grain,
+    period_name,
+    period_start,
+    period_end,
+    is_complete,
+    kpi_value,
+    interval_low,
+    interval_high,
+    sample_size,
+    path_value,
+    gap,
+    status,
+    case
+        when status = 'not measurable' or interval_low is null then null
+        when interval_low <= target_value and interval_high >= target_value then 'includes the target'
+        else 'borne out'
+    end as evidence
+from with_status
