@@ -76,6 +76,18 @@ def test_every_published_table_of_many_rows_has_a_tested_key(published, manifest
     assert without == {"reporting_window", "reporting_settings", "rejected_records"}
 
 
+def test_every_published_table_is_exposed_to_bi_tools(manifest, published):
+    exposures = {exposure["name"]: exposure for exposure in manifest["exposures"].values()}
+    names = {
+        name: {node.rsplit(".", maxsplit=1)[1] for node in exposure["depends_on"]["nodes"]}
+        for name, exposure in exposures.items()
+    }
+    assert names["bi_tools"] == set(published)
+    directory = PROJECT_DIR / "scripts" / "crm_kpis" / "report" / "queries"
+    queries = "".join(path.read_text(encoding="utf-8") for path in directory.glob("*.sql"))
+    assert names["report"] == {name for name in published if re.search(rf"marts\.{name}\b", queries)}
+
+
 # A stand-in for what dim_users reads.
 STG_USERS = """
 {{ config(contract={'enforced': false}) }}
