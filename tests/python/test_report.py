@@ -1,0 +1,726 @@
+"""The report: what stands in it, and what it does in a real browser."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+
+import duckdb
+import pytest
+from crm_kpis.errors import InputError
+from crm_kpis.report import write_report
+from crm_kpis.report.drawing import draw_dot_pair, draw_sparkline
+from crm_kpis.report.formats import NOTHING, Formats
+from crm_kpis.report.texts import LANGUAGES, read_texts
+
+MINUS = "\N{MINUS SIGN}"
+GRAINS = ("month", "quarter", "year")
+HOSTILE = [
+    "</script><script>window.hacked = 1</script>",
+    '"><img src=x onerror="window.hacked = 1">',
+    "'; window.hacked = 1; //",
+    "\u202eright to left\u2066 and \u2028 a line",
+    "<!-- <b>&amp;</b> {{ 7 * 7 }} ${7 * 7}",
+    "=cmd|' /C calc'!A0",
+    "long " * 2000,
+]
+
+
+# Fixtures
+
+
+def copy_marts(source: Path, directory: Path, *statements: str) -> Path:
+    """A copy of what is published, with its rows changed."""
+    directory.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source / "kpis.duckdb", directory / "kpis.duckdb")
+    with duckdb.connect(directory / "kpis.duckdb") as connection:
+        for statement in statements:
+            connection.execute(statement)
+    return directory
+
+
+def relations(output: Path) -> set[str]:
+    with duckdb.connect(output / "kpis.duckdb", read_only=True) as connection:
+        return {
+            name
+            for (name,) in connection.execute(
+                "select table_name from information_schema.tables where table_schema = 'marts'"
+            ).fetchall()
+        }
+
+
+def ask(output: Path, query: str) -> list[tuple]:
+    with duckdb.connect(output / "kpis.duckdb", read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+@pytest.fixture(scope="module")
+def english(sample_build, tmp_path_factory) -> Path:
+    """The published marts of the sample, and the report from them."""
+    directory = copy_marts(sample_build.output, tmp_path_factory.mktemp("english"))
+    write_report(directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def german(sample_build, tmp_path_factory) -> Path:
+    directory = copy_marts(sample_build.output, tmp_path_factory.mktemp("german"))
+    write_report(directory, "de")
+    return directory
+
+
+def hostile_updates(tables: set[str]) -> Iterator[str]:
+    def quoted(text: str) -> str:
+        return "'" + text.replace("'", "''") + "'"
+
+    for number, name in enumerate(HOSTILE, start=1):
+        yield (
+            f"update marts.kpi_values set segment = {quoted(name)}"
+            f" where segment_by = 'owner' and segment = 'U{number}'"
+        )
+    yield f"update marts.kpi_catalogue set label_en = {quoted(HOSTILE[0])} where kpi_id = 'win_rate'"
+    yield f"update marts.kpi_catalogue set description_en = {quoted(HOSTILE[1])} where kpi_id = 'win_rate'"
+    # Five hundred members, of which one page can't show all at once.
+    yield (
+        "insert into marts.kpi_values"
+        " select kpi_values.* replace ('Team ' || range as segment, 1000 + range as sample_size)"
+        " from marts.kpi_values as kpi_values, range(500)"
+        " where segment_by = 'team' and kpi_id = 'win_rate' and period_grain = 'quarter'"
+        " and segment = 'Sales West'"
+    )
+    for table, column in (
+        ("kpi_evaluation", "evaluation_name"),
+        ("kpi_target_status", "target_name"),
+        ("kpi_weak_spots", "segment"),
+    ):
+        if table in tables:
+            yield f"update marts.{table} set {column} = {quoted(HOSTILE[1])}"
+
+
+@pytest.fixture(scope="module")
+def hostile(sample_build, tmp_path_factory) -> Path:
+    updates = hostile_updates(relations(sample_build.output))
+    directory = copy_marts(sample_build.output, tmp_path_factory.mktemp("hostile"), *updates)
+    write_report(directory)
+    return directory
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[SimpleNamespace]:
+    """The installed browser; nothing is downloaded."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        message = f"NO BROWSER: the report is not tested in one. Install one of {', '.join(BROWSERS)}."
+        warnings.warn(message, stacklevel=1)
+        pytest.skip(message)
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where there is a browser
+
+    with sync_playwright() as playwright:
+        # Where tests run as root, as in a container, Chromium has no sandbox.
+        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def open_page(browser) -> Iterator[Callable[..., SimpleNamespace]]:
+    """Open a report and wait until all of its charts are drawn; the page tells what went on in `log`."""
+    pages = []
+
+    def open_it(directory: Path, **options) -> SimpleNamespace:
+        page = browser.new_page(
+            **{"viewport": {"width": 1280, "height": 900}, "timezone_id": "UTC"} | options
+        )
+        pages.append(page)
+        page.log = SimpleNamespace(requests=[], messages=[])
+        page.on("request", lambda request: page.log.requests.append(request.url))
+        page.on("console", lambda message: page.log.messages.append(message.text))
+        page.on("pageerror", lambda error: page.log.messages.append(str(error)))
+        started = time.monotonic()
+        page.goto((directory / "report.html").as_uri())
+        page.wait_for_selector("html[data-ready]", state="attached")
+        page.log.seconds = time.monotonic() - started
+        page.wait_for_selector("html[data-drawn]", state="attached")
+        return page
+
+    yield open_it
+    for page in pages:
+        page.close()
+
+
+@pytest.fixture(scope="module")
+def english_page(english, open_page) -> SimpleNamespace:
+    """The report of the sample, which the tests look at one after the other: to load it takes longest."""
+    return open_page(english)
+
+
+@pytest.fixture(scope="module")
+def hostile_page(hostile, open_page) -> SimpleNamespace:
+    return open_page(hostile)
+
+
+def explore(page, kpi_id: str, dimension: str = "", grain: str = "quarter") -> None:
+    for name, value in (("kpi", kpi_id), ("grain", grain), ("dimension", dimension)):
+        page.select_option(f".choices [name={name}]", value)
+    page.wait_for_selector(f'#explored[data-shown="{kpi_id}/{dimension}/{grain}"]')
+
+
+def table_of(page, selector: str) -> list[list[str]]:
+    return page.eval_on_selector_all(
+        f"{selector} tbody tr",
+        """rows => rows.map(row => [...row.cells].map(
+            cell => cell.querySelector('data')?.value ?? cell.textContent.trim()))""",
+    )
+
+
+# In the browser
+
+
+def test_the_page_is_whole_without_errors_and_without_a_request(english, english_page, record_property):
+    path = english / "report.html"
+    assert english_page.log.messages == []
+    assert english_page.log.requests == [path.as_uri()]
+    assert path.stat().st_size < 5_000_000
+    # Recorded, and not held to: how fast a machine is does not belong to the english_page.
+    record_property("report_bytes", path.stat().st_size)
+    record_property("seconds_to_ready", round(english_page.log.seconds, 2))
+    print(f"report.html: {path.stat().st_size:,} bytes, ready after {english_page.log.seconds:.2f} s")
+
+
+def test_every_picture_is_drawn(english_page):
+    marks = english_page.eval_on_selector_all(
+        "figure.chart",
+        """figures => Object.fromEntries(figures.map(figure =>
+            [figure.id, figure.querySelectorAll('.drawing .mark-rect path, .drawing .mark-symbol path,'
+                + '.drawing .mark-line path').length]))""",
+    )
+    assert {"funnel", "stage-days", "cohorts", "net-promoter", "resolution-time", "explored-total"} <= set(
+        marks
+    )
+    assert [anchor for anchor, count in marks.items() if not count] == []
+    for sparkline in english_page.query_selector_all(".view[data-grain=quarter] .spark"):
+        assert sparkline.query_selector("polyline, circle")
+
+
+def test_pictures_have_names_and_tables(english_page):
+    nameless = english_page.eval_on_selector_all(
+        "svg",
+        "all => all.filter(svg => !svg.ariaLabel && !svg.ariaHidden).length",
+    )
+    assert nameless == 0
+    without_rows = english_page.eval_on_selector_all(
+        "figure.chart",
+        "all => all.filter(figure => !figure.querySelector('tbody tr')).map(figure => figure.id)",
+    )
+    assert without_rows == []
+
+
+def test_choosing_a_segment_draws_it(english_page):
+    explore(english_page, "win_rate")
+    total = english_page.inner_html("#explored .drawing")
+    explore(english_page, "win_rate", "owner")
+    by_owner = english_page.inner_html("#explored-members .drawing")
+    assert by_owner != total
+    owners = table_of(english_page, "#explored-members")
+    dots = english_page.locator("#explored-members .drawing .mark-symbol path").count()
+    assert dots == min(len(owners), 25) > 5
+    explore(english_page, "win_rate", "team")
+    assert english_page.inner_html("#explored-members .drawing") != by_owner
+
+
+def test_a_card_leads_to_its_kpi(english_page):
+    english_page.click("#kpi-ticket_backlog .more")
+    english_page.wait_for_selector('#explored[data-shown^="ticket_backlog/"]')
+    assert english_page.input_value(".choices [name=kpi]") == "ticket_backlog"
+
+
+def test_the_period_chosen_is_the_one_shown(english_page):
+    for grain in GRAINS:
+        english_page.check(f".grain [value={grain}]")
+        visible = english_page.locator("#kpi-deals_won .view:visible")
+        assert visible.count() == 1
+        assert visible.get_attribute("data-grain") == grain
+
+
+def test_numbers_on_the_page_are_those_of_kpi_values(english, english_page):
+    shown = english_page.eval_on_selector_all(
+        ".card .view",
+        """views => views.map(view => [view.closest('.card').dataset.kpi, view.dataset.grain,
+            view.querySelector('.value data').value])""",
+    )
+    expected = ask(
+        english,
+        """
+        select kpi_id, period_grain, arg_max(kpi_value, period_start)
+        from marts.kpi_values
+        where segment_by = 'all' and is_complete and kpi_value is not null
+            and period_grain in ('month', 'quarter', 'year')
+            and period_start > date '2025-05-01' - interval 8 year
+        group by all
+        """,
+    )
+    values = {(kpi_id, grain): value for kpi_id, grain, value in expected}
+    wrong = [
+        (kpi_id, grain, value) for kpi_id, grain, value in shown if float(value) != values[kpi_id, grain]
+    ]
+    assert wrong == []
+    assert len(shown) > 200
+
+
+def test_numbers_of_segments_are_those_of_kpi_values(english, english_page):
+    explore(english_page, "win_rate", "owner")
+    shown = {
+        row[0]: [None if cell == NOTHING else float(cell) for cell in row[1:]]
+        for row in table_of(english_page, "#explored-members")
+    }
+    rows = ask(
+        english,
+        """
+        select segment, kpi_value, interval_low, interval_high, sample_size
+        from marts.kpi_values
+        where kpi_id = 'win_rate' and segment_by = 'owner' and period_name = '2026-Q2'
+            and kpi_value is not null
+        """,
+    )
+    assert len(rows) == len(shown)
+    for segment, value, low, high, sample in rows:
+        # Value, low, high, the period before, observations; to the nine digits that the page holds.
+        assert [shown[segment][place] for place in (0, 1, 2, 4)] == pytest.approx(
+            [value, low, high, sample], rel=1e-8
+        )
+
+
+def test_what_is_written_is_the_value_rounded(english_page):
+    written = english_page.eval_on_selector_all(
+        ".card .value data", "all => all.map(data => [data.value, data.textContent])"
+    )
+    for value, text in written:
+        number = float(re.sub(r"[^\d.]", "", text.replace("M", "")))
+        exact = abs(float(value)) * (100 if "%" in text else 1) / (1e6 if "M" in text else 1)
+        digits = len(re.search(r"(?:\.(\d+))?\D*$", text)[1] or "")
+        assert number == pytest.approx(exact, abs=0.5000001 * 10**-digits), (value, text)
+
+
+def test_tables_sort_by_number_and_by_name(english_page):
+    explore(english_page, "won_revenue", "owner")
+    english_page.click("#explored-members th[data-key=value] button")
+    values = [float(row[1]) for row in table_of(english_page, "#explored-members")]
+    assert values == sorted(values)
+    english_page.click("#explored-members th[data-key=value] button")
+    values = [float(row[1]) for row in table_of(english_page, "#explored-members")]
+    assert values == sorted(values, reverse=True)
+    assert english_page.get_attribute("#explored-members th[data-key=value]", "aria-sort") == "descending"
+    english_page.click("#explored-members th[data-key=name] button")
+    names = [row[0] for row in table_of(english_page, "#explored-members")]
+    numbered = [int(name[1:]) for name in names if name.startswith("U")]
+    assert numbered == sorted(numbered)
+
+
+def download_csv(page, selector: str) -> list[list[str]]:
+    page.eval_on_selector(f"{selector} details", "details => { details.open = true; }")
+    with page.expect_download() as started:
+        page.click(f"{selector} button.action:last-of-type")
+    text = Path(started.value.path()).read_text(encoding="utf-8-sig")
+    return list(csv.reader(io.StringIO(text)))
+
+
+def test_a_picture_can_be_downloaded_as_csv(english, english_page):
+    header, *lines = download_csv(english_page, "#funnel")
+    assert header == ["Step", "Number"]
+    expected = ask(
+        english,
+        "select part, things from marts.breakdowns where breakdown = 'funnel' and period_name = '2026-Q2'"
+        " order by part_order",
+    )
+    assert [(part, int(things)) for part, things in lines] == expected
+
+
+def test_hostile_names_are_text(hostile_page):
+    explore(hostile_page, "win_rate", "owner")
+    names = {row[0] for row in table_of(hostile_page, "#explored-members")}
+    shown = {name.strip() for name in HOSTILE if name.strip() in names}
+    assert len(shown) >= 4
+    assert hostile_page.text_content("#kpi-win_rate h3") == HOSTILE[0]
+    assert HOSTILE[1] in hostile_page.text_content("#kpi-win_rate .definition")
+    assert hostile_page.evaluate("window.hacked") is None
+    assert hostile_page.log.messages == []
+    assert len(hostile_page.log.requests) == 1
+    explore(hostile_page, "won_revenue", "owner")
+    formulas = [line[0] for line in download_csv(hostile_page, "#explored-members") if "cmd|" in line[0]]
+    assert all(name.startswith("'=") for name in formulas)
+
+
+def test_five_hundred_members_are_folded(hostile, hostile_page):
+    explore(hostile_page, "win_rate", "team")
+    rows = hostile_page.locator("#explored-members tbody tr")
+    assert rows.count() == 500
+    assert hostile_page.locator("#explored-members tbody tr:visible").count() == 30
+    assert hostile_page.locator("#explored-members .drawing .mark-symbol path").count() == 25
+    hostile_page.click("#explored-members button:has-text('500')")
+    assert hostile_page.locator("#explored-members tbody tr:visible").count() == 500
+    assert (hostile / "report.html").stat().st_size < 5_000_000
+
+
+def test_everybody_can_read_it(english, open_page):
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - only where there is a browser
+
+    page = open_page(english)
+    explore(page, "win_rate", "owner")
+    # What is folded is read, too. Of the cards, which one macro makes, a few tell for all.
+    page.eval_on_selector_all(".card", "cards => cards.slice(9).forEach(card => card.remove())")
+    page.eval_on_selector_all(
+        "tbody", "all => all.forEach(body => [...body.rows].slice(9).forEach(row => row.remove()))"
+    )
+    page.eval_on_selector_all("details", "all => all.forEach(details => { details.open = true; })")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        serious = [
+            (violation["id"], violation["nodes"][0]["html"][:200], violation["nodes"][0]["failureSummary"])
+            for violation in found
+            if violation["impact"] in ("serious", "critical")
+        ]
+        assert serious == [], scheme
+
+
+@pytest.mark.parametrize("width", [360, 768, 1920])
+def test_nothing_is_cut_off_at_the_side(english_page, hostile_page, width):
+    for page in (english_page, hostile_page):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.wait_for_timeout(200)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_all_can_be_reached_by_keyboard(english_page):
+    page = english_page
+    page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    unreachable = page.eval_on_selector_all(
+        "a, button, select, summary, input", "all => all.filter(one => one.tabIndex < 0).length"
+    )
+    assert unreachable == 0
+    levels = page.eval_on_selector_all(
+        "h1, h2, h3, h4", "all => all.map(heading => Number(heading.tagName[1]))"
+    )
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_print_shows_the_cards_and_not_the_controls(english_page):
+    english_page.check(".grain [value=quarter]")
+    english_page.emulate_media(media="print", color_scheme="dark")
+    assert not english_page.is_visible("nav")
+    assert not english_page.is_visible("#explore")
+    assert english_page.is_visible("#kpi-win_rate .view[data-grain=quarter]")
+    # On paper it is never dark.
+    assert english_page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    english_page.emulate_media(media="screen", color_scheme="light")
+
+
+def test_without_javascript_the_page_still_tells_it_all(english, browser):
+    page = browser.new_page(java_script_enabled=False)
+    page.goto((english / "report.html").as_uri())
+    assert page.is_visible("#kpi-win_rate .view[data-grain=quarter] .value")
+    page.click("#kpi-win_rate .definition summary")
+    assert page.is_visible("#kpi-win_rate .definition dl")
+    assert page.is_visible("#explore noscript")
+    page.close()
+
+
+def spoken(texts: dict) -> Iterator[str]:
+    for text in texts.values():
+        if isinstance(text, dict):
+            yield from spoken(text)
+        else:
+            yield str(text)
+
+
+def test_the_german_page_has_no_english_label(german, open_page):
+    page = open_page(german)
+    explore(page, "win_rate", "owner")
+    said = page.evaluate(
+        """() => {
+            const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+            const found = [];
+            while (walker.nextNode()) {
+                const node = walker.currentNode;
+                if (!node.parentElement.closest('script, style')) found.push(node.data.trim());
+            }
+            for (const one of document.querySelectorAll('[aria-label], [title], [label]'))
+                for (const name of ['aria-label', 'title', 'label']) found.push(one.getAttribute(name) ?? '');
+            return found;
+        }"""
+    )
+    german_texts = set(spoken(read_texts("de")))
+    english_texts = {text for text in spoken(read_texts("en")) if text not in german_texts and len(text) > 2}
+    rows = ask(german, "select label_en, label_de, formula_en, description_en from marts.kpi_catalogue")
+    labels = {row[1] for row in rows}
+    english_texts |= {text for row in rows for text in (row[0], row[2], row[3]) if text not in labels}
+    # Members are the data's own words.
+    members = {row[0] for row in ask(german, "select distinct segment from marts.kpi_values")}
+    assert (english_texts - members) & set(said) == set()
+    assert page.get_attribute("html", "lang") == "de"
+    assert "30. Juni 2026" in page.text_content(".standfirst")
+    assert re.search(r"\d,\d\u00a0%", page.text_content("#kpi-win_rate .value"))
+
+
+# Without a browser
+
+
+def test_the_page_may_run_nothing_but_its_own_scripts(english):
+    page = (english / "report.html").read_text(encoding="utf-8")
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page)[1]
+    assert "default-src &#39;none&#39;" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    assert "src=" not in re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+
+
+def test_the_same_marts_make_the_same_page(english, tmp_path):
+    again = copy_marts(english, tmp_path / "again")
+    write_report(again)
+    assert (again / "report.html").read_bytes() == (english / "report.html").read_bytes()
+
+
+def test_any_subset_of_the_marts_makes_a_page(sample_build, tmp_path):
+    needed = {"kpi_catalogue", "kpi_coverage", "kpi_values"}
+    others = relations(sample_build.output) - needed
+    # Views first: they read the tables.
+    views = {
+        name
+        for (name,) in ask(
+            sample_build.output,
+            "select view_name from duckdb_views() where schema_name = 'marts'",
+        )
+    }
+    drops = [f"drop view marts.{name}" for name in sorted(others & views)]
+    drops += [f"drop table marts.{name} cascade" for name in sorted(others - views)]
+    bare = copy_marts(
+        sample_build.output,
+        tmp_path,
+        *drops,
+        "delete from marts.kpi_values where kpi_id <> 'revenue'",
+        "update marts.kpi_coverage set has_values = false,"
+        " missing = 'tickets.created_at or ticket_events.occurred_at' where kpi_id = 'ticket_backlog'",
+    )
+    page = write_report(bare).read_text(encoding="utf-8")
+    assert 'id="kpi-revenue"' in page
+    assert 'id="kpi-win_rate"' not in page
+    assert 'id="area-sales"' not in page
+    assert "<code>tickets.created_at or ticket_events.occurred_at</code>" in page
+    assert "<code>ticket_events</code>, <code>tickets</code>" in page
+
+
+def test_marts_without_any_value_make_a_page(sample_build, tmp_path):
+    empty = copy_marts(sample_build.output, tmp_path, "delete from marts.kpi_values")
+    assert "nothing to tell" in write_report(empty).read_text(encoding="utf-8")
+    assert "nothing to tell" in write_report(empty, file_format="markdown").read_text(encoding="utf-8")
+    assert json.loads(write_report(empty, file_format="json").read_text(encoding="utf-8"))["as_of"] is None
+
+
+def test_json_has_the_values_of_the_marts(english):
+    document = json.loads(write_report(english, file_format="json").read_text(encoding="utf-8"))
+    assert document["as_of"] == "2026-06-30"
+    assert document["currency"] == "EUR"
+    latest = {kpi["kpi_id"]: kpi["latest"] for kpi in document["kpis"]}
+    expected = ask(
+        english,
+        """
+        select kpi_id, kpi_value, sample_size from marts.kpi_values
+        where segment_by = 'all' and period_name = '2026-Q2' and kpi_value is not null
+        """,
+    )
+    assert len(expected) > 60
+    for kpi_id, value, sample in expected:
+        assert (latest[kpi_id]["quarter"]["kpi_value"], latest[kpi_id]["quarter"]["sample_size"]) == (
+            value,
+            sample,
+        )
+
+
+def test_markdown_keeps_names_in_their_cells(hostile):
+    text = write_report(hostile, file_format="markdown").read_text(encoding="utf-8")
+    assert "<script" not in text.replace("\\<", "")
+    tables = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(tables) > 70
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {8}
+
+
+def test_no_published_marts_are_an_error_that_says_what_to_do(tmp_path):
+    with pytest.raises(InputError, match="Run crm-kpis run first"):
+        write_report(tmp_path)
+
+
+def test_published_marts_of_something_else_are_an_error(tmp_path):
+    with duckdb.connect(tmp_path / "kpis.duckdb") as connection:
+        connection.execute("create schema marts; create table marts.kpi_values as select 1 as kpi_id")
+    with pytest.raises(InputError, match=r"has no table marts\.kpi_catalogue"):
+        write_report(tmp_path)
+
+
+def test_an_old_report_stays_where_the_new_one_cannot_be_written(english, tmp_path, monkeypatch):
+    marts = copy_marts(english, tmp_path)
+    (tmp_path / "report.html").write_text("old")
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.replace", refuse)
+    with pytest.raises(InputError, match="No space left"):
+        write_report(marts)
+    assert (tmp_path / "report.html").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kpis.duckdb", "report.html"]
+
+
+def test_both_languages_say_the_same_things():
+    def keys(texts: dict, *path: str) -> Iterator[tuple[str, ...]]:
+        for key, text in texts.items():
+            if isinstance(text, dict):
+                yield from keys(text, *path, str(key))
+            else:
+                yield (*path, str(key), *sorted(re.findall(r"\{\w+\}", str(text))))
+
+    english, german = (set(keys(read_texts(language))) for language in LANGUAGES)
+    # English is what the data and the catalogue speak where nothing else is said.
+    same_in_english = {key for key in german if key[0] in ("dated_by", "sources")}
+    assert english == german - same_in_english
+
+
+def test_every_word_of_the_catalogue_has_a_german_one(english):
+    texts = read_texts("de")
+    rows = ask(english, "select dated_by, interval_method, area, segments from marts.kpi_catalogue")
+    assert {row[0] for row in rows} <= set(texts["dated_by"])
+    assert {row[1] for row in rows} <= set(texts["interval_methods"])
+    assert {row[2] for row in rows} <= set(texts["areas"])
+    dimensions = {name for row in rows for name in (row[3] or "").split("|") if name}
+    assert dimensions <= set(texts["dimensions"])
+    parts = {row[0] for row in ask(english, "select distinct part from marts.breakdowns")}
+    assert parts <= set(texts["parts"])
+
+
+ENGLISH = Formats("en", "EUR", read_texts("en"))
+GERMAN = Formats("de", "EUR", read_texts("de"))
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "english", "german"),
+    [
+        (0.3412, "ratio", "34.1%", "34,1 %"),
+        (0.00321, "ratio", "0.32%", "0,32 %"),
+        (0, "ratio", "0.0%", "0,0 %"),
+        (-12345.678, "currency", MINUS + "€12,346", MINUS + "12.346 €"),
+        (12.3, "currency", "€12.30", "12,30 €"),
+        (123456789, "currency", "€123.5M", "123,5 Mio. €"),
+        (52.74, "days", "52.7 days", "52,7 Tage"),
+        (1, "days", "1 day", "1 Tag"),
+        (1.04, "hours", "1 hour", "1 Stunde"),
+        (7.6923, "score", "7.69", "7,69"),
+        (-41.25, "score", MINUS + "41.2", MINUS + "41,2"),
+        (136, "count", "136", "136"),
+        (2.5, "count", "2.5", "2,5"),
+        (1234567, "count", "1,234,567", "1.234.567"),
+        (20.12, "multiple", "20.1 \N{MULTIPLICATION SIGN}", "20,1 \N{MULTIPLICATION SIGN}"),
+        (None, "ratio", NOTHING, NOTHING),
+        (float("nan"), "ratio", NOTHING, NOTHING),
+    ],
+)
+def test_values_are_written_as_the_language_does(value, unit, english, german):
+    assert ENGLISH.value(value, unit).replace("\u00a0", " ") == english
+    assert GERMAN.value(value, unit).replace("\u00a0", " ") == german
+
+
+@pytest.mark.parametrize(
+    ("absolute", "relative", "unit", "english", "german"),
+    [
+        (0.031, 0.1, "ratio", "+3.1 points", "+3,1 Prozentpunkte"),
+        (-5.0, -0.123, "currency", MINUS + "12.3%", MINUS + "12,3 %"),
+        (-5.0, None, "currency", MINUS + "€5.00", MINUS + "5,00 €"),
+        (3.2, 1.0, "score", "+3.20", "+3,20"),
+        (None, None, "days", NOTHING, NOTHING),
+    ],
+)
+def test_changes_have_a_sign(absolute, relative, unit, english, german):
+    assert ENGLISH.change(absolute, relative, unit).replace("\u00a0", " ") == english
+    assert GERMAN.change(absolute, relative, unit).replace("\u00a0", " ") == german
+
+
+def test_periods_are_written_as_the_language_does():
+    names = ("2026-06", "2026-Q2", "2026", "before the CRM")
+    assert [ENGLISH.period(name).replace("\u00a0", " ") for name in names] == [
+        "Jun 2026",
+        "Q2 2026",
+        *names[2:],
+    ]
+    assert [GERMAN.period(name).replace("\u00a0", " ") for name in names] == [
+        "Juni 2026",
+        "Q2 2026",
+        *names[2:],
+    ]
+    assert replace(GERMAN, currency="USD").value(5, "currency").replace("\u00a0", " ") == "5,00 $"
+
+
+def rows_of(*values: float | None, running: bool = False) -> list[dict]:
+    return [
+        {
+            "kpi_value": value,
+            "interval_low": None if value is None else value - 1,
+            "interval_high": None if value is None else value + 1,
+            "is_complete": not (running and place == len(values) - 1),
+        }
+        for place, value in enumerate(values)
+    ]
+
+
+def test_a_sparkline_breaks_where_there_is_no_value():
+    spark = draw_sparkline(rows_of(1, 2, None, 4), "it")
+    assert [len(line) for line in spark.lines] == [2]
+    assert len(spark.dots) == 1
+    assert spark.last == spark.dots[0]
+    assert spark.running is None
+
+
+def test_the_period_that_runs_is_apart():
+    spark = draw_sparkline(rows_of(1, 2, 3, running=True), "it")
+    assert [len(line) for line in spark.lines] == [2]
+    assert spark.link == (spark.last, spark.running)
+    assert spark.running[0] > spark.last[0]
+    # Higher values stand higher, that is at smaller y.
+    assert spark.running[1] < spark.last[1]
+
+
+def test_a_sparkline_of_one_value_or_none_is_drawn():
+    assert draw_sparkline(rows_of(5), "it").last is not None
+    nothing = draw_sparkline(rows_of(None, None), "it")
+    assert (nothing.lines, nothing.dots, nothing.last) == ((), (), None)
+
+
+def test_before_and_after_share_a_scale():
+    row = {
+        "baseline_value": 10,
+        "baseline_interval_low": 8,
+        "baseline_interval_high": 12,
+        "current_value": 20,
+        "current_interval_low": None,
+        "current_interval_high": None,
+    }
+    pair = draw_dot_pair(row)
+    assert pair.before_ends[0] < pair.before < pair.before_ends[1] < pair.after
+    assert pair.after_ends is None
+    # Without intervals the scale begins at 0: 10 stands halfway to 20.
+    bare = draw_dot_pair(row | {"baseline_interval_low": None, "baseline_interval_high": None})
+    assert bare.before == pytest.approx((8 + bare.after) / 2)
