@@ -270,7 +270,8 @@ class _Reader:
             for comparison in compared
             if comparison["comparison"] == name
             and comparison["period_start"] == row["period_start"]
-            and comparison["compared_value"] is not None
+            # Without a change the two can't be compared: they are of unlike length, or one has no value.
+            and comparison["absolute_change"] is not None
         ]
         return View(
             grain=grain,
