@@ -21,6 +21,10 @@ setup: .venv/.installed ## Set up .venv
 run: setup ## Build and test the KPI marts of the shipped sample; ARGS="--raw-dir DIR" for your own data
 	$(BIN)/crm-kpis run $(ARGS)
 
+.PHONY: report
+report: setup ## Write the report of the last run again; ARGS="--language de" for German
+	$(BIN)/crm-kpis report $(ARGS)
+
 .PHONY: test
 test: setup ## Run all tests
 	$(BIN)/pytest --numprocesses 2 $(ARGS)

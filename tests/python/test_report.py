@@ -332,7 +332,7 @@ def test_tables_sort_by_number_and_by_name(english_page):
 def download_csv(page, selector: str) -> list[list[str]]:
     page.eval_on_selector(f"{selector} details", "details => { details.open = true; }")
     with page.expect_download() as started:
-        page.click(f"{selector} button.action:last-of-type")
+        page.click(f"{selector} button.action:has-text('CSV')")
     text = Path(started.value.path()).read_text(encoding="utf-8-sig")
     return list(csv.reader(io.StringIO(text)))
 
@@ -385,9 +385,10 @@ def test_everybody_can_read_it(english, open_page):
         "tbody", "all => all.forEach(body => [...body.rows].slice(9).forEach(row => row.remove()))"
     )
     page.eval_on_selector_all("details", "all => all.forEach(details => { details.open = true; })")
-    for scheme in ("light", "dark"):
+    # In the dark only the colours differ.
+    for scheme, options in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
         page.emulate_media(color_scheme=scheme)
-        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        found = Axe().run(page, options=options | {"resultTypes": ["violations"]}).response["violations"]
         serious = [
             (violation["id"], violation["nodes"][0]["html"][:200], violation["nodes"][0]["failureSummary"])
             for violation in found
@@ -407,9 +408,9 @@ def test_nothing_is_cut_off_at_the_side(english_page, hostile_page, width):
 
 def test_all_can_be_reached_by_keyboard(english_page):
     page = english_page
-    page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.className") == "skip"
+    assert page.evaluate("document.querySelector('a, button, select, summary, input').className") == "skip"
+    page.focus(".skip")
+    assert page.locator(".skip").bounding_box()["x"] >= 0
     unreachable = page.eval_on_selector_all(
         "a, button, select, summary, input", "all => all.filter(one => one.tabIndex < 0).length"
     )

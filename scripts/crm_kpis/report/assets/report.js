@@ -81,18 +81,18 @@
     return `\ufeff${lines.join("\r\n")}\r\n`;
   }
 
-  function makeDownloadable(figure) {
-    const table = figure.querySelector("table");
+  function makeDownloadable(table) {
+    const figure = table.closest("figure");
     const button = element("button", {type: "button", class: "action"}, texts.download);
     button.addEventListener("click", () => {
       const link = element("a", {
         href: URL.createObjectURL(new Blob([toCsv(table)], {type: "text/csv"})),
-        download: `${figure.id}.csv`,
+        download: `${(figure || table.closest("[id]")).id}.csv`,
       });
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 1000);
     });
-    figure.querySelector("details").append(button);
+    table.parentElement.after(button);
   }
 
   // What the reader chooses
@@ -189,7 +189,7 @@
 
   function prepare(figure) {
     const table = figure.querySelector("table");
-    makeDownloadable(figure);
+    makeDownloadable(table);
     makeSortable(table);
     makeFoldable(table);
     return draw(figure);
@@ -261,7 +261,7 @@
   function start() {
     const figures = [...document.querySelectorAll("figure.chart")];
     for (const table of document.querySelectorAll("main table")) {
-      if (table.closest("figure")) makeDownloadable(table.closest("figure"));
+      makeDownloadable(table);
       makeSortable(table);
       makeFoldable(table);
     }
