@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
 from crm_kpis.contract import PROJECT_DIR
+from crm_kpis.published import FILE_NAME
 from crm_kpis.raw_directory import quote_identifier, quote_text
 from crm_kpis.settings import publishable_columns
-from pipeline import CONTRACT, SAMPLE_DIR, Build, csv_path, read_csv, write_csv
+from pipeline import CONTRACT, SAMPLE_DIR, Build, csv_path, read_csv
+from pipeline import write_csv as write_rows
 
 MARK = "personal-zq"
 PERSONAL = [
@@ -48,7 +51,7 @@ def marked_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 column: f"{MARK}-{column}-{line}@x.test" for owner, column in PERSONAL if owner == table
             }
             rows.append(list(values.values()))
-        write_csv(directory / f"{table}.csv", file.header, rows)
+        write_rows(directory / f"{table}.csv", file.header, rows)
     return directory
 
 
@@ -108,15 +111,18 @@ def found_in(text: str, people: tuple[set[str], set[str]]) -> set[str]:
     )
 
 
-def test_what_a_run_writes_and_says_names_nobody(sample_build: Build, people):
+def test_what_a_run_writes_and_says_names_nobody(sample_build: Build, people, run_cli, tmp_path):
     addresses, names = people
     assert len(addresses) > 1000
     assert len(names) > 300
     assert found_in(f"to {min(addresses)}, {min(names)}", people) == {min(addresses), min(names)}
 
     assert not found_in(sample_build.all_output, people)
+    shutil.copy(sample_build.output / FILE_NAME, tmp_path)
+    told = run_cli("snapshot", "now", "--output", tmp_path)
+    assert told.returncode == 0, told.stderr
     searched = set()
-    for path in sample_build.output.rglob("*"):
+    for path in (*sample_build.output.rglob("*"), *tmp_path.rglob("*")):
         # The working file holds what the models are made from. Everything else may be passed on.
         if path.is_dir() or path.name.startswith("warehouse.duckdb"):
             continue
@@ -141,7 +147,15 @@ def test_what_a_run_writes_and_says_names_nobody(sample_build: Build, people):
         else:
             found = found_in(path.read_text(encoding="utf-8", errors="replace"), people)
         assert not found, (path, found)
-    assert {".duckdb", ".json", ".sql"} <= searched
+    assert {".duckdb", ".html", ".json", ".parquet", ".sql"} <= searched
+
+
+def test_keys_that_are_addresses_are_warned_of(compiled, raw_dir, write_csv):
+    write_csv("users.csv", "user_id,name", "ada@example.com,Ada", "u2,Bob")
+    write_csv("deals.csv", "deal_id,created_at,status,owner_id", "d1,2025-01-01,open,ada@example.com")
+    with compiled.run(raw_dir) as warehouse:
+        found = compiled.failed_data_tests(warehouse)
+    assert found["assert_keys_are_no_addresses"] == [("dim_users.user_id", 1)]
 
 
 def test_the_documentation_lists_what_is_personal_and_what_can_be_published():
