@@ -5,7 +5,12 @@ scripts/try_bi_clients.py tries more of them, in environments of their own.
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import _duckdb
 import adbc_driver_manager.dbapi
@@ -59,6 +64,42 @@ def described(sample_build: Build) -> dict[str, dict[str, tuple[str, str]]]:
         for table, column, data_type, comment in marts.execute(columns).fetchall():
             tables.setdefault(table, {})[column] = (data_type, comment)
     return tables
+
+
+@pytest.fixture(scope="module")
+def old_duckdb(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The oldest DuckDB that reads the published file, in a directory of its own."""
+    directory = tmp_path_factory.mktemp("old_duckdb")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(directory)]
+    done = subprocess.run([*pip, "duckdb==1.1.3"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"duckdb 1.1.3 is not to be had here: {done.stderr.strip().splitlines()[-1]}")
+    return directory
+
+
+def test_an_old_duckdb_reads_all_that_is_published(old_duckdb, sample_build, described):
+    code = (
+        "import duckdb, json, sys\n"
+        "with duckdb.connect(sys.argv[1], read_only=True) as marts:\n"
+        "    tables = marts.execute('select table_name from duckdb_tables()').fetchall()\n"
+        "    rows = {name: len(marts.table(f'marts.{name}').fetchall()) for name, in tables}\n"
+        "print(json.dumps([duckdb.__version__, rows]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, sample_build.published],
+        env=os.environ | {"PYTHONPATH": str(old_duckdb)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    version, rows = json.loads(done.stdout.splitlines()[-1])
+    assert version == "1.1.3"
+    with open_published(sample_build.output) as marts:
+        counts = {
+            table: marts.execute(f"select count(*) from {table}").fetchall()[0][0] for table in described
+        }
+    assert rows == counts
 
 
 def test_each_column_of_what_is_published_has_a_comment_and_a_type_of_bi_tools(described):

@@ -163,6 +163,18 @@ def test_a_wal_that_somebody_left_is_not_taken_for_the_new_files(tmp_path):
     assert read_state(tmp_path) == 2
 
 
+def test_nobody_may_write_to_the_published_file(tmp_path):
+    assert publish_token(tmp_path, 1).stat().st_mode & 0o222 == 0
+    assert publish_token(tmp_path, 2).stat().st_mode & 0o222 == 0
+
+
+def test_what_a_killed_process_of_the_same_number_left_is_not_in_the_way(tmp_path):
+    """In a container, each run may have the same process id."""
+    (tmp_path / f".kpis.duckdb.{os.getpid()}.unfinished").write_text("half")
+    publish_token(tmp_path, 1)
+    assert read_state(tmp_path) == 1
+
+
 def test_leftovers_are_swept(tmp_path):
     for name in (".kpis.duckdb.77.unfinished", ".kpis.duckdb.77.unfinished.wal", ".kpis.duckdb.77.history"):
         (tmp_path / name).write_text("half")
