@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
@@ -168,11 +168,34 @@ class CompiledProject:
             if node["resource_type"] == "seed"
         }
 
+    def with_inputs(self, *names: str) -> set[str]:
+        """Models and all that they read, from one to the next."""
+        nodes = {node["name"]: node for node in self._nodes.values() if node["resource_type"] == "model"}
+        found, waiting = set(), set(names)
+        while waiting:
+            found |= waiting
+            read = {key for name in waiting for key in nodes[name]["depends_on"]["nodes"]}
+            waiting = {self._nodes[key]["name"] for key in read if key.startswith("model.")} - found
+        return found
+
     @contextmanager
     def run(
-        self, raw_dir: Path, as_of: date | None = None, snapshots: Path | None = None
+        self,
+        raw_dir: Path,
+        as_of: date | None = None,
+        snapshots: Path | None = None,
+        only: Container[str] | None = None,
+        conditions: Mapping[str, str] | None = None,
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Build all models from a raw directory in memory, under their names in the warehouse."""
+        """Build models from a raw directory in memory, under their names in the warehouse.
+
+        Args:
+            raw_dir: The raw directory.
+            as_of: The day at whose end the data stand; None for the latest.
+            snapshots: The directory of snapshots; None for no snapshot.
+            only: The models to build; None for all.
+            conditions: What the rows of a model must meet, by its name, so that what follows has less to do.
+        """
         # The settings of profiles.yml, but one thread: the rows are few, and tests run side by side.
         settings = {"autoinstall_known_extensions": False, "autoload_known_extensions": False, "threads": 1}
         with duckdb.connect(config=settings) as connection:
@@ -183,7 +206,11 @@ class CompiledProject:
             assert not register_snapshots(connection, snapshots or raw_dir / "no snapshots")
             self._copy_seeds(connection)
             for name, model in self.models.items():
+                if only is not None and name not in only:
+                    continue
                 sql = model.sql
+                if conditions and name in conditions:
+                    sql = f"select * from ({sql}) where {conditions[name]}"
                 if as_of and name == "reporting_window":
                     assert _NO_AS_OF in sql
                     sql = sql.replace(_NO_AS_OF, f"cast('{as_of}' as date)")
