@@ -24,17 +24,19 @@ def read_choices(
     Returns:
         `names`: the members of the dimensions. `kpis`: by KPI its label and unit, and
         `total`: by grain, [period, first day, complete, sample, value, low, high] for each period;
-        `by`: by dimension and grain, [number of the name, sample, value, low, high, [age, value, ...]] for
-        each member, the largest first; an age of 0 is the last period that is over.
+        `by`: by dimension and grain how many members there are in all, and of those on the page
+        [number of the name, sample, value, low, high, [age, value, ...]], the largest first; an age of 0 is
+        the last period that is over.
     """
     numbers: dict[str, int] = {}
-    members: dict[str, dict[str, dict[str, list[Any]]]] = {kpi_id: {} for kpi_id in shown}
+    members: dict[str, dict[str, dict[str, dict[str, Any]]]] = {kpi_id: {} for kpi_id in shown}
     segments = group(marts.rows("segments"), "kpi_id", "segment_by", "period_grain", "place")
     for (kpi_id, dimension, grain, _), rows in segments.items():
         number = numbers.setdefault(rows[0]["segment"], len(numbers))
         if grain in shown.get(kpi_id, ()):
             by_grain = members[kpi_id].setdefault(dimension, {})
-            by_grain.setdefault(grain, []).append([number, *_member(rows)])
+            listed = by_grain.setdefault(grain, {"all": rows[0]["members"], "members": []})
+            listed["members"].append([number, *_member(rows)])
     return {
         "names": [labels.segment(name) for name in numbers],
         "kpis": {

@@ -8,6 +8,9 @@ from typing import Any
 from crm_kpis.report.labels import Labels
 from crm_kpis.report.marts import Marts, Row, group
 
+# As many as assets/charts.js draws.
+MOST_DRAWN = 25
+
 
 @dataclass(frozen=True)
 class Column:
@@ -135,7 +138,7 @@ class _Reader:
             title=self.texts["by"].format(
                 label=self.labels.kpi(kpi_id), dimension=self.labels.dimension(dimension)
             ),
-            note=self._note("by_member", rows),
+            note=self._note("by_member", rows) + self._rest(rows),
             columns=(
                 Column("name", self.labels.dimension(dimension)),
                 Column("value", self.labels.kpi(kpi_id), unit),
@@ -153,6 +156,14 @@ class _Reader:
             ),
             options={"unit": unit},
         )
+
+    def _rest(self, rows: list[Row]) -> str:
+        """What is left out of a picture and its table; empty where nothing is."""
+        shown = [self.texts["drawn_first"].format(count=MOST_DRAWN)] if len(rows) > MOST_DRAWN else []
+        if rows[0]["members"] > len(rows):
+            rest = self.formats.count(rows[0]["members"] - len(rows))
+            shown.append(self.texts["rest_note"].format(count=rest))
+        return "".join(f" {text}" for text in shown)
 
     def _funnel(self, breakdowns: dict[tuple, list[Row]]) -> Figure | None:
         return self._last_quarter(breakdowns.get(("funnel",), []), "funnel", "bars")

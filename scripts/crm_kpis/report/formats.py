@@ -69,7 +69,8 @@ class Formats:
         if absolute is None:
             return NOTHING
         if unit == "ratio":
-            number = format_decimal(absolute * 100, "+0.0;-0.0", self.locale)
+            digits = "0.0" if abs(absolute) >= 0.001 or absolute == 0 else "0.00"
+            number = format_decimal(absolute * 100, f"+{digits};-{digits}", self.locale)
             return _tidy(f"{number}{_NO_BREAK}{self.texts['units']['points']}")
         if unit == "score" or relative is None:
             return _tidy(f"{'+' if absolute >= 0 else ''}{self._write(absolute, unit)}")

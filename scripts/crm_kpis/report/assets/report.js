@@ -139,7 +139,7 @@
   }
 
   function byMember(kpi, grain, dimension) {
-    const members = kpi.by[dimension][grain] || [];
+    const {all, members} = kpi.by[dimension][grain];
     const withInterval = members.some((member) => member[3] !== null);
     const before = (history) => {
       for (let place = 0; place < history.length; place += 2) if (history[place] === 1) return history[place + 1];
@@ -151,7 +151,10 @@
     return figureOf({
       anchor: "explored-members", kind: withInterval ? "dots" : "bars", options: {unit: kpi.unit},
       title: fill(texts.explore_by, {label: kpi.label, dimension: texts.dimensions[dimension] || dimension, period: complete[complete.length - 1][0]}),
-      note: rows.length > MOST_MEMBERS ? fill(texts.drawn_first, {count: MOST_MEMBERS}) : "",
+      note: [
+        rows.length > MOST_MEMBERS ? fill(texts.drawn_first, {count: MOST_MEMBERS}) : "",
+        all > members.length ? fill(texts.rest_note, {count: writeValue(all - members.length, "count")}) : "",
+      ].join(" ").trim(),
       columns: [
         ...columnsOf({key: "name", label: texts.dimensions[dimension] || dimension}, kpi.unit, withInterval),
         {key: "before", label: texts.columns.before, unit: kpi.unit}, count,
@@ -165,7 +168,7 @@
   function membersOverTime(kpi, grain, dimension) {
     const complete = kpi.total[grain].filter((line) => line[2]);
     const last = complete.findLastIndex((line) => line[4] !== null);
-    const largest = (kpi.by[dimension][grain] || []).filter(([, , , , , history]) => history.length > 2).slice(0, MOST_LINES);
+    const largest = kpi.by[dimension][grain].members.filter(([, , , , , history]) => history.length > 2).slice(0, MOST_LINES);
     const rows = [];
     for (const [name, , , , , history] of largest) {
       for (let place = 0; place < history.length; place += 2) {

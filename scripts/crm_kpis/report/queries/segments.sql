@@ -1,5 +1,6 @@
 -- One row per KPI, dimension, member, grain and period, oldest first: what the page lets its reader choose. Members stand in the order of
--- their samples in the last complete period of the total; the twelve largest with their history, 500 of them with that period and the one before.
+-- their samples in the last complete period of the total; the twelve largest with their history, 500 of them
+-- with that period and the one before; `members` says how many there are.
 with
 
 last_periods as (
@@ -52,7 +53,8 @@ ranked as (
                 coalesce(max(sample_size) filter (where age = 0), -1) desc,
                 max(sample_size) desc,
                 segment
-        ) as place
+        ) as place,
+        count(*) over (partition by kpi_id, period_grain, segment_by) as members
     from shown
     group by kpi_id, period_grain, segment_by, segment
 )
@@ -62,6 +64,7 @@ select
     shown.segment_by,
     shown.period_grain,
     ranked.place,
+    ranked.members,
     shown.segment,
     shown.period_name,
     shown.age,
