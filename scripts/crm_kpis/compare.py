@@ -29,8 +29,10 @@ FAILURES = {
 }
 
 _SQL_FILE = Path(__file__).with_suffix(".sql")
-# Coarse periods before fine ones, totals before segments: what a reader wants to know first.
+# What a reader wants to know first: what should not have moved before what goes on, long periods before short
+# ones, totals before segments.
 _ORDER = """
+    cause = 'period went on',
     array_position(['named', 'all', 'year', 'quarter', 'month', 'week'], period_grain),
     segment_by <> 'all',
     abs(relative_change) desc nulls last,

@@ -184,7 +184,7 @@ def _tables(comparison: Comparison, top: int) -> Iterator[_Table]:
         total = sum(row["kpi_values"] for row in counts if row["status"] in ("changed", "removed"))
         which = f"The first {len(changes)} of {total:,} changes" if total > len(changes) else "Changes"
         yield _Table(
-            f"{which}, long periods and totals first",
+            f"{which}: late data, long periods and totals first",
             ("KPI", "period", "segment", "before", "now", "change", "verdict", "why"),
             [_change_row(change) for change in changes],
         )

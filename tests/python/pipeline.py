@@ -184,8 +184,10 @@ class CompiledProject:
         raw_dir: Path,
         as_of: date | None = None,
         snapshots: Path | None = None,
+        *,
         only: Container[str] | None = None,
         conditions: Mapping[str, str] | None = None,
+        seeds: Mapping[str, str] | None = None,
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Build models from a raw directory in memory, under their names in the warehouse.
 
@@ -195,6 +197,7 @@ class CompiledProject:
             snapshots: The directory of snapshots; None for no snapshot.
             only: The models to build; None for all.
             conditions: What the rows of a model must meet, by its name, so that what follows has less to do.
+            seeds: Queries of other rows for a seed, by its name; `compiled.main` has those of its file.
         """
         # The settings of profiles.yml, but one thread: the rows are few, and tests run side by side.
         settings = {"autoinstall_known_extensions": False, "autoload_known_extensions": False, "threads": 1}
@@ -204,7 +207,7 @@ class CompiledProject:
             connection.execute("use warehouse")
             register(connection, inspect(raw_dir))
             assert not register_snapshots(connection, snapshots or raw_dir / "no snapshots")
-            self._copy_seeds(connection)
+            self._copy_seeds(connection, seeds or {})
             for name, model in self.models.items():
                 if only is not None and name not in only:
                     continue
@@ -226,11 +229,12 @@ class CompiledProject:
         }
         return {name: failures for name, failures in rows.items() if failures}
 
-    def _copy_seeds(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def _copy_seeds(self, connection: duckdb.DuckDBPyConnection, queries: Mapping[str, str]) -> None:
         path = quote_text(str(self._compiled.warehouse))
         connection.execute(f"attach {path} as compiled (read_only)")
         for name, relation in self.seeds.items():
-            connection.execute(f"create table {relation} as from compiled.main.{name}")
+            query = queries.get(name, f"from compiled.main.{name}")
+            connection.execute(f"create table {relation} as {query}")
         connection.execute("detach compiled")
 
 

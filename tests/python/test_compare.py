@@ -343,7 +343,7 @@ def test_the_table_tells_numbers_definitions_and_changes(run_here, changed):
 
 def test_the_table_shows_as_many_changes_as_asked_for(run_here, changed):
     done = run_here("compare", "before", "--output", changed, "--top", "1")
-    assert "The first 1 of 5 changes, long periods and totals first" in done.stdout
+    assert "The first 1 of 5 changes: late data, long periods and totals first" in done.stdout
     assert sum("%" in line for line in done.stdout.splitlines()) == 1
     none = run_here("compare", "before", "--output", changed, "--top", "0")
     assert "verdict" not in none.stdout

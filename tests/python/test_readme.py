@@ -1,4 +1,4 @@
-"""What the README shows works: its commands run, its queries return rows, its files are there."""
+"""What README and docs show works: their commands run, their queries return rows, their files are there."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ EXPORT = """Opportunity ID,Created Date,Is Won,Is Closed,Close Date,Stage,Owner 
 """
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
 def run(command: str, directory: Path) -> subprocess.CompletedProcess[str]:
@@ -118,10 +118,43 @@ def test_links_of_the_docs_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
 def test_python_of_the_docs_runs(page: Path, tmp_path: Path, sample_build) -> None:
     (tmp_path / "output").symlink_to(sample_build.output)
-    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL):
+    for block in blocks("python", page.read_text(encoding="utf-8")):
         command = [sys.executable, "-c", block]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{block}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_commands_of_the_docs_run_in_their_order(page: Path, new_user: Path, sample_build) -> None:
+    published = new_user / "output" / sample_build.published.name
+    shutil.copy(sample_build.published, published)
+    for block in blocks("sh", page.read_text(encoding="utf-8")):
+        command = block.strip()
+        if command == "make run":
+            published.unlink()
+            shutil.copy(sample_build.published, published)
+            continue
+        assert command.startswith(".venv/bin/"), command
+        done = run(command, new_user)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_queries_of_the_docs_return_rows(page: Path, sample_build) -> None:
+    with open_published(sample_build.output) as marts:
+        for query in blocks("sql", page.read_text(encoding="utf-8")):
+            assert marts.execute(query).fetchall(), query
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_rows_that_the_docs_show_stand_in_the_seeds(page: Path) -> None:
+    lines = {
+        line
+        for seed in (PROJECT_DIR / "seeds").glob("*.csv")
+        for line in seed.read_text(encoding="utf-8").splitlines()
+    }
+    for block in blocks("csv", page.read_text(encoding="utf-8")):
+        assert set(block.splitlines()) <= lines
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))

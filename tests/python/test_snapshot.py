@@ -256,6 +256,24 @@ def test_what_a_kill_between_the_two_renames_leaves_is_put_back(output):
         assert not names_in(directory) & {".first.replaced", ".first.unfinished"}
 
 
+def test_a_kill_right_before_the_new_one_takes_its_place_leaves_the_old_one(output, monkeypatch):
+    old = contents(take_snapshot(output, "first"))
+    publish_marts(output, [value(0.75)])
+    rename = Path.rename
+
+    def die(path: Path, target: Path) -> None:
+        if path.suffix == ".unfinished":
+            raise KeyboardInterrupt
+        rename(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", die)
+        with pytest.raises(KeyboardInterrupt):
+            take_snapshot(output, "first", replace=True)
+    assert list_snapshots(output / "snapshots") == ["first"]
+    assert contents(output / "snapshots" / "first") == old
+
+
 def test_what_a_kill_after_the_two_renames_leaves_is_swept(output):
     directory = output / "snapshots"
     shutil.copytree(take_snapshot(output, "first"), directory / ".first.replaced")
