@@ -610,6 +610,20 @@ def test_both_languages_say_the_same_things():
     assert english == german - same_in_english
 
 
+def test_what_is_the_same_in_both_languages_is_german_too():
+    def paths(texts: dict, *path: str) -> Iterator[tuple[tuple[str, ...], str]]:
+        for key, text in texts.items():
+            if isinstance(text, dict):
+                yield from paths(text, *path, str(key))
+            else:
+                yield (*path, str(key)), text
+
+    german = dict(paths(read_texts("de")))
+    same = {text for path, text in paths(read_texts("en")) if german.get(path) == text}
+    words = {word for text in same for word in re.findall(r"[A-Za-z]{2,}", re.sub(r"\{\w+\}", "", text))}
+    assert words <= {"Definition", "Marketing", "Median", "Name", "Service", "Team", "Tickets"}
+
+
 def test_every_word_of_the_catalogue_has_a_german_one(english):
     texts = read_texts("de")
     rows = ask(english, "select dated_by, interval_method, area, segments from marts.kpi_catalogue")
