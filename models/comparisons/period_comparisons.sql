@@ -21,6 +21,19 @@ snapshot_values as (
     where kpi_value is not null
 ),
 
+-- Another formula, or another unit, makes another KPI: its value of then says nothing of now.
+redefined as (
+    select
+        definitions.snapshot_name,
+        definitions.kpi_id
+    from {{ source('snapshots', 'kpi_catalogue') }} as definitions
+    inner join catalogue on definitions.kpi_id = catalogue.kpi_id
+    where
+        {%- for column in ['unit', 'aggregation', 'numerator', 'denominator', 'sample_measure', 'per_unit', 'interval_method', 'dated_by'] %}
+        {{ 'or ' if not loop.first }}definitions.{{ column }} is distinct from catalogue.{{ column }}
+        {%- endfor %}
+),
+
 -- The raw data of a snapshot may be gone: its values are taken as they were computed then.
 baselines as (
     select
@@ -121,14 +134,16 @@ sides as (
         {{ unmatured_share('pairs.' ~ side ~ '_days', 'pairs.' ~ side ~ '_age', 'catalogue.matures_in_days') }} as {{ side }}_unmatured,
         {% endfor %}
         -- Totals per day. What depends on the length of its period in another way is compared with one about as long.
-        case catalogue.length_effect
-            when 'none' then 1.0
-            when 'proportional' then cast(pairs.current_days as double) / pairs.baseline_days
+        case
+            when redefined.kpi_id is not null then null
+            when catalogue.length_effect = 'none' then 1.0
+            when catalogue.length_effect = 'proportional' then cast(pairs.current_days as double) / pairs.baseline_days
             else case when {{ are_about_as_long('pairs.current_days', 'pairs.baseline_days') }} then 1.0 end
         end as scale
     from keys
     inner join pairs on keys.pair_id = pairs.pair_id
     inner join catalogue on keys.kpi_id = catalogue.kpi_id
+    left join redefined on pairs.baseline_snapshot = redefined.snapshot_name and keys.kpi_id = redefined.kpi_id
     left join baselines
         on
             keys.pair_id = baselines.pair_id
