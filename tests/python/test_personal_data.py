@@ -76,6 +76,20 @@ def test_no_published_column_derives_from_a_personal_one(compiled, marked_dir, s
         assert [name for name, text in texts(warehouse, published) if MARK in text] == []
 
 
+def test_forgetting_people_changes_no_kpi_but_of_records(compiled, marked_dir, sample_warehouse, tmp_path):
+    for table in CONTRACT:
+        file = read_csv(marked_dir / f"{table}.csv")
+        rows = [
+            ["" if value.startswith(MARK) else value for value in fields] for fields in file.rows.values()
+        ]
+        write_rows(tmp_path / f"{table}.csv", file.header, rows)
+    query = "select * from main.kpi_values order by all"
+    with compiled.run(tmp_path) as warehouse:
+        forgotten = set(warehouse.execute(query).fetchall())
+    changed = {row[0] for row in forgotten ^ set(sample_warehouse.execute(query).fetchall())}
+    assert changed == {"duplicate_record_rate", "record_completeness_rate"}
+
+
 def test_the_personal_columns_are_there_and_null(sample_build, sample_warehouse):
     published = published_tables(sample_build.output / "dbt_target" / "manifest.json")
     for column in publishable_columns().values():
