@@ -535,6 +535,13 @@ def test_any_subset_of_the_marts_makes_a_page(sample_build, tmp_path):
     assert "<code>ticket_events</code>, <code>tickets</code>" in page
 
 
+def test_a_picture_of_nothing_but_zeros_is_left_out(sample_build, tmp_path):
+    zeros = "update marts.kpi_values set kpi_value = 0 where kpi_id = 'open_pipeline'"
+    page = write_report(copy_marts(sample_build.output, tmp_path, zeros)).read_text(encoding="utf-8")
+    assert 'id="kpi-open_pipeline"' in page
+    assert 'id="open-pipeline-owner"' not in page
+
+
 def test_marts_without_any_value_make_a_page(sample_build, tmp_path):
     empty = copy_marts(sample_build.output, tmp_path, "delete from marts.kpi_values")
     assert "nothing to tell" in write_report(empty).read_text(encoding="utf-8")

@@ -127,7 +127,8 @@ class _Reader:
         rows = latest.get((kpi_id, dimension), [])
         if dimension == "stage":
             rows = self._in_order(rows)
-        if not rows:
+        # Bars of nothing show nothing: the cards say 0.
+        if not any(row["kpi_value"] for row in rows):
             return None
         unit, words = self.labels.unit(kpi_id), self.texts["columns"]
         has_interval = any(row["interval_low"] is not None for row in rows)
