@@ -54,6 +54,11 @@ sample: setup ## Write the sample in seeds/sample anew
 kpi-docs: setup ## Write models/marts/kpis.md and models/marts/monthly anew, from the catalogue and the unit tests
 	$(BIN)/python -c "from crm_kpis.kpi_docs import write_docs, write_monthly; write_docs(); write_monthly()"
 
+SIZE ?= 1m
+.PHONY: bench
+bench: setup ## Measure what a run costs on a made-up company of 1m, 10m or 100m rows: SIZE=10m
+	PYTHONPATH=scripts $(BIN)/python -m crm_kpis_bench --size $(SIZE) $(ARGS)
+
 # uv resolves for all Pythons and platforms at once, which pip-tools does not.
 .PHONY: lock
 lock: setup ## Lock the dependencies of pyproject.toml anew

@@ -17,7 +17,7 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from crm_kpis.baselines import register_snapshots
 from crm_kpis.errors import InputError
-from crm_kpis.raw_directory import inspect, register
+from crm_kpis.raw_directory import inspect, quote_text, register
 from crm_kpis.settings import check_vars
 
 _BUILDING_COMMANDS = {"build", "run", "retry"}
@@ -31,8 +31,10 @@ class Plugin(BasePlugin):
         """Take the profile's configuration, and make the directory of the warehouse file.
 
         Args:
-            plugin_config: `raw_dir` and `snapshots_dir`, relative to the current directory or absolute.
+            plugin_config: `raw_dir` and `snapshots_dir`, relative to the current directory or absolute;
+                `memory_limit`, a number with its unit, may be empty.
         """
+        self._memory_limit = plugin_config.get("memory_limit", "")
         self._raw_dir = Path(plugin_config["raw_dir"])
         self._snapshots_dir = Path(plugin_config["snapshots_dir"])
         self._lock = threading.Lock()
@@ -42,21 +44,22 @@ class Plugin(BasePlugin):
             Path(self.creds.path).parent.mkdir(parents=True, exist_ok=True)
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Register raw tables and snapshots, unless this was done or dbt's command builds nothing.
+        """Limit the memory, and register raw tables and snapshots, unless dbt's command builds nothing.
 
         Args:
             conn: The connection that dbt's cursors are made from. With `keep_open: false` dbt-duckdb opens a
                 new one after a pause.
 
         Raises:
-            DbtRuntimeError: A var is wrong, or the raw directory can't be read; the message is that of the
-                InputError.
+            DbtRuntimeError: A var or the memory limit is wrong, or the raw directory can't be read; the
+                message is that of the InputError.
         """
         with self._lock:
             flags = get_flags()
             if self._is_registered or flags.WHICH not in _BUILDING_COMMANDS:
                 return
             try:
+                self._limit_memory(conn)
                 check_vars(flags.VARS, Path(flags.PROJECT_DIR))
                 raw_directory = inspect(self._raw_dir)
                 register(conn, raw_directory)
@@ -65,3 +68,14 @@ class Plugin(BasePlugin):
             except InputError as error:
                 raise DbtRuntimeError(str(error)) from error
             self._is_registered = True
+
+    def _limit_memory(self, conn: duckdb.DuckDBPyConnection) -> None:
+        if not self._memory_limit:
+            return
+        try:
+            conn.execute(f"set memory_limit = {quote_text(self._memory_limit)}")
+        except duckdb.Error as error:
+            raise InputError(
+                f"The environment variable CRM_KPIS_MEMORY_LIMIT is {self._memory_limit!r}, "
+                "which is no amount of memory. Write a number and its unit, such as 4GiB."
+            ) from error

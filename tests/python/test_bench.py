@@ -1,0 +1,103 @@
+"""The benchmark: what it compares agrees, and it can tell when it does not. No test asks for a time."""
+
+from __future__ import annotations
+
+import sys
+
+import duckdb
+import pytest
+from crm_kpis.generate import generate
+from pipeline import PROJECT_DIR
+
+sys.path.insert(0, str(PROJECT_DIR / "scripts"))
+
+from crm_kpis_bench import steps
+from crm_kpis_bench.__main__ import measure, to_markdown
+
+DEALS = 1500
+
+
+@pytest.fixture(scope="module")
+def values(tmp_path_factory, compiled):
+    """A connection with the KPI values of a synthetic company, each computed in three ways."""
+    raw_dir = tmp_path_factory.mktemp("bench") / "raw 'data'"
+    generate(raw_dir, deals=DEALS)
+    files = {name: raw_dir.parent / f"{name}.parquet" for name in ("sql", "polars")}
+    steps.compute_by_sql(raw_dir, files["sql"])
+    steps.compute_by_polars(raw_dir, files["polars"])
+    with compiled.run(raw_dir) as connection:
+        for name, file in files.items():
+            connection.execute(f"create table by_{name} as from read_parquet('{file}')")
+        yield connection
+
+
+@pytest.mark.parametrize("way", ["by_sql", "by_polars"])
+def test_the_kpis_by_hand_agree_with_the_project(values, way):
+    same = f"({steps.same_kpis('main.kpi_values', way)})"
+
+    assert values.execute(f"select count(*) > 500, count(distinct kpi_id) from {way}").fetchall() == [
+        (True, 8)
+    ]
+    assert steps.differing_values(values, same, way) == 0
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        "select * replace (kpi_value * (1 + 1e-8) as kpi_value) from by_sql",
+        "select * replace (null as kpi_value) from by_sql where kpi_id = 'win_rate'",
+        "from by_sql where segment_by = 'all'",
+    ],
+)
+def test_a_difference_is_counted(values, spoiled):
+    assert steps.differing_values(values, f"({spoiled})", "by_sql") > 0
+
+
+def test_reading_everything_asks_for_every_column(tmp_path):
+    generate(tmp_path, deals=30)
+    steps.read_all(tmp_path, tmp_path)
+
+    (tmp_path / "costs.parquet").unlink()
+    with pytest.raises(duckdb.IOException, match="costs"):
+        steps.read_all(tmp_path, tmp_path)
+
+
+def test_a_process_is_accounted_for():
+    cost = measure([sys.executable, "-c", "data = bytearray(50_000_000); sum(range(3_000_000))"])
+
+    assert cost.cpu_s > 0
+    assert cost.wall_s > 0
+    assert 0.05 < cost.memory_gb < 1
+
+
+def test_a_process_that_fails_says_why():
+    with pytest.raises(RuntimeError, match="no such thing"):
+        measure([sys.executable, "-c", "raise SystemExit('no such thing')"])
+
+
+def test_the_tables_show_ratios_to_the_floor():
+    cost = {"cpu_s": 2.0, "wall_s": 1.0, "memory_gb": 0.5}
+    markdown = to_markdown(
+        {
+            "raw_rows": 1_089_639,
+            "machine": "Linux x86_64, 2 CPUs",
+            "versions": {"duckdb": "2.0.0"},
+            "memory_limit": None,
+            "steps": {"read": cost, "run": cost | {"cpu_s": 15.0}},
+            "layers": {"staging": {"nodes": 24, "seconds": 3.25}},
+            "differences": {"sql": 0, "polars": 0},
+        }
+    )
+
+    assert "1,089,639 raw rows" in markdown
+    assert "| read every column once (the floor) | 2.0 | 1.0 | 0.5 | 1.0 |" in markdown
+    assert "| 15.0 | 1.0 | 0.5 | 7.5 |" in markdown
+    assert "| staging | 24 | 3.2 |" in markdown
+
+
+def test_a_wrong_memory_limit_is_told_in_one_line(run_cli, tmp_path):
+    result = run_cli("run", "--output", tmp_path / "output", timeout=600, CRM_KPIS_MEMORY_LIMIT="plenty")
+
+    assert result.returncode == 2, result.stderr
+    assert "CRM_KPIS_MEMORY_LIMIT is 'plenty'" in result.stderr
+    assert "Traceback" not in result.stderr
