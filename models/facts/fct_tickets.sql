@@ -50,14 +50,20 @@ told as (
 ),
 
 -- Where the ticket has no date of its own, its events may: the first message of an agent, the last 'resolved' that no 'reopened' follows.
--- The ticket's own resolution is the last of all: where that lies after as_of, an earlier one may be known from the events.
+-- The ticket's own resolution is the last of all: where that lies after as_of, an earlier one may be known from the events. So may an
+-- answer.
 dated as (
     select
         tickets.*,
         coalesce(told.known_events, 0) > 0 as has_events,
         coalesce(told.later_resolutions, 0) > 0
         or coalesce({{ local_date('tickets.resolved_at') }} > reporting_window.as_of, false) as is_resolved_later,
-        coalesce(tickets.first_responded_at, told.first_agent_message_at) as any_responded_at,
+        coalesce(
+            case
+                when {{ local_date('tickets.first_responded_at') }} <= reporting_window.as_of then tickets.first_responded_at
+            end,
+            told.first_agent_message_at
+        ) as known_responded_at,
         coalesce(
             case when {{ local_date('tickets.resolved_at') }} <= reporting_window.as_of then tickets.resolved_at end,
             case
@@ -81,10 +87,7 @@ dated as (
 known as (
     select
         dated.*,
-        {{ local_date('dated.created_at') }} as created_on,
-        case
-            when {{ local_date('dated.any_responded_at') }} <= reporting_window.as_of then dated.any_responded_at
-        end as known_responded_at
+        {{ local_date('dated.created_at') }} as created_on
     from dated
     cross join reporting_window
     where {{ local_date('dated.created_at') }} <= reporting_window.as_of
