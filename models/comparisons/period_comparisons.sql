@@ -29,9 +29,14 @@ redefined as (
     from {{ source('snapshots', 'kpi_catalogue') }} as definitions
     inner join catalogue on definitions.kpi_id = catalogue.kpi_id
     where
-        {%- for column in ['unit', 'aggregation', 'numerator', 'denominator', 'sample_measure', 'per_unit', 'interval_method', 'dated_by'] %}
-        {{ 'or ' if not loop.first }}definitions.{{ column }} is distinct from catalogue.{{ column }}
-        {%- endfor %}
+        definitions.unit is distinct from catalogue.unit
+        or definitions.aggregation is distinct from catalogue.aggregation
+        or definitions.numerator is distinct from catalogue.numerator
+        or definitions.denominator is distinct from catalogue.denominator
+        or definitions.sample_measure is distinct from catalogue.sample_measure
+        or definitions.per_unit is distinct from catalogue.per_unit
+        or definitions.interval_method is distinct from catalogue.interval_method
+        or definitions.dated_by is distinct from catalogue.dated_by
 ),
 
 -- The raw data of a snapshot may be gone: its values are taken as they were computed then.
