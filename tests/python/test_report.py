@@ -42,8 +42,9 @@ HOSTILE = [
 def copy_marts(source: Path, directory: Path, *statements: str) -> Path:
     """A copy of what is published, with its rows changed."""
     directory.mkdir(parents=True, exist_ok=True)
-    shutil.copy(source / "kpis.duckdb", directory / "kpis.duckdb")
-    with duckdb.connect(directory / "kpis.duckdb") as connection:
+    # What is published can only be read; the content is copied, and not that.
+    path = Path(shutil.copyfile(source / "kpis.duckdb", directory / "kpis.duckdb"))
+    with duckdb.connect(path) as connection:
         for statement in statements:
             connection.execute(statement)
     return directory
