@@ -159,7 +159,7 @@ def _dbt_arguments(options: BuildOptions) -> list[str]:
         "--exclude-resource-type": "unit_test",
         "--exclude": "tag:examples",
     }
-    # Parsing takes a quarter of a small run. What partial parsing gets wrong are inputs of unit tests: not here.
+    # Parsing takes a quarter of a small run. What partial parsing gets wrong, unit tests, is left out here.
     flags = ["--partial-parse"]
     flags += ["--quiet", "--no-use-colors", "--no-send-anonymous-usage-stats", "--no-version-check"]
     return ["build", *(str(part) for item in arguments.items() for part in item), *flags]
