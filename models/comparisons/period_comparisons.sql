@@ -128,6 +128,7 @@ sides as (
         catalogue.good,
         catalogue.interval_method,
         catalogue.matures,
+        catalogue.not_tested_because,
         {% for side in ['baseline', 'current'] %}
         {{ side }}s.kpi_value as {{ side }}_value,
         {{ side }}s.numerator as {{ side }}_numerator,
@@ -169,6 +170,7 @@ with_claimable as (
     select
         *,
         case
+            when not_tested_because is not null then 'none'
             when matures = 'none' or (baseline_unmatured <= 0.05 and current_unmatured <= 0.05) then 'both'
             when matures = 'either' then 'none'
             when baseline_unmatured = current_unmatured then 'both'

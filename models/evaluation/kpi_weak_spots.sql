@@ -52,6 +52,7 @@ testable as (
         latest_periods.place = 1
         and catalogue.interval_method <> 'none'
         and catalogue.good <> 'none'
+        and catalogue.not_tested_because is null
         and kpi_values.kpi_value is not null
 ),
 
