@@ -32,7 +32,6 @@ LINKED = {
     "repeat_purchase_rate": "more deals are won of as many customers",
     "average_purchase_value": "won deals are a larger share of the orders",
     "stalled_deal_rate": "of the deals that are closed sooner fewer are open, of the others as many",
-    "duplicate_record_rate": "the more records there are, the more a new one can double",
 }
 
 
