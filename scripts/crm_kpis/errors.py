@@ -1,4 +1,4 @@
-"""The one error that the user can mend."""
+"""The one error that the user can mend, and what its message is made of."""
 
 
 class InputError(Exception):
@@ -7,3 +7,8 @@ class InputError(Exception):
     Its message is shown as it stands, without a traceback, so it names the file, the column or the value
     that is wrong and says what to do about it.
     """
+
+
+def first_line(message: str) -> str:
+    """The first line of an error's message without its full stop: the rest is of use to developers alone."""
+    return message.split("\n", maxsplit=1)[0].rstrip(".!")

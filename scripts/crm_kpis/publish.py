@@ -18,7 +18,8 @@ from typing import Any
 import duckdb
 
 from crm_kpis.definitions import hash_measures
-from crm_kpis.errors import InputError
+from crm_kpis.disk import sync
+from crm_kpis.errors import InputError, first_line
 from crm_kpis.published import FILE_NAME, OFFLINE, SCHEMA
 from crm_kpis.raw_directory import quote_identifier, quote_text
 
@@ -162,9 +163,9 @@ def publish(warehouse: Path, manifest: Path, output: Path, run: Run) -> Path:
         _write(warehouse, manifest, unfinished, [*history, run])
         _put_in_place(unfinished, published)
     except (duckdb.Error, OSError) as error:
-        reason = str(error).split("\n", maxsplit=1)[0].rstrip(".!")
         raise InputError(
-            f"The marts could not be published: {reason}. {published} is as it was before this run."
+            f"The marts could not be published: {first_line(str(error))}."
+            f" {published} is as it was before this run."
         ) from error
     finally:
         sweep(output)
@@ -309,15 +310,10 @@ def _audit(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> None
 
 
 def _put_in_place(unfinished: Path, published: Path) -> None:
-    with unfinished.open("rb") as file:
-        os.fsync(file.fileno())
+    sync(unfinished)
     # Who opens a file for writing locks all others out, so nobody shall. The rename needs no such permission.
     unfinished.chmod(unfinished.stat().st_mode & ~0o222)
     # Left by somebody who wrote to the old file, it would be replayed into the new one.
     published.with_name(f"{FILE_NAME}.wal").unlink(missing_ok=True)
     os.replace(unfinished, published)
-    directory = os.open(published.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync(published.parent)

@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from crm_kpis.errors import InputError
+from crm_kpis.errors import InputError, first_line
 
 # Not named like the schema: DuckDB finds marts.kpi_values ambiguous in a file marts.duckdb.
 FILE_NAME = "kpis.duckdb"
@@ -64,5 +64,4 @@ def explain_unusable(path: Path, message: str, verb: str) -> str:
     if holder or "Could not set lock" in message:
         who = f": {holder['program']}, PID {holder['pid']}" if holder else ""
         return f"{path} is open in another process{who}. Close it there, or choose another --output."
-    reason = message.split("\n", maxsplit=1)[0].rstrip(".!")
-    return f"{path} can't be {verb}: {reason}. Remove it, or choose another --output."
+    return f"{path} can't be {verb}: {first_line(message)}. Remove it, or choose another --output."

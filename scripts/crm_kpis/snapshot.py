@@ -20,7 +20,8 @@ from typing import Any
 import duckdb
 
 from crm_kpis.contract import PROJECT_DIR
-from crm_kpis.errors import InputError
+from crm_kpis.disk import sync
+from crm_kpis.errors import InputError, first_line
 from crm_kpis.lock import lock_output
 from crm_kpis.manifest import FILE_NAME as MANIFEST
 from crm_kpis.manifest import (
@@ -146,9 +147,8 @@ def take_snapshot(
                 finally:
                     shutil.rmtree(unfinished, ignore_errors=True)
         except (duckdb.Error, OSError) as error:
-            reason = str(error).split("\n", maxsplit=1)[0].rstrip(".!")
             raise InputError(
-                f"The snapshot {name} could not be written: {reason}. Nothing is left of it."
+                f"The snapshot {name} could not be written: {first_line(str(error))}. Nothing is left of it."
             ) from error
     return target
 
@@ -243,8 +243,8 @@ def _export(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     manifest = describe_marts(connection, files)
     (directory / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     for entry in sorted(directory.iterdir()):
-        _sync(entry)
-    _sync(directory)
+        sync(entry)
+    sync(directory)
 
 
 def _export_table(connection: duckdb.DuckDBPyConnection, table: str, directory: Path) -> DataFile:
@@ -262,7 +262,7 @@ def _put_in_place(unfinished: Path, target: Path) -> None:
     if os.path.lexists(target):
         target.rename(replaced)
     unfinished.rename(target)
-    _sync(target.parent)
+    sync(target.parent)
     if os.path.lexists(replaced):
         _remove(replaced)
 
@@ -279,15 +279,6 @@ def _remove(entry: Path) -> None:
         shutil.rmtree(entry)
     else:
         entry.unlink()
-
-
-def _sync(path: Path) -> None:
-    """Bring a file or a directory to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:

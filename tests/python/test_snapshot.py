@@ -226,7 +226,7 @@ def test_marts_of_another_version_are_an_error(output):
     assert not list_snapshots(output / "snapshots")
 
 
-@pytest.mark.parametrize("step", ["_export_table", "_sync", "_put_in_place", "hash_file"])
+@pytest.mark.parametrize("step", ["_export_table", "sync", "_put_in_place", "hash_file"])
 def test_an_error_on_the_way_leaves_nothing(output, monkeypatch, step):
     old = contents(take_snapshot(output, "old"))
 
