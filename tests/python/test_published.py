@@ -117,3 +117,27 @@ def test_a_column_that_changes_its_type_fails_the_build(tmp_path):
     assert failed.status == 1
     assert "contract" in failed.stdout
     assert re.search(r"hired_on\s*\|\s*TIMESTAMP\s*\|\s*DATE", failed.stdout), failed.stdout
+    # The table of the run before is still there.
+    with duckdb.connect(project / "output" / "warehouse.duckdb", read_only=True) as warehouse:
+        types = warehouse.execute("select distinct typeof(hired_on) from dim_users").fetchall()
+    assert types == [("DATE",)]
+
+
+def test_a_model_may_become_a_view_and_a_view_a_table(tmp_path):
+    model = "{{{{ config(materialized='{}') }}}} select {} as number"
+    project = small_project(
+        tmp_path / "project", {"one.sql": model.format("table", 1), "other.sql": model.format("view", 1)}
+    )
+    assert dbt_in(project, "run").status == 0
+
+    (project / "models" / "one.sql").write_text(model.format("view", 2), encoding="utf-8")
+    (project / "models" / "other.sql").write_text(model.format("table", 2), encoding="utf-8")
+    built = dbt_in(project, "run")
+    assert built.status == 0, built.stdout
+    with duckdb.connect(project / "output" / "warehouse.duckdb", read_only=True) as warehouse:
+        assert warehouse.execute("select one.number, other.number from one, other").fetchall() == [(2, 2)]
+        tables = warehouse.execute(
+            "select table_name, table_type from information_schema.tables where table_schema = 'main'"
+            " order by all"
+        )
+        assert tables.fetchall() == [("one", "VIEW"), ("other", "BASE TABLE")]
