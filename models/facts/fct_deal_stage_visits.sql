@@ -22,14 +22,7 @@ known as (
         entries.deal_id,
         entries.stage,
         entries.entered_at,
-        case when {{ local_date('entries.exited_at') }} <= reporting_window.as_of then entries.exited_at end as exited_at,
-        deals.closed_at,
-        deals.deal_id as found_deal_id,
-        deals.owner_id,
-        deals.pipeline,
-        deals.source,
-        coalesce(deals.is_won, false) as is_won,
-        coalesce(deals.is_lost, false) as is_lost
+        case when {{ local_date('entries.exited_at') }} <= reporting_window.as_of then entries.exited_at end as exited_at
     from entries
     cross join reporting_window
     left join deals on entries.deal_id = deals.deal_id
@@ -41,65 +34,59 @@ known as (
 compared as (
     select
         *,
-        lag(stage) over (partition by deal_id order by entered_at) as stage_before,
-        lag(exited_at) over (partition by deal_id order by entered_at) as exited_before_at
+        row_number() over so_far as entry_number,
+        lag(stage) over so_far as stage_before,
+        lag(exited_at) over so_far as exited_before_at,
+        last_value(exited_at) over (
+            partition by deal_id
+            order by entered_at asc, exited_at asc nulls last, stage asc
+            rows between unbounded preceding and unbounded following
+        ) as exited_at_last
     from known
+    window so_far as (partition by deal_id order by entered_at asc, exited_at asc nulls last, stage asc)
 ),
 
 -- An entry into the stage that the deal is in already starts no new visit; one after it had left does.
-marked as (
-    select
-        *,
-        sum(case when stage_before = stage and coalesce(exited_before_at >= entered_at, true) then 0 else 1 end)
-            over (partition by deal_id order by entered_at rows between unbounded preceding and current row)
-            as visit_number
-    from compared
-),
-
 visits as (
-    select
-        deal_id,
-        cast(visit_number as bigint) as visit_number,
-        min(stage) as stage,
-        min(entered_at) as entered_at,
-        max_by(exited_at, entered_at) as exited_at,
-        min(closed_at) as closed_at,
-        min(found_deal_id) as found_deal_id,
-        min(owner_id) as owner_id,
-        min(pipeline) as pipeline,
-        min(source) as source,
-        bool_or(is_won) as is_won,
-        bool_or(is_lost) as is_lost
-    from marked
-    group by deal_id, visit_number
+    select *
+    from compared
+    where stage_before is null or stage_before <> stage or exited_before_at < entered_at
 ),
 
 named as (
     select
-        *,
-        {{ segment('owner_id', key='deal_id', found='found_deal_id') }} as known_owner_id,
-        {{ segment('pipeline', key='deal_id', found='found_deal_id') }} as known_pipeline,
-        {{ segment('source', key='deal_id', found='found_deal_id') }} as known_source
+        visits.*,
+        deals.closed_at,
+        coalesce(deals.is_won, false) as is_won,
+        coalesce(deals.is_lost, false) as is_lost,
+        {{ segment('deals.owner_id', key='visits.deal_id', found='deals.deal_id') }} as owner_id,
+        {{ segment('deals.pipeline', key='visits.deal_id', found='deals.deal_id') }} as pipeline,
+        {{ segment('deals.source', key='visits.deal_id', found='deals.deal_id') }} as source
     from visits
+    left join deals on visits.deal_id = deals.deal_id
 ),
 
+-- What ends a visit is the exit of its last entry: the entry before the one that starts the next visit, or the deal's last.
 followed as (
     select
         named.*,
         pipeline_stages.stage_order,
-        lead(named.entered_at) over (partition by named.deal_id order by named.visit_number) as next_entered_at,
+        row_number() over from_here as visit_number,
+        lead(named.entered_at) over from_here as next_entered_at,
+        lead(named.exited_before_at, 1, named.exited_at_last) over from_here as visit_exited_at,
         max(pipeline_stages.stage_order) over (
-            partition by named.deal_id order by named.visit_number rows between 1 following and unbounded following
+            partition by named.deal_id order by named.entry_number rows between 1 following and unbounded following
         ) as furthest_order_after
     from named
-    left join pipeline_stages on named.known_pipeline = pipeline_stages.pipeline and named.stage = pipeline_stages.stage
+    left join pipeline_stages on named.pipeline = pipeline_stages.pipeline and named.stage = pipeline_stages.stage
+    window from_here as (partition by named.deal_id order by named.entry_number)
 ),
 
 -- A deal is in one stage at a time: a visit ends when it was left, when the next begins, or at the close, whichever comes first.
 ended as (
     select
         *,
-        least(exited_at, next_entered_at, closed_at) as left_at
+        least(visit_exited_at, next_entered_at, closed_at) as left_at
     from followed
 )
 
@@ -107,12 +94,12 @@ select
     -- ids
     deal_id,
     visit_number,
-    known_owner_id as owner_id,
+    owner_id,
 
     -- segments
     stage,
-    known_pipeline as pipeline,
-    known_source as source,
+    pipeline,
+    source,
 
     -- durations
     {{ days_between(local_date('entered_at'), local_date('left_at')) }} as stage_days,
