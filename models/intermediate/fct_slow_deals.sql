@@ -19,20 +19,52 @@ wins as (
 ),
 
 read_days as (
-    select
-        periods.period_id,
+    select distinct
         periods.read_on,
-        wins.deals_won,
+        coalesce(wins.deals_won, 0) as deals_won,
         wins.sales_cycle_days
     from periods
-    inner join wins on periods.period_id = wins.period_id
-    where wins.deals_won > 0
+    left join wins on periods.period_id = wins.period_id
+),
+
+followed as (
+    select
+        *,
+        row_number() over (order by read_on) as place,
+        lead(read_on, 1, cast('2101-01-01' as date)) over (order by read_on) as next_read_on
+    from read_days
+),
+
+first_touches as (
+    select distinct first_touch_on from intervals
+),
+
+-- Deals of one first touch are slow together. Older than the mean: the age times the wins is more than their cycles together.
+slow_days as (
+    select
+        first_touches.first_touch_on,
+        followed.read_on,
+        followed.next_read_on,
+        followed.place - row_number() over (partition by first_touches.first_touch_on order by followed.place) as run
+    from first_touches
+    inner join followed
+        on
+            followed.deals_won > 0
+            and {{ days_between('first_touches.first_touch_on', 'followed.read_on') }} * followed.deals_won > followed.sales_cycle_days
+),
+
+-- The mean rises and falls: what was slow on one day may not be on the next that is read.
+slow_runs as (
+    select
+        first_touch_on,
+        min(read_on) as slow_from,
+        nullif(max(next_read_on), cast('2101-01-01' as date)) as slow_until
+    from slow_days
+    group by first_touch_on, run
 )
 
--- Older than the mean: the age times the wins is more than their cycles together.
 select
     -- ids
-    read_days.period_id,
     intervals.deal_id,
     intervals.owner_id,
 
@@ -40,11 +72,11 @@ select
     intervals.stage,
     intervals.source,
 
-    -- durations
-    {{ days_between('intervals.first_touch_on', 'read_days.read_on') }} as age_days
-from read_days
-inner join intervals
-    on
-        read_days.read_on >= intervals.open_from
-        and (intervals.open_until is null or read_days.read_on < intervals.open_until)
-        and {{ days_between('intervals.first_touch_on', 'read_days.read_on') }} * read_days.deals_won > read_days.sales_cycle_days
+    -- dates
+    greatest(intervals.open_from, slow_runs.slow_from) as slow_from,
+    least(intervals.open_until, slow_runs.slow_until) as slow_until
+from intervals
+inner join slow_runs on intervals.first_touch_on = slow_runs.first_touch_on
+where
+    (intervals.open_until is null or slow_runs.slow_from < intervals.open_until)
+    and (slow_runs.slow_until is null or intervals.open_from < slow_runs.slow_until)
