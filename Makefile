@@ -12,6 +12,7 @@ help: ## Show this list
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/python -c "from crm_kpis.report.vega import read_bundle; read_bundle()"
+	$(BIN)/python -c "from crm_kpis.build import parse_project; parse_project()"
 	touch $@
 
 .PHONY: setup

@@ -6,11 +6,12 @@ import io
 import json
 import os
 import shlex
+import shutil
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -23,6 +24,8 @@ from crm_kpis.errors import InputError
 from crm_kpis.progress import BuildProgress
 
 WAREHOUSE = "warehouse.duckdb"
+# What dbt knows of the project's files, from one run to the next: the same for all output directories.
+_PARSED = Path("target", "crm_kpis", "partial_parse.msgpack")
 _TEST_TYPES = ("test", "unit_test")
 _MESSAGE_LINES = 12
 
@@ -60,7 +63,7 @@ class BuildOptions:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment variables that profiles.yml reads."""
+        """The environment variables that dbt_plugin.py reads."""
         variables = {"CRM_KPIS_OUTPUT": self.output, "CRM_KPIS_RAW_DIR": self.raw_dir}
         if self.snapshots:
             variables["CRM_KPIS_SNAPSHOTS"] = self.snapshots
@@ -130,39 +133,79 @@ def build(options: BuildOptions) -> BuildResult:
         InputError: The raw directory can't be read.
         BuildError: dbt stopped before it ran a model.
     """
+    with BuildProgress() as progress, _environment(options.environment):
+        outcome = _invoke_dbt(_build_arguments(options), progress.handle_event)
+    _share_parsed(options.target_dir / _PARSED.name)
+    return _summarize(options, outcome.result.results)
+
+
+def parse_project() -> None:
+    """Let dbt parse the project, so that the first run finds it parsed.
+
+    Raises:
+        BuildError: The project can't be parsed.
+    """
+    _invoke_dbt(["parse", *_common_arguments(PROJECT_DIR / _PARSED.parent)])
+
+
+def _invoke_dbt(arguments: list[str], *callbacks: Callable[[Any], None]) -> Any:
     # dbt is told to print nothing, but an error before it read its own options goes to standard output.
-    with BuildProgress() as progress, _environment(options.environment), redirect_stdout(io.StringIO()):
+    with redirect_stdout(io.StringIO()):
         # dbt takes seconds to import: nothing but a build should wait for it.
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415
         from dbt.cli.main import dbtRunner  # noqa: PLC0415
 
         try:
-            outcome = dbtRunner(callbacks=[progress.handle_event]).invoke(_dbt_arguments(options))
+            outcome = dbtRunner(callbacks=list(callbacks)).invoke(arguments)
         finally:
             # Otherwise this process keeps the lock of the file.
             DuckDBConnectionManager.close_all_connections()
     if outcome.exception is not None:
         _raise_cause(outcome.exception)
-    return _summarize(options, outcome.result.results)
+    return outcome
 
 
-def _dbt_arguments(options: BuildOptions) -> list[str]:
+def _build_arguments(options: BuildOptions) -> list[str]:
     arguments = {
-        "--project-dir": PROJECT_DIR,
-        "--profiles-dir": PROJECT_DIR,
-        "--target-path": options.target_dir,
-        "--log-path": options.target_dir / "logs",
         "--vars": json.dumps(options.dbt_vars),
-        "--log-level": "none",
-        "--log-level-file": "none",
         # Unit tests and examples hold the SQL, not the data: `make test` and `dbt build` by hand run them.
         "--exclude-resource-type": "unit_test",
         "--exclude": "tag:examples",
     }
-    # Parsing takes a quarter of a small run. What partial parsing gets wrong, unit tests, is left out here.
+    # dbt parses only the files that have changed since. What it gets wrong, unit tests, is left out here.
+    parsed = PROJECT_DIR / _PARSED
+    arguments |= {"--partial-parse-file-path": parsed} if parsed.exists() else {}
+    return ["build", *_common_arguments(options.target_dir), *_flatten(arguments)]
+
+
+def _common_arguments(target_dir: Path) -> list[str]:
+    arguments = {
+        "--project-dir": PROJECT_DIR,
+        "--profiles-dir": PROJECT_DIR,
+        "--target-path": target_dir,
+        "--log-path": target_dir / "logs",
+        "--log-level": "none",
+        "--log-level-file": "none",
+    }
     flags = ["--partial-parse"]
     flags += ["--quiet", "--no-use-colors", "--no-send-anonymous-usage-stats", "--no-version-check"]
-    return ["build", *(str(part) for item in arguments.items() for part in item), *flags]
+    return [*_flatten(arguments), *flags]
+
+
+def _flatten(arguments: dict[str, Any]) -> list[str]:
+    return [str(part) for item in arguments.items() for part in item]
+
+
+def _share_parsed(written: Path) -> None:
+    """Keep what dbt parsed, which it writes where a file has changed, for the runs to come."""
+    shared = PROJECT_DIR / _PARSED
+    # Where it can't be kept, the next run parses again.
+    with suppress(OSError):
+        if not shared.exists() or written.stat().st_mtime > shared.stat().st_mtime:
+            shared.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = shared.with_name(f"{shared.name}.{os.getpid()}")
+            shutil.copyfile(written, unfinished)
+            unfinished.replace(shared)
 
 
 @contextmanager

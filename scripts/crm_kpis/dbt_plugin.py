@@ -5,6 +5,7 @@ profiles.yml names this module.
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,10 @@ from crm_kpis.baselines import register_snapshots
 from crm_kpis.errors import InputError
 from crm_kpis.raw_directory import inspect, quote_text, register
 from crm_kpis.settings import check_vars
+from crm_kpis.snapshot import DIRECTORY as SNAPSHOTS
 
+# The environment variables CRM_KPIS_OUTPUT and so on.
+_VARIABLES = ("OUTPUT", "RAW_DIR", "SNAPSHOTS", "MEMORY_LIMIT")
 _BUILDING_COMMANDS = {"build", "run", "retry"}
 _logger = AdapterLogger("crm_kpis")
 
@@ -28,20 +32,28 @@ class Plugin(BasePlugin):
     """Registers raw tables and snapshots, once, when a command that builds opens its first connection."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
-        """Take the profile's configuration, and make the directory of the warehouse file.
+        """Find the directories that dbt's vars or the environment name, and make that of the warehouse.
+
+        They do not stand in the profile, since dbt parses the whole project anew where that has changed.
 
         Args:
-            plugin_config: `raw_dir` and `snapshots_dir`, relative to the current directory or absolute;
-                `memory_limit`, a number with its unit, may be empty.
+            plugin_config: `raw_dir`, relative to the project's directory or absolute.
         """
-        self._memory_limit = plugin_config.get("memory_limit", "")
-        self._raw_dir = Path(plugin_config["raw_dir"])
-        self._snapshots_dir = Path(plugin_config["snapshots_dir"])
+        given = get_flags().VARS
+        environment = {name: os.environ.get(f"CRM_KPIS_{name}", "") for name in _VARIABLES}
+        self._memory_limit = environment["MEMORY_LIMIT"]
+        self._raw_dir = Path(given.get("raw_dir") or environment["RAW_DIR"] or plugin_config["raw_dir"])
         self._lock = threading.Lock()
         self._is_registered = False
         # dbt-duckdb makes its plugins before it opens the file.
-        if self.creds is not None and self.creds.path != ":memory:":
-            Path(self.creds.path).parent.mkdir(parents=True, exist_ok=True)
+        path = Path(self.creds.path)
+        if environment["OUTPUT"]:
+            path = Path(environment["OUTPUT"]) / path.name
+            self.creds.path = str(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._snapshots_dir = Path(
+            given.get("snapshots_dir") or environment["SNAPSHOTS"] or path.parent / SNAPSHOTS
+        )
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Limit the memory, and register raw tables and snapshots, unless dbt's command builds nothing.

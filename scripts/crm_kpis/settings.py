@@ -20,8 +20,8 @@ from crm_kpis.days import FIRST_DAY, LAST_DAY, parse_day
 from crm_kpis.errors import InputError
 
 _LONGEST_DAYS = 36_500
-# Vars that profiles.yml reads, and that therefore need not stand in dbt_project.yml.
-_VARS_OF_THE_PROFILE = ("raw_dir", "snapshots_dir")
+# Vars that dbt_plugin.py reads, and that therefore need not stand in dbt_project.yml.
+_VARS_OF_THE_PLUGIN = ("raw_dir", "snapshots_dir")
 
 
 def check_vars(given: Mapping[str, Any], project_dir: Path = PROJECT_DIR) -> None:
@@ -37,7 +37,7 @@ def check_vars(given: Mapping[str, Any], project_dir: Path = PROJECT_DIR) -> Non
     project = yaml.safe_load((project_dir / "dbt_project.yml").read_text(encoding="utf-8"))
     defaults = project["vars"]
     for name in given:
-        if name not in defaults and name not in _VARS_OF_THE_PROFILE:
+        if name not in defaults and name not in _VARS_OF_THE_PLUGIN:
             raise InputError(f"There is no var {name}. There are: {', '.join(sorted(defaults))}.")
     for name, value in (defaults | dict(given)).items():
         complaint = CHECKS[name](value) if name in CHECKS else None

@@ -1,0 +1,60 @@
+"""What a run finds parsed is the project as it is now, whatever the run before wrote and read."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+from pipeline import SAMPLE_DIR, small_project
+
+# Builds another project than the installed one: PROJECT RAW_DIR OUTPUT.
+BUILD = """
+import sys
+from pathlib import Path
+
+from crm_kpis import build
+
+build.PROJECT_DIR, raw_dir, output = map(Path, sys.argv[1:])
+output.mkdir()
+assert build.build(build.BuildOptions(raw_dir, output, None)).succeeded
+"""
+
+
+def build_numbers(project: Path, raw_dir: Path, output: Path) -> tuple:
+    command = [sys.executable, "-c", BUILD, project, raw_dir, output]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    with duckdb.connect(output / "warehouse.duckdb", read_only=True) as warehouse:
+        return warehouse.execute("select * from numbers").fetchone()
+
+
+def was_parsed(output: Path) -> bool:
+    """dbt writes what it has parsed, if only one file of all."""
+    return (output / "dbt_target" / "partial_parse.msgpack").exists()
+
+
+def test_a_run_parses_what_has_changed_and_nothing_else(tmp_path, raw_dir):
+    model = "select {} as in_model, {{{{ in_macro() }}}} as in_macro, in_seed from {{{{ ref('seed') }}}}"
+    macro = "{{% macro in_macro() %}} {} {{% endmacro %}}"
+    project = small_project(tmp_path / "project", {"numbers.sql": model.format(1)})
+    (project / "macros").unlink()
+    (project / "macros").mkdir()
+    (project / "macros" / "in_macro.sql").write_text(macro.format(2), encoding="utf-8")
+    (project / "seeds").mkdir()
+    (project / "seeds" / "seed.csv").write_text("in_seed\n3\n", encoding="utf-8")
+    shutil.copy(SAMPLE_DIR / "users.csv", raw_dir)
+
+    assert build_numbers(project, SAMPLE_DIR, tmp_path / "first") == (1, 2, 3)
+    assert was_parsed(tmp_path / "first")
+    assert build_numbers(project, raw_dir, tmp_path / "second") == (1, 2, 3)
+    assert not was_parsed(tmp_path / "second")
+
+    (project / "models" / "numbers.sql").write_text(model.format(10), encoding="utf-8")
+    (project / "macros" / "in_macro.sql").write_text(macro.format(20), encoding="utf-8")
+    (project / "seeds" / "seed.csv").write_text("in_seed\n30\n", encoding="utf-8")
+    assert build_numbers(project, raw_dir, tmp_path / "third") == (10, 20, 30)
+    assert build_numbers(project, raw_dir, tmp_path / "fourth") == (10, 20, 30)
+    assert not was_parsed(tmp_path / "fourth")
