@@ -1,12 +1,12 @@
-{# One count of values per column of the contract, in one pass over each table. #}
+{# One count of values per column of the contract, in one pass over each table. A row without a required value is in no staging table. #}
 with
 
 {% for table in raw_tables() %}
 {{ table }} as (
     select
         {%- if execute %}
-        {%- for column in raw_table(table).columns %}
-        count({{ column }}) as {{ column }}{{ ',' if not loop.last }}
+        {%- for column in raw_table(table).columns.values() %}
+        count({{ '*' if column.config.meta.required else column.name }}) as {{ column.name }}{{ ',' if not loop.last }}
         {%- endfor %}
         {%- endif %}
     from {{ ref('stg_' ~ table) }}
