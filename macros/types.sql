@@ -133,6 +133,18 @@
 {%- endmacro %}
 
 
+{#
+    The share of an amount that a part of the whole has, to four digits.
+
+        {{ share_of_amount('orders.amount', 'weight', 'weight_of_order') }} as amount
+
+    In DOUBLE, since the product of amount and weight may have more digits than a DECIMAL.
+#}
+{% macro share_of_amount(amount, part, whole) -%}
+    cast(round(cast({{ amount }} as double) * cast({{ part }} as double) / cast({{ whole }} as double), 4) as decimal(18, 4))
+{%- endmacro %}
+
+
 {# The var reporting_currency as a literal, in upper case like the currencies that staging reads. #}
 {% macro reporting_currency() -%}
     {{ dbt.string_literal(var('reporting_currency') | upper) }}

@@ -13,11 +13,15 @@ products as (
 ),
 
 -- Lines that cancel out for the most part say nothing of the shares of their products, no more than lines without amounts.
-weighable as (
-    select order_id
+line_sums as (
+    select
+        order_id,
+        count(*) as line_count,
+        max(line_number) as last_line_number,
+        sum(amount) as amount,
+        coalesce(sum(amount) <> 0 and 2 * abs(sum(amount)) >= sum(abs(amount)), false) as are_shares_known
     from items
     group by order_id
-    having sum(amount) <> 0 and 2 * abs(sum(amount)) >= sum(abs(amount))
 ),
 
 weighted as (
@@ -26,25 +30,20 @@ weighted as (
         items.line_number,
         items.product_id,
         items.quantity,
-        case
-            when weighable.order_id is null then cast(1 as decimal(18, 4))
-            else coalesce(items.amount, 0)
-        end as weight
+        line_sums.last_line_number,
+        case when line_sums.are_shares_known then coalesce(items.amount, 0) else cast(1 as decimal(18, 4)) end as weight,
+        case when line_sums.are_shares_known then line_sums.amount else line_sums.line_count end as weight_of_order
     from items
-    left join weighable on items.order_id = weighable.order_id
+    inner join line_sums on items.order_id = line_sums.order_id
 ),
 
 summed as (
     select
-        order_id,
-        line_number,
-        product_id,
-        quantity,
-        sum(weight) over up_to_line as weight_up_to_line,
-        sum(weight) over (partition by order_id) as weight_of_order,
-        row_number() over (partition by order_id order by line_number desc) as lines_to_go
+        *,
+        sum(weight) over (
+            partition by order_id order by line_number rows between unbounded preceding and current row
+        ) as weight_up_to_line
     from weighted
-    window up_to_line as (partition by order_id order by line_number rows between unbounded preceding and current row)
 ),
 
 joined as (
@@ -57,18 +56,10 @@ joined as (
         orders.country,
         orders.company_size,
         summed.quantity,
-        -- The last line ends at the order's amount to the last digit.
-        case
-            when coalesce(summed.lines_to_go, 1) = 1 then orders.amount
-            else cast(
-                round(
-                    cast(orders.amount as double)
-                    * cast(summed.weight_up_to_line as double)
-                    / cast(summed.weight_of_order as double),
-                    4
-                ) as decimal(18, 4)
-            )
-        end as amount_up_to_line,
+        orders.amount as amount_of_order,
+        coalesce(summed.line_number = summed.last_line_number, true) as is_last_line,
+        {{ share_of_amount('orders.amount', 'summed.weight_up_to_line', 'summed.weight_of_order') }} as amount_up_to_line,
+        {{ share_of_amount('orders.amount', 'summed.weight_up_to_line - summed.weight', 'summed.weight_of_order') }} as amount_before_line,
         orders.is_revenue,
         orders.ordered_on
     from orders
@@ -91,10 +82,10 @@ select
     joined.quantity,
 
     -- amounts
+    -- The last line ends at the order's amount to the last digit.
     cast(
-        joined.amount_up_to_line
-        - coalesce(lag(joined.amount_up_to_line) over (partition by joined.order_id order by joined.line_number), 0)
-        as decimal(18, 4)
+        case when joined.is_last_line then joined.amount_of_order else joined.amount_up_to_line end
+        - coalesce(joined.amount_before_line, 0) as decimal(18, 4)
     ) as amount,
 
     -- booleans
