@@ -57,7 +57,7 @@ kpi-docs: setup ## Write models/marts/kpis.md and models/marts/monthly anew, fro
 
 SIZE ?= 1m
 .PHONY: bench
-bench: setup ## Measure what a run costs on a made-up company of 1m, 10m or 100m rows: SIZE=10m
+bench: setup ## Measure what a run costs on a made-up company of 1m, 10m or 100m rows (or as many as the sample): SIZE=10m
 	PYTHONPATH=scripts $(BIN)/python -m crm_kpis_bench --size $(SIZE) $(ARGS)
 
 # uv resolves for all Pythons and platforms at once, which pip-tools does not.

@@ -11,11 +11,13 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -24,10 +26,9 @@ from crm_kpis.raw_directory import quote_text
 
 from crm_kpis_bench.steps import differing_values, same_kpis
 
-# About 27 raw rows for each deal.
-DEALS = {"1m": 40_000, "10m": 400_000, "100m": 3_700_000}
+# About 27 raw rows for each deal. The sample has as many deals as the shipped one.
+DEALS = {"sample": 600, "1m": 40_000, "10m": 400_000, "100m": 3_700_000}
 PACKAGES = ("duckdb", "dbt-core", "dbt-duckdb", "polars")
-LAYERS = ("staging", "periods", "dimensions", "facts", "intermediate", "measures", "marts", "evaluation")
 
 
 @dataclass(frozen=True)
@@ -69,78 +70,169 @@ def measure(command: list[str], **environment: str) -> Cost:
     )
 
 
-def bench(size: str, directory: Path, runs: int, memory_limit: str | None) -> dict:
-    """Measure everything once, the short steps several times, of which the median by CPU counts.
+@dataclass(frozen=True)
+class Step:
+    """What is measured.
+
+    Attributes:
+        name: Its key in the results.
+        title: What it does, for the tables.
+        command: What is run.
+        runs: How often: of the costs the median by CPU counts.
+    """
+
+    name: str
+    title: str
+    command: list[str]
+    runs: int = 1
+
+
+def plan(size: str, directory: Path, runs: int, runs_of_run: int) -> list[Step]:
+    """What is measured, in this order.
+
+    Args:
+        size: A key of DEALS.
+        directory: For the raw files and all results.
+        runs: How often the short steps are measured.
+        runs_of_run: How often the full run is.
+    """
+    raw, output, empty = (directory / f"{name}-{size}" for name in ("raw", "run", "empty"))
+    results = {name: directory / f"{name}-{size}.parquet" for name in ("sql", "polars")}
+    run_it = [*_cli("run"), "--raw-dir", raw, "--output", output]
+    # No part of the run's own output, where the next run would read it.
+    snapshots = directory / f"snapshots-{size}"
+    take_it = [*_cli("snapshot"), "bench", "--replace", "--output", output, "--snapshots", snapshots]
+    build_empty = [*_step("empty"), empty / "project", empty / "raw", empty / "output"]
+    plans = [
+        ("generate", "generate the files", [*_cli("generate"), "--deals", DEALS[size], "--output", raw], 1),
+        ("read", "read every column once (the floor)", [*_step("read"), raw], runs),
+        ("sql", "8 KPIs in hand-written DuckDB SQL", [*_step("sql"), raw, results["sql"]], runs),
+        ("polars", "the same 8 KPIs in polars", [*_step("polars"), raw, results["polars"]], runs),
+        ("run", "`crm-kpis run`: all KPIs, tests, published marts, report", run_it, runs_of_run),
+        ("make_empty", "", [*_step("make_empty"), output, empty / "project", empty / "raw"], 1),
+        ("parse_empty", "", build_empty, 1),
+        ("empty", "an empty project of as many nodes, parsed before", build_empty, runs),
+        (
+            "layers",
+            "the SQL of models and tests alone",
+            [*_step("layers"), raw, output, _layers(directory, size)],
+            1,
+        ),
+        ("publish", "publish", [*_step("publish"), output, directory / f"published-{size}"], runs),
+        ("snapshot", "snapshot", take_it, runs),
+        ("report", "report", [*_cli("report"), "--output", output], runs),
+    ]
+    return [
+        Step(name, title, [str(part) for part in command], times)
+        for name, title, command, times in plans
+        if name != "generate" or not (raw / "deals.parquet").exists()
+    ]
+
+
+def bench(size: str, directory: Path, runs: int, runs_of_run: int, memory_limit: str | None) -> dict:
+    """Measure every step.
 
     Args:
         size: A key of DEALS.
         directory: For the raw files, which are kept for the next time, and all results.
         runs: How often the short steps are measured.
+        runs_of_run: How often the full run is.
         memory_limit: What DuckDB may hold in a run, such as 4GiB; None for DuckDB's default.
 
     Returns:
         What goes into the JSON file.
     """
-    raw_dir, output = directory / f"raw-{size}", directory / f"run-{size}"
-    steps = {}
-    if not (raw_dir / "deals.parquet").exists():
-        command = [*_cli("generate"), "--deals", str(DEALS[size]), "--output", str(raw_dir)]
-        steps["generate"] = measure(command)
-    for name in ("read", "sql", "polars"):
-        result = directory / f"{name}-{size}.parquet"
-        command = [sys.executable, "-m", "crm_kpis_bench.steps", name, str(raw_dir), str(result)]
-        costs = sorted((measure(command) for _ in range(runs)), key=lambda cost: cost.cpu_s)
-        steps[name] = costs[len(costs) // 2]
     limit = {"CRM_KPIS_MEMORY_LIMIT": memory_limit} if memory_limit else {}
-    command = [*_cli("run"), "--raw-dir", str(raw_dir), "--output", str(output)]
-    steps["run"] = measure(command, **limit)
+    steps = {}
+    for step in plan(size, directory, runs, runs_of_run):
+        costs = sorted(
+            (measure(step.command, **limit) for _ in range(step.runs)), key=lambda cost: cost.cpu_s
+        )
+        if step.title:
+            steps[step.name] = asdict(costs[len(costs) // 2]) | {"title": step.title, "runs": step.runs}
     return {
         "size": size,
-        "raw_rows": _count_rows(raw_dir),
+        "raw_rows": _count_rows(directory / f"raw-{size}"),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
         "memory_limit": memory_limit,
-        "steps": {name: asdict(cost) for name, cost in steps.items()},
-        "layers": _layers(output),
-        "differences": _count_differences(directory, size, output),
+        "steps": steps,
+        "layers": json.loads(_layers(directory, size).read_text(encoding="utf-8")),
+        "differences": _count_differences(directory, size),
     }
 
 
-def to_markdown(result: dict) -> str:
-    """The result as tables."""
-    floor = result["steps"]["read"]["cpu_s"]
-    names = {
-        "generate": "generate the files",
-        "read": "read every column once (the floor)",
-        "sql": "8 KPIs in hand-written DuckDB SQL",
-        "polars": "the same 8 KPIs in polars",
-        "run": "`crm-kpis run`: all KPIs, tests, published marts, report",
+def to_markdown(result: dict, of_all_sizes: list[dict]) -> str:
+    """The results as tables.
+
+    Args:
+        result: Of one size.
+        of_all_sizes: The results of the sizes that were measured up to now, from the smallest on.
+    """
+    steps, layers = result["steps"], result["layers"]
+    floor = steps["read"]["cpu_s"]
+    versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
+    rows = [
+        [cost["title"], cost["runs"], cost["cpu_s"], cost["wall_s"], cost["memory_gb"], cost["cpu_s"] / floor]
+        for cost in steps.values()
+    ]
+    costs = {
+        **{
+            cost["title"]: [size["steps"].get(name, {}).get("cpu_s") for size in of_all_sizes]
+            for name, cost in steps.items()
+        },
+        **{name: [size["layers"].get(name, {}).get("cpu_s") for size in of_all_sizes] for name in layers},
     }
-    lines = [
-        f"{result['raw_rows']:,} raw rows; {result['machine']}; "
-        + ", ".join(f"{name} {number}" for name, number in result["versions"].items())
-        + f"; memory limit {result['memory_limit'] or 'none'}.",
-        "",
-        "| step | CPU s | clock s | memory GB | CPU, floor = 1 |",
-        "|---|---|---|---|---|",
-    ]
-    for name, cost in result["steps"].items():
-        cells = [
-            names[name],
-            cost["cpu_s"],
-            cost["wall_s"],
-            cost["memory_gb"],
-            f"{cost['cpu_s'] / floor:.1f}",
-        ]
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    lines += ["", "| layer of the run | nodes | s, summed over nodes |", "|---|---|---|"]
-    lines += [
-        f"| {name} | {layer['nodes']} | {layer['seconds']:.1f} |" for name, layer in result["layers"].items()
-    ]
+    sizes = [f"{size['raw_rows']:,} rows" for size in of_all_sizes]
     differing = ", ".join(f"{name} {count}" for name, count in result["differences"].items())
     return "\n".join(
-        [*lines, "", f"Values that differ from the project's by more than 1e-9: {differing}.", ""]
+        [
+            f"{result['raw_rows']:,} raw rows; {result['machine']}; {versions}; "
+            f"memory limit {result['memory_limit'] or 'none'}; by `{result['command']}`.",
+            "",
+            *_table(["step", "runs", "CPU s", "clock s", "memory GB", "CPU, floor = 1"], rows),
+            "",
+            *_table(
+                ["layer, its SQL alone", "nodes", "CPU s", "floor = 1"],
+                [
+                    [name, cost["nodes"], cost["cpu_s"], cost["cpu_s"] / floor]
+                    for name, cost in layers.items()
+                ],
+            ),
+            "",
+            *_table(
+                ["CPU s", *sizes, *(["growth"] * (len(sizes) - 1))],
+                [[name, *seconds, *_growth(seconds)] for name, seconds in costs.items()],
+            ),
+            "",
+            f"Values that differ from the project's by more than 1e-9: {differing}.",
+            "",
+        ]
     )
+
+
+def _table(header: list[str], rows: list[list]) -> list[str]:
+    lines = [header, ["---"] * len(header), *([_cell(value) for value in row] for row in rows)]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def _growth(seconds: list[float | None]) -> list[float | None]:
+    """How many times as much each size costs as the one before."""
+    return [after / before if after and before else None for before, after in pairwise(seconds)]
+
+
+def _step(name: str) -> list[str]:
+    return [sys.executable, "-m", "crm_kpis_bench.steps", name]
+
+
+def _layers(directory: Path, size: str) -> Path:
+    return directory / f"layers-{size}.json"
 
 
 def _cli(command: str) -> list[str]:
@@ -155,25 +247,8 @@ def _count_rows(raw_dir: Path) -> int:
         ).fetchall()[0][0]
 
 
-def _layers(output: Path) -> dict[str, dict[str, float]]:
-    """Nodes and seconds by folder of models; two nodes run at a time, so the sum is up to twice the clock."""
-    results = json.loads((output / "dbt_target" / "run_results.json").read_text(encoding="utf-8"))["results"]
-    nodes = json.loads((output / "dbt_target" / "manifest.json").read_text(encoding="utf-8"))["nodes"]
-    layers: dict[str, dict[str, float]] = {}
-    for result in results:
-        node = nodes.get(result["unique_id"], {})
-        kind = node.get("resource_type", "other")
-        layer = layers.setdefault(
-            node["fqn"][1] if kind == "model" else f"{kind}s", {"nodes": 0, "seconds": 0.0}
-        )
-        layer["nodes"] += 1
-        layer["seconds"] = round(layer["seconds"] + result["execution_time"], 2)
-    order = [*LAYERS, *sorted(set(layers) - set(LAYERS))]
-    return {name: layers[name] for name in order if name in layers}
-
-
-def _count_differences(directory: Path, size: str, output: Path) -> dict[str, int]:
-    with duckdb.connect(output / "warehouse.duckdb", read_only=True) as connection:
+def _count_differences(directory: Path, size: str) -> dict[str, int]:
+    with duckdb.connect(directory / f"run-{size}" / "warehouse.duckdb", read_only=True) as connection:
         counts = {}
         for name in ("sql", "polars"):
             computed = quote_text(str(directory / f"{name}-{size}.parquet"))
@@ -183,19 +258,29 @@ def _count_differences(directory: Path, size: str, output: Path) -> dict[str, in
     return counts
 
 
-def main() -> int:
+def _read_results(directory: Path) -> list[dict]:
+    """The results of all sizes that were measured, from the smallest on."""
+    paths = [directory / f"bench-{size}.json" for size in DEALS]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
+
+
+def main(arguments: list[str] | None = None) -> int:
     """Measure, print the tables and write them beside the raw files."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--size", choices=DEALS, default="1m", help="raw rows (default: %(default)s)")
     parser.add_argument("--directory", type=Path, default=PROJECT_DIR / "output" / "bench")
     parser.add_argument("--runs", type=int, default=3, help="of the short steps (default: %(default)s)")
+    parser.add_argument("--runs-of-run", type=int, default=1, help="of the run (default: %(default)s)")
     parser.add_argument("--memory-limit", help="what DuckDB may hold in the run, such as 4GiB")
-    options = parser.parse_args()
-    options.directory.mkdir(parents=True, exist_ok=True)
-    result = bench(options.size, options.directory.resolve(), options.runs, options.memory_limit)
-    markdown = to_markdown(result)
-    path = options.directory / f"bench-{options.size}"
+    options = parser.parse_args(arguments)
+    directory = options.directory.resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    result = bench(options.size, directory, options.runs, options.runs_of_run, options.memory_limit)
+    given = sys.argv[1:] if arguments is None else arguments
+    result["command"] = shlex.join(["python", "-m", "crm_kpis_bench", *given])
+    path = directory / f"bench-{options.size}"
     path.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    markdown = to_markdown(result, _read_results(directory))
     path.with_suffix(".md").write_text(markdown, encoding="utf-8")
     print(markdown)
     return 1 if any(result["differences"].values()) else 0

@@ -1,22 +1,35 @@
-"""What is measured, each in a process of its own: `python -m crm_kpis_bench.steps STEP RAW_DIR OUTPUT`."""
+"""What is measured, each in a process of its own: `python -m crm_kpis_bench.steps STEP PATH ...`."""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import sys
-from datetime import date
+import time
+from collections import Counter
+from datetime import date, datetime
+from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 import duckdb
-from crm_kpis.contract import read_contract
-from crm_kpis.raw_directory import quote_text
+from crm_kpis import build
+from crm_kpis.baselines import register_snapshots
+from crm_kpis.contract import PROJECT_DIR, read_contract
+from crm_kpis.publish import Run, publish
+from crm_kpis.raw_directory import inspect, quote_text, register
 
 # The last day of the synthetic company.
 AS_OF = date(2026, 6, 30)
+_LAYERS = ("seeds", "staging", "periods", "dimensions", "facts", "intermediate", "measures", "marts")
+_LAYERS += ("comparisons", "evaluation", "tests")
+_SETTINGS = {"threads": 2, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
 
 
-def read_all(raw_dir: Path, _output: Path) -> None:
+def read_all(raw_dir: Path) -> None:
     """Read every column of the contract once: what any computation over the files costs at least."""
-    with _connect() as connection:
+    with duckdb.connect(config=_SETTINGS) as connection:
         for table in read_contract():
             # Without a hash of the values DuckDB would answer from the statistics of the file.
             hashes = ", ".join(f"bit_xor(hash({column.name}))" for column in table.columns)
@@ -24,17 +37,107 @@ def read_all(raw_dir: Path, _output: Path) -> None:
             connection.execute(f"select {hashes} from {path}").fetchall()
 
 
-def compute_by_sql(raw_dir: Path, output: Path) -> None:
+def compute_by_sql(raw_dir: Path, result: Path) -> None:
     """Compute the KPIs of kpis.sql by DuckDB."""
-    with _connect() as connection:
-        connection.execute(f"copy ({kpi_query(raw_dir)}) to {quote_text(str(output))} (format parquet)")
+    with duckdb.connect(config=_SETTINGS) as connection:
+        connection.execute(f"copy ({kpi_query(raw_dir)}) to {quote_text(str(result))} (format parquet)")
 
 
-def compute_by_polars(raw_dir: Path, output: Path) -> None:
+def compute_by_polars(raw_dir: Path, result: Path) -> None:
     """Compute the same KPIs by polars."""
     from crm_kpis_bench.polars_kpis import compute  # noqa: PLC0415 - the other steps do without polars
 
-    compute(raw_dir, AS_OF).write_parquet(output)
+    compute(raw_dir, AS_OF).write_parquet(result)
+
+
+def compute_layers(raw_dir: Path, run: Path, result: Path) -> None:
+    """Build the models and run the tests of a finished run once more, without dbt, one after another.
+
+    Args:
+        raw_dir: The raw directory of the run.
+        run: Its output directory.
+        result: Where the layers, with their nodes and their seconds of CPU, are written as JSON.
+    """
+    nodes = _read_nodes(run)
+    models = {key: node for key, node in nodes.items() if node["resource_type"] == "model"}
+    order = TopologicalSorter({key: node["depends_on"]["nodes"] for key, node in models.items()})
+    counts: Counter[str] = Counter()
+    seconds: Counter[str] = Counter()
+    warehouse = result.with_suffix(".duckdb")
+    warehouse.unlink(missing_ok=True)
+    with duckdb.connect(config=_SETTINGS) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute(f"attach {quote_text(str(warehouse))} as warehouse")
+        connection.execute(f"attach {quote_text(str(run / build.WAREHOUSE))} as built (read_only)")
+        connection.execute("use warehouse")
+        if os.environ.get("CRM_KPIS_MEMORY_LIMIT"):
+            connection.execute(f"set memory_limit = {quote_text(os.environ['CRM_KPIS_MEMORY_LIMIT'])}")
+
+        def execute(layer: str, statement: str) -> None:
+            before = time.process_time()
+            connection.execute(statement).fetchall()
+            counts[layer] += 1
+            seconds[layer] += time.process_time() - before
+
+        register(connection, inspect(raw_dir))
+        register_snapshots(connection, run / "no snapshots")
+        for node in nodes.values():
+            if node["resource_type"] == "seed":
+                execute("seeds", f"create table {node['relation_name']} as from built.main.{node['alias']}")
+        for model in (models[key] for key in order.static_order() if key in models):
+            kind = "view" if model["config"]["materialized"] == "view" else "table"
+            statement = f"create {kind} {model['relation_name']} as {model['compiled_code']}"
+            execute(model["fqn"][1], statement)
+        for node in nodes.values():
+            if node["resource_type"] == "test" and node.get("compiled_code"):
+                execute("tests", f"select count(*) from ({node['compiled_code']})")
+    warehouse.unlink()
+    layers = {layer: {"nodes": counts[layer], "cpu_s": round(seconds[layer], 2)} for layer in _LAYERS}
+    result.write_text(json.dumps(layers), encoding="utf-8")
+
+
+def publish_again(run: Path, output: Path) -> None:
+    """Publish what a finished run has built to another directory."""
+    output.mkdir(exist_ok=True)
+    record = Run("bench", datetime(2026, 7, 1), AS_OF, "", "", 0, 0, 0, 0, 0, None)
+    publish(run / build.WAREHOUSE, run / "dbt_target" / "manifest.json", output, record)
+
+
+def make_empty_project(run: Path, project: Path, raw_dir: Path) -> None:
+    """Make a project of as many models, seeds and tests as a run had, none of which does anything.
+
+    Args:
+        run: The output directory of the run.
+        project: Where; it is made, with the settings and macros of this one.
+        raw_dir: A raw directory of one row, made as well.
+    """
+    shutil.rmtree(project, ignore_errors=True)
+    built = Counter(
+        node["resource_type"]
+        for node in _read_nodes(run).values()
+        if node["resource_type"] == "seed" or node.get("compiled_code")
+    )
+    kinds = {
+        "model": ("models/model_{}.sql", "select 1 as number"),
+        "seed": ("seeds/seed_{}.csv", "number\n1\n"),
+        "test": ("tests/test_{}.sql", "select 1 as number where false"),
+    }
+    for kind, (path, text) in kinds.items():
+        for number in range(built[kind]):
+            file = project / path.format(number)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+    for name in ("dbt_project.yml", "profiles.yml", "macros"):
+        (project / name).symlink_to(PROJECT_DIR / name)
+    raw_dir.mkdir(exist_ok=True)
+    (raw_dir / "users.csv").write_text("user_id\nu1\n", encoding="utf-8")
+
+
+def build_project(project: Path, raw_dir: Path, output: Path) -> None:
+    """Build another project than this one as `crm-kpis run` does."""
+    build.PROJECT_DIR = project
+    output.mkdir(exist_ok=True)
+    build.build(build.BuildOptions(raw_dir, output, None))
 
 
 def kpi_query(raw_dir: Path) -> str:
@@ -72,11 +175,19 @@ def same_kpis(kpi_values: str, computed: str) -> str:
     """
 
 
-def _connect() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(config={"threads": 2, "autoload_known_extensions": False})
+def _read_nodes(run: Path) -> dict[str, Any]:
+    return json.loads((run / "dbt_target" / "manifest.json").read_text(encoding="utf-8"))["nodes"]
 
 
-STEPS = {"read": read_all, "sql": compute_by_sql, "polars": compute_by_polars}
+STEPS = {
+    "read": read_all,
+    "sql": compute_by_sql,
+    "polars": compute_by_polars,
+    "layers": compute_layers,
+    "publish": publish_again,
+    "make_empty": make_empty_project,
+    "empty": build_project,
+}
 
 if __name__ == "__main__":
-    STEPS[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
+    STEPS[sys.argv[1]](*map(Path, sys.argv[2:]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections import Counter
 
 import duckdb
 import pytest
@@ -12,7 +14,7 @@ from pipeline import PROJECT_DIR
 sys.path.insert(0, str(PROJECT_DIR / "scripts"))
 
 from crm_kpis_bench import steps
-from crm_kpis_bench.__main__ import measure, to_markdown
+from crm_kpis_bench.__main__ import main, measure, to_markdown
 
 DEALS = 1500
 
@@ -55,11 +57,11 @@ def test_a_difference_is_counted(values, spoiled):
 
 def test_reading_everything_asks_for_every_column(tmp_path):
     generate(tmp_path, deals=30)
-    steps.read_all(tmp_path, tmp_path)
+    steps.read_all(tmp_path)
 
     (tmp_path / "costs.parquet").unlink()
     with pytest.raises(duckdb.IOException, match="costs"):
-        steps.read_all(tmp_path, tmp_path)
+        steps.read_all(tmp_path)
 
 
 def test_a_process_is_accounted_for():
@@ -75,24 +77,52 @@ def test_a_process_that_fails_says_why():
         measure([sys.executable, "-c", "raise SystemExit('no such thing')"])
 
 
-def test_the_tables_show_ratios_to_the_floor():
-    cost = {"cpu_s": 2.0, "wall_s": 1.0, "memory_gb": 0.5}
-    markdown = to_markdown(
-        {
-            "raw_rows": 1_089_639,
+def test_the_bench_runs_on_as_many_rows_as_the_sample(tmp_path, compiled, capsys, monkeypatch):
+    # As the Makefile does it.
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT_DIR / "scripts"))
+    assert main(["--size", "sample", "--directory", str(tmp_path), "--runs", "1"]) == 0, capsys.readouterr()
+
+    result = json.loads((tmp_path / "bench-sample.json").read_text(encoding="utf-8"))
+    assert result["differences"] == {"sql": 0, "polars": 0}
+    assert {"read", "run", "empty", "layers", "publish", "snapshot", "report"} <= set(result["steps"])
+    models = [model.layer for model in compiled.models.values()]
+    nodes = {layer: cost["nodes"] for layer, cost in result["layers"].items()}
+    assert nodes == Counter(models) | {"seeds": len(compiled.seeds), "tests": len(compiled.data_tests)}
+    for kind, number in (("models", len(models)), ("seeds", nodes["seeds"]), ("tests", nodes["tests"])):
+        assert len(list((tmp_path / "empty-sample" / "project" / kind).iterdir())) == number
+    assert (tmp_path / "bench-sample.md").read_text(encoding="utf-8") in capsys.readouterr().out
+
+
+def test_the_tables_show_ratios_to_the_floor_and_between_sizes():
+    def result(rows: int, seconds: float) -> dict:
+        cost = {"runs": 3, "wall_s": 1.0, "memory_gb": 0.5}
+        return {
+            "raw_rows": rows,
+            "command": "python -m crm_kpis_bench --size 1m",
             "machine": "Linux x86_64, 2 CPUs",
             "versions": {"duckdb": "2.0.0"},
             "memory_limit": None,
-            "steps": {"read": cost, "run": cost | {"cpu_s": 15.0}},
-            "layers": {"staging": {"nodes": 24, "seconds": 3.25}},
+            "steps": {
+                "read": cost | {"title": "the floor", "cpu_s": 2.0},
+                "run": cost | {"title": "the run", "cpu_s": seconds},
+            },
+            "layers": {"staging": {"nodes": 24, "cpu_s": 3.2}},
             "differences": {"sql": 0, "polars": 0},
         }
-    )
 
-    assert "1,089,639 raw rows" in markdown
-    assert "| read every column once (the floor) | 2.0 | 1.0 | 0.5 | 1.0 |" in markdown
-    assert "| 15.0 | 1.0 | 0.5 | 7.5 |" in markdown
-    assert "| staging | 24 | 3.2 |" in markdown
+    small, large = result(1_089_639, 15.0), result(10_880_000, 60.0)
+    large["layers"]["periods"] = {"nodes": 1, "cpu_s": 1.0}
+    markdown = to_markdown(large, [small, large])
+
+    assert "10,880,000 raw rows" in markdown
+    assert "`python -m crm_kpis_bench --size 1m`" in markdown
+    assert "| the floor | 3 | 2.0 | 1.0 | 0.5 | 1.0 |" in markdown
+    assert "| the run | 3 | 60.0 | 1.0 | 0.5 | 30.0 |" in markdown
+    assert "| staging | 24 | 3.2 | 1.6 |" in markdown
+    assert "| CPU s | 1,089,639 rows | 10,880,000 rows | growth |" in markdown
+    assert "| the run | 15.0 | 60.0 | 4.0 |" in markdown
+    # A layer of today that was not measured at the smaller size.
+    assert "| periods | - | 1.0 | - |" in markdown
 
 
 def test_a_wrong_memory_limit_is_told_in_one_line(run_cli, tmp_path):
