@@ -171,6 +171,74 @@ def test_wrong_options_are_refused(tmp_path, options):
     assert not (tmp_path / "new").exists()
 
 
+def test_a_directory_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="new can't be written"):
+        generator.generate(tmp_path / "file" / "new", deals=30)
+
+
+def test_an_error_while_writing_leaves_what_was_there_and_nothing_else(tmp_path, monkeypatch):
+    old = tmp_path / "leads.csv"
+    old.write_text("old")
+    monkeypatch.setitem(generator._FILE_OPTIONS, ".parquet", "format parquet, row_group_size 'none'")
+    with pytest.raises(duckdb.Error):
+        generator.generate(tmp_path, deals=30, replace=True)
+
+    def full(*_arguments, **_options):
+        raise duckdb.IOException("Could not write file: No space left on device\n\nmore")
+
+    monkeypatch.setattr(generator, "_write", full)
+    with pytest.raises(InputError, match=r"can't be written: Could not write file: No space left on device$"):
+        generator.generate(tmp_path, deals=30, replace=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["leads.csv"]
+    assert old.read_text() == "old"
+
+
+# ---- many rows: streamed to their files, not sorted ------------------------------------------------------
+
+
+@pytest.fixture
+def many_rows(monkeypatch):
+    """As few rows as a test has time for count as many."""
+    monkeypatch.setattr(generator, "_MANY_ROWS", 100)
+
+
+@pytest.mark.usefixtures("many_rows")
+def test_many_rows_make_the_same_files_however_many_tables_are_made_at_once(tmp_path, monkeypatch):
+    for cores in (1, 3):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        generator.generate(tmp_path / str(cores), deals=200)
+    names = [f"{table}.parquet" for table in CONTRACT]
+    assert filecmp.cmpfiles(tmp_path / "1", tmp_path / "3", names, shallow=False) == (names, [], [])
+
+
+@pytest.mark.usefixtures("many_rows")
+def test_many_rows_are_the_company_that_few_are(clean_dir, tmp_path):
+    generator.generate(
+        tmp_path,
+        deals=generator.SAMPLE_DEALS,
+        seed=generator.SAMPLE_SEED,
+        flaws=False,
+        proportions=generator.SAMPLE_PROPORTIONS,
+    )
+    for table in CONTRACT:
+        few, many = (f"from '{directory / table}.parquet'" for directory in (clean_dir, tmp_path))
+        for one, other in ((few, many), (many, few)):
+            assert duckdb.sql(f"({one}) except all ({other})").fetchall() == [], table
+
+
+@pytest.mark.usefixtures("many_rows")
+def test_many_rows_have_about_one_flaw_in_a_hundred(tmp_path):
+    clean, flawed = tmp_path / "clean", tmp_path / "flawed"
+    generator.generate(clean, deals=2000, flaws=False)
+    total = sum(generator.generate(flawed, deals=2000).values())
+    wrong = 0
+    for table in CONTRACT:
+        with_flaws, without = (f"from '{directory / table}.parquet'" for directory in (flawed, clean))
+        wrong += len(duckdb.sql(f"({with_flaws}) except all ({without})").fetchall())
+    assert 0.005 < wrong / total < 0.02
+
+
 # ---- the company without flaws ---------------------------------------------------------------------------
 
 
