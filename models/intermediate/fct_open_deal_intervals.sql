@@ -15,84 +15,54 @@ reporting_window as (
 -- Where a deal stands at the end of a day is where it was last: a visit holds the days from its entry up to the next visit's.
 visited as (
     select
-        visits.deal_id,
-        visits.stage,
-        visits.entered_on as open_from,
-        visits.exited_on as open_until
+        deal_id,
+        stage,
+        entered_on,
+        exited_on,
+        deal_closed_on,
+        lead(entered_on) over (partition by deal_id order by entered_on) as next_entered_on,
+        lag(entered_on) over (partition by deal_id order by entered_on) is null as is_first
     from visits
-    inner join deals on visits.deal_id = deals.deal_id
-    where visits.entered_on < visits.exited_on or visits.exited_on is null
+    where entered_on < exited_on or exited_on is null
 ),
 
--- A history that starts late or has a hole leaves days on which the stage is not known.
-followed as (
-    select
-        deal_id,
-        open_until,
-        lead(open_from) over (partition by deal_id order by open_from) as next_open_from
-    from visited
-),
-
-gaps as (
-    select
-        deal_id,
-        '(none)' as stage,
-        open_until as open_from,
-        next_open_from as open_until
-    from followed
-    where open_until is not null
-),
-
-before_history as (
-    select
-        deals.deal_id,
-        '(none)' as stage,
-        deals.created_on as open_from,
-        min(visited.open_from) as open_until
-    from deals
-    inner join visited on deals.deal_id = visited.deal_id
-    group by deals.deal_id, deals.created_on
-),
-
--- Without a history the one stage that is known is today's; what stage a closed deal was in is not known.
-without_history as (
-    select
-        deal_id,
-        case when is_open then stage else '(none)' end as stage,
-        created_on as open_from,
-        cast(null as date) as open_until
-    from deals
-    where deal_id not in (select visited.deal_id from visited)
-),
-
+-- A history that starts late or has a hole leaves days on which the stage is not known; few do, so few rows more. Without a history the one
+-- stage that is known is today's; what stage a closed deal was in is not known.
 intervals as (
     select
         deal_id,
         stage,
-        open_from,
-        open_until
+        entered_on as open_from,
+        exited_on as open_until
     from visited
     union all
     select
         deal_id,
-        stage,
-        open_from,
-        open_until
-    from gaps
+        '(none)' as stage,
+        exited_on as open_from,
+        next_entered_on as open_until
+    from visited
+    where
+        exited_on < coalesce(next_entered_on, deal_closed_on)
+        or (exited_on is not null and next_entered_on is null and deal_closed_on is null)
     union all
     select
-        deal_id,
-        stage,
-        open_from,
-        open_until
-    from before_history
+        deals.deal_id,
+        '(none)' as stage,
+        deals.created_on as open_from,
+        visited.entered_on as open_until
+    from deals
+    inner join visited on deals.deal_id = visited.deal_id
+    where visited.is_first and deals.created_on < visited.entered_on
     union all
     select
-        deal_id,
-        stage,
-        open_from,
-        open_until
-    from without_history
+        deals.deal_id,
+        case when deals.is_open then deals.stage else '(none)' end as stage,
+        deals.created_on as open_from,
+        cast(null as date) as open_until
+    from deals
+    left join visited on deals.deal_id = visited.deal_id
+    where visited.deal_id is null
 ),
 
 -- Nothing is open before the deal was created or from the day of its close.
