@@ -1,14 +1,14 @@
 -- A stock is summed up from the changes of days; counted straight from the facts on the day it is read, it must be the same.
--- Weeks and months are read off the same sums: quarters and longer periods have a tenth as many days, each of which costs a pass
--- over all rows.
+-- Shorter periods are read off the same sums: years and longer ones end on few days, each of which costs a pass over all rows.
 with
 
 read_days as (
     select
-        period_id,
+        max(period_id) as period_id,
         read_on
     from {{ ref('periods') }}
-    where period_grain not in ('week', 'month')
+    where period_grain in ('year', 'all', 'named')
+    group by read_on
 ),
 
 deals as (
@@ -21,6 +21,19 @@ tickets as (
 
 customers as (
     select * from {{ ref('fct_customer_intervals') }}
+),
+
+deals_by_day as (
+    select
+        read_days.period_id,
+        count(*) as open_deals,
+        sum(deals.amount) as open_pipeline
+    from read_days
+    inner join deals
+        on
+            read_days.read_on >= deals.created_on
+            and (deals.closed_on is null or read_days.read_on < deals.closed_on)
+    group by read_days.period_id
 ),
 
 -- The orders of each account in the 365 days that end with the day.
@@ -39,26 +52,16 @@ yearly_accounts as (
 
 counted as (
     select
-        read_days.period_id,
+        period_id,
         'open_deals' as measure,
-        cast(count(*) as {{ measure_type() }}) as value
-    from read_days
-    inner join deals
-        on
-            read_days.read_on >= deals.created_on
-            and (deals.closed_on is null or read_days.read_on < deals.closed_on)
-    group by read_days.period_id
+        cast(open_deals as {{ measure_type() }}) as value
+    from deals_by_day
     union all
     select
-        read_days.period_id,
+        period_id,
         'open_pipeline' as measure,
-        cast(sum(deals.amount) as {{ measure_type() }}) as value
-    from read_days
-    inner join deals
-        on
-            read_days.read_on >= deals.created_on
-            and (deals.closed_on is null or read_days.read_on < deals.closed_on)
-    group by read_days.period_id
+        cast(open_pipeline as {{ measure_type() }}) as value
+    from deals_by_day
     union all
     select
         read_days.period_id,
