@@ -31,13 +31,14 @@ records as (
     where email is not null
 ),
 
+-- A record of which nobody knows when it was created comes after all others, so that it makes none of them a duplicate.
 known as (
     select
         records.*,
         {{ local_date('records.created_at') }} as created_on
     from records
     cross join reporting_window
-    where records.created_at is null or {{ local_date('records.created_at') }} <= reporting_window.as_of
+    where {{ local_date('records.created_at') }} <= reporting_window.as_of
 ),
 
 -- Few addresses are there twice, so few rows are sorted.
@@ -51,23 +52,42 @@ repeated as (
 ranked as (
     select
         known.raw_table,
-        known.record_id,
+        known.created_on,
         row_number() over (
-            partition by known.address order by known.created_at asc nulls last, known.record_id asc, known.raw_table asc
+            partition by known.address order by known.created_at asc, known.record_id asc, known.raw_table asc
         ) as place
     from known
     inner join repeated on known.address = repeated.address
+),
+
+counted as (
+    select
+        raw_table,
+        created_on,
+        count(*) as records,
+        0 as duplicates
+    from known
+    group by raw_table, created_on
+    union all
+    select
+        raw_table,
+        created_on,
+        0 as records,
+        count(*) as duplicates
+    from ranked
+    where place > 1
+    group by raw_table, created_on
 )
 
 select
     -- ids
-    known.raw_table,
-    known.record_id,
-
-    -- booleans
-    coalesce(ranked.place, 1) > 1 as is_duplicate,
+    raw_table,
 
     -- dates
-    known.created_on
-from known
-left join ranked on known.raw_table = ranked.raw_table and known.record_id = ranked.record_id
+    created_on,
+
+    -- numerics
+    cast(sum(records) as bigint) as records,
+    cast(sum(duplicates) as bigint) as duplicates
+from counted
+group by raw_table, created_on

@@ -6,24 +6,34 @@ orders as (
 
 period_days as (
     select * from {{ ref('period_days') }}
+),
+
+by_account as (
+    select
+        period_days.period_id,
+        orders.account_id,
+        orders.industry,
+        orders.country,
+        orders.company_size,
+        cast(sum(orders.amount) as decimal(18, 4)) as revenue
+    from orders
+    inner join period_days on orders.ordered_on = period_days.day
+    where orders.is_revenue
+    group by period_days.period_id, orders.account_id, orders.industry, orders.country, orders.company_size
 )
 
 select
     -- ids
-    period_days.period_id,
-    orders.account_id,
+    period_id,
 
     -- segments
-    orders.industry,
-    orders.country,
-    orders.company_size,
+    industry,
+    country,
+    company_size,
 
     -- numerics
-    count(*) as orders,
-
-    -- amounts
-    cast(sum(orders.amount) as decimal(18, 4)) as revenue
-from orders
-inner join period_days on orders.ordered_on = period_days.day
-where orders.is_revenue
-group by period_days.period_id, orders.account_id, orders.industry, orders.country, orders.company_size
+    count(*) as customers,
+    count(revenue) as customers_with_revenue,
+    {{ sum_of_squares('revenue') }} as customer_revenue_squares
+from by_account
+group by period_id, industry, country, company_size
