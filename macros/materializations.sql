@@ -12,8 +12,8 @@
 {% endmaterialization %}
 
 {#
-    Makes the model that is built, in place of the one from the last build. A contract is checked against what was made: dbt's own check plans the
-    query a second time before it is run.
+    Makes the model that is built, in place of the one from the last build. A contract is checked against what was made, in a transaction, which
+    the other models need not: dbt's own check plans the query a second time before it is run.
 
     kind   `table` or `view`
     query  the model's SQL
@@ -24,14 +24,15 @@
     {%- if existing is not none and existing.type != kind -%}
         {%- do adapter.drop_relation(existing) -%}
     {%- endif -%}
-    {%- call statement('main') -%}
+    {%- set has_contract = config.get('contract').enforced -%}
+    {%- call statement('main', auto_begin=has_contract) -%}
         create or replace {{ kind }} {{ target }} as (
             {{ query }}
         )
     {%- endcall -%}
-    {%- if config.get('contract').enforced -%}
+    {%- if has_contract -%}
         {%- do get_assert_columns_equivalent('select * from ' ~ target) -%}
+        {%- do adapter.commit() -%}
     {%- endif -%}
-    {%- do adapter.commit() -%}
     {{ return({'relations': [target]}) }}
 {% endmacro %}
