@@ -80,16 +80,47 @@
 
     fact      the relation to read
     day       its column that puts a row into a period; rows without it are in none
-    segments  its segment dimensions
+    segments  its segment dimensions: best beside one another are two that depend on one another, as owner and team do, or have few members
     where     a condition that its rows must meet, or none
     days      the days of each period: period_days, which ends with as_of, unless planned_period_days is given
+
+    One pass over the rows serves two dimensions, the one that comes first and the one beside it; what it finds is few rows, which are added
+    up for each of the two, and for the total.
 #}
 {% macro flow_measures(fact, day, segments, where=none, days=none) -%}
 {%- set measures = parse_measures(caller()) -%}
+{%- set pairs = (segments | batch(2) | list) or [[]] -%}
 with
 
+{% for pair in pairs -%}
+by_day_and_pair_{{ loop.index }} as (
+    select
+        {{ day }} as day,
+        {%- for dimension in pair %}
+        {{ segment_column(dimension) }},
+        {%- endfor %}
+        {%- for measure in measures %}
+        cast({{ measure.expression }} as {{ measure_type() }}) as {{ measure.name }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ fact }}
+    where {{ where ~ ' and ' if where }}{{ day }} is not null
+    group by {{ day }}{% for dimension in pair %}, {{ segment_column(dimension) }}{% endfor %}
+),
+
+{% endfor -%}
 by_day as (
-    {{ aggregate_by_segment(fact, {'day': day}, segments, measures, where=(where ~ ' and ' if where else '') ~ day ~ ' is not null') }}
+    {%- for dimension in ['all'] + segments %}
+    select
+        day,
+        '{{ dimension }}' as segment_by,
+        {{ "'all'" if dimension == 'all' else segment_column(dimension) }} as segment,
+        {%- for measure in measures %}
+        cast(sum({{ measure.name }}) as {{ measure_type() }}) as {{ measure.name }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from by_day_and_pair_{{ 1 if dimension == 'all' else (loop.index0 + 1) // 2 }}
+    group by day{{ ', ' ~ segment_column(dimension) if dimension != 'all' }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 by_period as (

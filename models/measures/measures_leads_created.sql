@@ -1,7 +1,7 @@
 {% call flow_measures(
     ref('fct_leads'),
     day='created_on',
-    segments=['source', 'campaign', 'channel', 'industry', 'country', 'owner', 'score_band']
+    segments=['campaign', 'channel', 'source', 'score_band', 'industry', 'country', 'owner']
 ) %}
     count(*) as leads_created
     count(*) filter (where is_converted) as leads_converted

@@ -1,7 +1,7 @@
 {% call flow_measures(
     ref('fct_survey_responses'),
     day='responded_on',
-    segments=['touchpoint', 'channel', 'category', 'owner', 'team', 'industry', 'country'],
+    segments=['owner', 'team', 'touchpoint', 'channel', 'industry', 'country', 'category'],
     where="survey_type = 'csat'"
 ) %}
     count(*) as csat_responses

@@ -1,7 +1,7 @@
 {% call flow_measures(
     ref('fct_tickets'),
     day='created_on',
-    segments=['channel', 'category', 'priority', 'owner', 'team']
+    segments=['owner', 'team', 'channel', 'category', 'priority']
 ) %}
     count(*) as tickets_created
     count(first_response_seconds) as tickets_responded

@@ -1,7 +1,7 @@
 {% call flow_measures(
     ref('fct_tickets'),
     day='resolved_on',
-    segments=['channel', 'category', 'priority', 'owner', 'team']
+    segments=['owner', 'team', 'channel', 'category', 'priority']
 ) %}
     count(*) as tickets_resolved
     sum(resolution_seconds) as resolution_seconds
