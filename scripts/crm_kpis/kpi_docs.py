@@ -109,7 +109,9 @@ def _describe_monthly(area: str, kpis: list[dict[str, str]]) -> dict[str, Any]:
             {"name": name, "description": description, "data_type": data_type}
             for name, data_type, description in columns
         ],
-        "data_tests": [{"unique_key": {"arguments": {"columns": ["period_name"]}}}],
+        "data_tests": [
+            {"integrity": {"name": f"integrity_kpis_{area}_monthly", "arguments": {"key": ["period_name"]}}}
+        ],
     }
 
 

@@ -128,10 +128,12 @@ def read_published_tables(manifest: Path) -> tuple[PublishedTable, ...]:
     references: dict[str, dict[str, str]] = {}
     for node in nodes.values():
         test = node.get("test_metadata") or {}
-        if test.get("name") == "unique_key":
-            keys.setdefault(node["attached_node"], test["kwargs"]["columns"])
-        elif test.get("name") == "foreign_keys":
-            references[node["attached_node"]] = _describe_references(test["kwargs"]["references"])
+        if test.get("name") == "integrity":
+            promises, model = test["kwargs"], node["attached_node"]
+            if "key" in promises:
+                keys.setdefault(model, promises["key"])
+            if "foreign_keys" in promises:
+                references[model] = _describe_references(promises["foreign_keys"])
     return tuple(
         _published_table(node, keys.get(unique_id, []), references.get(unique_id, {}))
         for unique_id, node in sorted(nodes.items())

@@ -83,8 +83,11 @@ def write_manifest(directory: Path) -> None:
         ),
         "model.kpis_wide": make_node("kpis_wide", "published"),
         "model.stg_contacts": make_node("stg_contacts", "x"),
-        "test.a": make_test("unique_key", "model.fct_deals", columns=["token", "deal_id"]),
-        "test.b": make_test("foreign_keys", "model.fct_deals", references=references),
+        "test.a": make_test(
+            "integrity", "model.fct_deals", key=["token", "deal_id"], foreign_keys=references
+        ),
+        # Another one, of a second key.
+        "test.b": make_test("integrity", "model.fct_deals", key=["deal_id"]),
         "test.c": {"resource_type": "test", "attached_node": None, "tags": ["published"]},
     }
     (directory / "manifest.json").write_text(json.dumps({"nodes": nodes}), encoding="utf-8")

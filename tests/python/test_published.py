@@ -69,7 +69,7 @@ def test_every_published_table_of_many_rows_has_a_tested_key(published, manifest
     keyed = {
         node["attached_node"]
         for node in tests
-        if (node.get("test_metadata") or {}).get("name") == "unique_key"
+        if ((node.get("test_metadata") or {}).get("kwargs") or {}).get("key")
     }
     without = {name for name, node in published.items() if node["unique_id"] not in keyed}
     # Two have one row, the other is made of two tables with tested keys.
@@ -141,3 +141,55 @@ def test_a_model_may_become_a_view_and_a_view_a_table(tmp_path):
             " order by all"
         )
         assert tables.fetchall() == [("one", "VIEW"), ("other", "BASE TABLE")]
+
+
+def test_a_broken_promise_is_told_by_key_column_and_value(tmp_path):
+    project = small_project(
+        tmp_path / "project",
+        {
+            "parent.sql": "select 'p1' as parent_id",
+            "child.sql": """
+                select * from (values
+                    ('c1', 1, 'p1', 'small', 'x'), ('c1', 1, 'p2', 'large', 'x'),
+                    (null, 2, null, 'huge', null), ('c2', 1, 'p1', null, 'y')
+                ) as rows_of_child (child_id, number, parent_id, size, name)""",
+            "_models.yml": """
+models:
+  - name: child
+    data_tests:
+      - integrity:
+          name: integrity_child
+          arguments:
+            key: [child_id, number]
+            foreign_keys:
+              parent_id: {to: ref('parent'), key: parent_id}
+            never_null: [name, number]
+            sets:
+              size: [small, "large"]
+              name: [x, y]
+      - integrity:
+          name: integrity_child_whole
+          arguments:
+            never_null: [number]
+""",
+        },
+    )
+    (project / "tests").mkdir()
+    (project / "tests" / "generic").symlink_to(PROJECT_DIR / "tests" / "generic")
+
+    built = dbt_in(project, "build")
+    assert built.status == 1, built.all_output
+    assert "FAIL 7 integrity_child" in built.stdout
+    assert "PASS integrity_child_whole" in built.stdout
+    (query,) = project.glob("target/compiled/**/integrity_child.sql")
+    with duckdb.connect(project / "output" / "warehouse.duckdb", read_only=True) as warehouse:
+        rows = warehouse.execute(f"from ({query.read_text(encoding='utf-8')}) order by all").fetchall()
+    assert rows == [
+        ("a part of the key is missing", "child_id, number", "NULL, 2", 1),
+        ("is missing", "name", None, 1),
+        ("is not accepted", "name", None, 1),
+        ("is not accepted", "size", "huge", 1),
+        ("is not accepted", "size", None, 1),
+        ("matches nothing in parent.parent_id", "parent_id", "p2", 2),
+        ("the key is repeated", "child_id, number", "c1, 1", 2),
+    ]
