@@ -135,7 +135,8 @@ def build(options: BuildOptions) -> BuildResult:
     """
     with BuildProgress() as progress, _environment(options.environment):
         outcome = _invoke_dbt(_build_arguments(options), progress.handle_event)
-    _share_parsed(options.target_dir / _PARSED.name)
+    if not options.dbt_vars:
+        _share_parsed(options.target_dir / _PARSED.name)
     return _summarize(options, outcome.result.results)
 
 
@@ -166,15 +167,17 @@ def _invoke_dbt(arguments: list[str], *callbacks: Callable[[Any], None]) -> Any:
 
 
 def _build_arguments(options: BuildOptions) -> list[str]:
-    arguments = {
+    arguments: dict[str, Any] = {
         "--vars": json.dumps(options.dbt_vars),
         # Unit tests and examples hold the SQL, not the data: `make test` and `dbt build` by hand run them.
         "--exclude-resource-type": "unit_test",
         "--exclude": "tag:examples",
     }
-    # dbt parses only the files that have changed since. What it gets wrong, unit tests, is left out here.
+    # dbt parses only the files that have changed since. What it gets wrong, unit tests, is left out here. Where
+    # a var is set, it parses everything anew, and finds that in the target directory the next time.
     parsed = PROJECT_DIR / _PARSED
-    arguments |= {"--partial-parse-file-path": parsed} if parsed.exists() else {}
+    if parsed.exists() and not options.dbt_vars:
+        arguments["--partial-parse-file-path"] = parsed
     return ["build", *_common_arguments(options.target_dir), *_flatten(arguments)]
 
 

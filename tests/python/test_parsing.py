@@ -10,21 +10,23 @@ from pathlib import Path
 import duckdb
 from pipeline import SAMPLE_DIR, small_project
 
-# Builds another project than the installed one: PROJECT RAW_DIR OUTPUT.
+# Builds another project than the installed one: PROJECT RAW_DIR OUTPUT [AS_OF].
 BUILD = """
 import sys
+from datetime import date
 from pathlib import Path
 
 from crm_kpis import build
 
-build.PROJECT_DIR, raw_dir, output = map(Path, sys.argv[1:])
-output.mkdir()
-assert build.build(build.BuildOptions(raw_dir, output, None)).succeeded
+build.PROJECT_DIR, raw_dir, output = map(Path, sys.argv[1:4])
+as_of = date.fromisoformat(sys.argv[4]) if sys.argv[4:] else None
+output.mkdir(exist_ok=True)
+assert build.build(build.BuildOptions(raw_dir, output, as_of)).succeeded
 """
 
 
-def build_numbers(project: Path, raw_dir: Path, output: Path) -> tuple:
-    command = [sys.executable, "-c", BUILD, project, raw_dir, output]
+def build_numbers(project: Path, raw_dir: Path, output: Path, *as_of: str) -> tuple:
+    command = [sys.executable, "-c", BUILD, project, raw_dir, output, *as_of]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     with duckdb.connect(output / "warehouse.duckdb", read_only=True) as warehouse:
@@ -56,5 +58,8 @@ def test_a_run_parses_what_has_changed_and_nothing_else(tmp_path, raw_dir):
     (project / "macros" / "in_macro.sql").write_text(macro.format(20), encoding="utf-8")
     (project / "seeds" / "seed.csv").write_text("in_seed\n30\n", encoding="utf-8")
     assert build_numbers(project, raw_dir, tmp_path / "third") == (10, 20, 30)
+    # dbt parses everything anew where a var is set; the next run without it must not have to.
+    assert build_numbers(project, raw_dir, tmp_path / "as_of", "2026-01-31") == (10, 20, 30)
+    assert was_parsed(tmp_path / "as_of")
     assert build_numbers(project, raw_dir, tmp_path / "fourth") == (10, 20, 30)
     assert not was_parsed(tmp_path / "fourth")
