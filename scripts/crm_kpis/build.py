@@ -173,8 +173,8 @@ def _build_arguments(options: BuildOptions) -> list[str]:
         "--exclude-resource-type": "unit_test",
         "--exclude": "tag:examples",
     }
-    # dbt parses only the files that have changed since. What it gets wrong, unit tests, is left out here. Where
-    # a var is set, it parses everything anew, and finds that in the target directory the next time.
+    # dbt parses only the files that have changed since. What it gets wrong, unit tests, is left out here.
+    # Where a var is set, it parses everything anew, and finds that in the target directory the next time.
     parsed = PROJECT_DIR / _PARSED
     if parsed.exists() and not options.dbt_vars:
         arguments["--partial-parse-file-path"] = parsed
