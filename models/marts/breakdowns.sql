@@ -84,6 +84,21 @@ leads_by_day as (
     group by leads.created_on
 ),
 
+-- Each in the first part that it is short enough for; what lasted less than nothing is in none.
+resolved as (
+    select
+        resolved_on,
+        case
+            when resolution_seconds < 0 then null
+            {% for breakdown, part, place, hours_from, hours_to in parts if breakdown == 'resolution time' and hours_to is not none %}
+            when resolution_seconds < 3600 * {{ hours_to }} then '{{ part }}'
+            {% endfor %}
+            when resolution_seconds is not null then '{{ (parts | last)[1] }}'
+        end as part
+    from tickets
+    where resolved_on is not null
+),
+
 by_day as (
     select
         'funnel' as breakdown,
@@ -131,18 +146,13 @@ by_day as (
     group by responded_on, case when is_promoter then 'promoters' when is_detractor then 'detractors' else 'passives' end
     union all
     select
-        parts.breakdown,
-        parts.part,
-        tickets.resolved_on as day,
+        'resolution time' as breakdown,
+        part,
+        resolved_on as day,
         count(*) as things
-    from tickets
-    inner join parts
-        on
-            parts.breakdown = 'resolution time'
-            and tickets.resolution_seconds >= 3600 * parts.hours_from
-            and (parts.hours_to is null or tickets.resolution_seconds < 3600 * parts.hours_to)
-    where tickets.resolved_on is not null
-    group by parts.breakdown, parts.part, tickets.resolved_on
+    from resolved
+    where part is not null
+    group by part, resolved_on
 ),
 
 by_period as (
