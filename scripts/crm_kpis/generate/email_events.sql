@@ -6,8 +6,8 @@ emails as (
         numbers.i as email_n,
         campaigns.campaign_id,
         1 + floor(n_contacts() * u('emails.contact', numbers.i))::bigint as contact_n,
-        campaigns.started_on + floor(campaigns.days * u('emails.day', numbers.i))::integer + office_time('emails', numbers.i)
-            as sent_at,
+        campaigns.started_on + floor(campaigns.days * u('emails.day', numbers.i))::integer
+            + to_seconds(office_time('emails', numbers.i)::bigint) as sent_at,
         u('emails.delivered', numbers.i) < 0.96 as is_delivered,
         u('emails.opened', numbers.i) < 0.38 as is_opened
     from numbers
