@@ -17,6 +17,7 @@ stands in the row itself.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -435,7 +436,30 @@ def _prepare(connection: duckdb.DuckDBPyConnection, deals: int, seed: int, propo
     # A table is read by several threads at once, range() by one.
     most = max(value for name, value in sizes.items() if name.startswith("n_"))
     connection.execute(f"create table numbers as select i from range(1, {most} + 1) as numbers(i)")
+    connection.execute((_SQL_DIR / "_words.sql").read_text(encoding="utf-8"))
+    forms = ", ".join(["w", *_flawed_words()])
+    connection.execute(f"""
+        create type word as enum (
+            select distinct form
+            from (select unnest([{forms}]) as form from (select unnest(words() || [null]) as w))
+            where form is not null
+            order by form
+        )
+    """)
     connection.execute((_SQL_DIR / "_macros.sql").read_text(encoding="utf-8"))
+
+
+def _flawed_words() -> list[str]:
+    """SQL for all that a flaw can make of a word `w`."""
+    forms = {
+        re.sub(rf"\b{column.name}\b(?!')", "w", flaw.values[column.name])
+        for table in _contract().values()
+        for flaw in table_flaws(table.name)
+        for column in table.columns
+        # references are no words: unknown ones are without number
+        if column.data_type == "text" and column.name in flaw.values and not column.references
+    }
+    return sorted(forms)
 
 
 def _build_and_write(
@@ -505,7 +529,13 @@ def _write(connection: duckdb.DuckDBPyConnection, name: str, path: Path, *, flaw
     drawn = _draw_flaws(connection, name, usable, rows)
     # Many rows are written in the order in which they are made, as sorting takes a fifth of the time.
     is_sorted = as_text or rows < _MANY_ROWS
-    query = _file_query(name, drawn, usable, as_text=as_text, is_sorted=is_sorted)
+    # Not by describe, which would plan a view once more: that costs a fifth of a second.
+    words = connection.execute(
+        f"select column_name from duckdb_columns() where table_name = '{name}' and data_type like 'ENUM%'"
+    ).fetchall()
+    query = _file_query(
+        name, drawn, usable, {column for (column,) in words}, as_text=as_text, is_sorted=is_sorted
+    )
     quoted = str(path).replace("'", "''")
     return connection.execute(f"copy ({query}) to '{quoted}' ({_FILE_OPTIONS[path.suffix]})").fetchall()[0][0]
 
@@ -557,11 +587,21 @@ def _draw_flaws(connection: duckdb.DuckDBPyConnection, name: str, flaws: list[Fl
     return f"select {name}.*, drawn_flaw from {name} left join flaw_plan on {name}.n = flaw_plan.n"
 
 
-def _file_query(name: str, drawn: str, flaws: list[Flaw], *, as_text: bool, is_sorted: bool) -> str:
-    """The query of what a table's file holds, from the query of its rows and the flaws drawn for them."""
+def _file_query(  # noqa: PLR0913 - all are one statement's parts
+    name: str, drawn: str, flaws: list[Flaw], words: set[str], *, as_text: bool, is_sorted: bool
+) -> str:
+    """The query of what a table's file holds, from the query of its rows and the flaws drawn for them.
+
+    The columns `words` are of the type word.
+    """
     table = _contract()[name]
     typed = ",\n".join(
-        _with_flaws(column.name, column.name, _replacements(table, column, flaws, as_text=False))
+        _with_flaws(
+            column.name,
+            column.name,
+            _replacements(table, column, flaws, as_text=False),
+            is_word=column.name in words,
+        )
         for column in table.columns
     )
     written = ",\n".join(
@@ -609,12 +649,15 @@ def _replacements(table: _Table, column: _Column, flaws: list[Flaw], *, as_text:
     return replacements
 
 
-def _with_flaws(name: str, value: str, replacements: dict[int, str]) -> str:
+def _with_flaws(name: str, value: str, replacements: dict[int, str], *, is_word: bool = False) -> str:
     if not replacements:
         return f"{value} as {name}"
     cases = " ".join(f"when {number} then {sql}" for number, sql in replacements.items())
     # 99 of 100 rows have no flaw: one look at them is enough.
-    return f"case when flaw is null then {value} else case flaw {cases} else {value} end end as {name}"
+    flawed = f"case flaw {cases} else {value} end"
+    if is_word:
+        flawed = f"cast({flawed} as word)"
+    return f"case when flaw is null then {value} else {flawed} end as {name}"
 
 
 def _as_text(column: _Column) -> str:

@@ -50,7 +50,7 @@ select
     appeared.created_at,
     least(add_days(appeared.created_at, 400 * u('accounts.updated', appeared.n)), timestamp '2026-06-30 18:00:00')
         as updated_at,
-    places.currency,
+    places.currency::word as currency,
     appeared.is_base
 from appeared
 inner join places on appeared.place_n = places.place_n

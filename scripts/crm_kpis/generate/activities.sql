@@ -5,8 +5,8 @@ drawn as (
     select
         i as n,
         u('activities.about', i) as about,
-        pick(['call', 'call', 'email', 'email', 'email', 'meeting', 'chat', 'note', 'task', 'task'],
-             u('activities.type', i)) as activity_type
+        pick_word(['call', 'call', 'email', 'email', 'email', 'meeting', 'chat', 'note', 'task', 'task'],
+                  u('activities.type', i)) as activity_type
     from numbers
     where i <= n_activities()
 ),
@@ -71,15 +71,15 @@ select
     staffed.occurred_at,
     case
         when staffed.activity_type in ('note', 'task') and not staffed.is_internal then null
-        when staffed.is_internal then pick(['chat', 'email', 'phone', 'meeting_room', 'intranet'],
-                                         u('activities.channel', staffed.n))
-        else case staffed.activity_type when 'call' then 'phone' when 'meeting' then 'video' else staffed.activity_type end
+        when staffed.is_internal then pick_word(['chat', 'email', 'phone', 'meeting_room', 'intranet'],
+                                              u('activities.channel', staffed.n))
+        else case staffed.activity_type when 'call' then 'phone'::word when 'meeting' then 'video'::word else staffed.activity_type end
     end as channel,
     case
-        when staffed.is_internal then 'internal'
+        when staffed.is_internal then 'internal'::word
         when staffed.activity_type in ('note', 'task') then null
-        when u('activities.direction', staffed.n) < 0.35 then 'inbound'
-        else 'outbound'
+        when u('activities.direction', staffed.n) < 0.35 then 'inbound'::word
+        else 'outbound'::word
     end as direction,
     case when u('activities.no_user', staffed.n) > 0.02 then user_on(people, staffed.occurred_at::date) end as user_id,
     staffed.account_id,

@@ -10,7 +10,7 @@ numbered as (
 timed as (
     select
         *,
-        case when slot = 0 then 'email' else pick(['search', 'social', 'event', 'direct', 'referral'],
+        case when slot = 0 then 'email'::word else pick_word(['search', 'social', 'event', 'direct', 'referral'],
                                                   ((quarter_n + slot) % 5 + 0.5) / 5) end as channel,
         (first_day() + to_months(3 * quarter_n::integer))::date + floor(12 * u('campaigns.start', n))::integer
             as started_on,

@@ -45,7 +45,7 @@ timed as (
 select
     timed.n,
     timed.deal_id,
-    stages_of(timed.pipeline)[timed.stage_n] as stage,
+    stage_of(timed.pipeline, timed.stage_n) as stage,
     timed.entered_at,
     case
         when u('deal_stages.exit_known', timed.n) > 0.4 then null

@@ -17,8 +17,8 @@ originated as (
             else later_account(created_at, u('deals.account', n))
         end as account_n,
         case
-            when not is_existing then 'new'
-            else pick(['renewal', 'renewal', 'upsell', 'upsell', 'cross_sell'], u('deals.type', n))
+            when not is_existing then 'new'::word
+            else pick_word(['renewal', 'renewal', 'upsell', 'upsell', 'cross_sell'], u('deals.type', n))
         end as deal_type,
         case when u('deals.from_lead', n) < case when is_existing then 0.5 else 0.95 end then n * leads_per_deal() end
             as lead_n,
@@ -35,13 +35,13 @@ attributed as (
         case
             when u('deals.no_source', originated.n) < 0.03 then null
             when u('deals.by_campaign', originated.n) < 0.6 and campaigns.n is not null then campaigns.channel
-            else pick(['website', 'website', 'website', 'website', 'referral', 'referral', 'partner', 'cold_call',
-                       'search', 'social'], u('deals.source', originated.n))
+            else pick_word(['website', 'website', 'website', 'website', 'referral', 'referral', 'partner', 'cold_call',
+                            'search', 'social'], u('deals.source', originated.n))
         end as source,
         case
-            when originated.deal_type = 'renewal' then 'renewal'
-            when u('deals.pipeline', originated.n) < 0.25 then 'enterprise'
-            else 'standard'
+            when originated.deal_type = 'renewal' then 'renewal'::word
+            when u('deals.pipeline', originated.n) < 0.25 then 'enterprise'::word
+            else 'standard'::word
         end as pipeline,
         seat('sales', u('deals.owner', originated.n)) as owner_seat
     from originated
@@ -75,9 +75,11 @@ closed as (
     select
         *,
         known(would_close_at) as closed_at,
-        case when would_close_at < end_at() then case when would_be_won then 'won' else 'lost' end else 'open' end
-            as status,
-        len(stages_of(pipeline)) as stage_count,
+        case
+            when would_close_at < end_at() then case when would_be_won then 'won'::word else 'lost'::word end
+            else 'open'::word
+        end as status,
+        stage_count(pipeline) as stage_count,
         -- until when the history of stages goes
         coalesce(known(would_close_at), known(would_stall_at), end_at()) as last_seen_at
     from scheduled
@@ -104,7 +106,7 @@ select
     case when u('deals.no_expectation', staged.n) > 0.08
         then add_days(staged.created_at, 20 + 70 * u('deals.expected', staged.n))::date
     end as expected_close_on,
-    stages_of(staged.pipeline)[staged.stages_reached] as stage,
+    stage_of(staged.pipeline, staged.stages_reached) as stage,
     staged.pipeline,
     staged.deal_type,
     products.product_id,
@@ -121,7 +123,8 @@ select
     end as amount,
     accounts.currency,
     case when staged.status = 'lost' and u('deals.no_reason', staged.n) > 0.1
-        then pick(['price', 'price', 'competitor', 'no_budget', 'timing', 'no_decision'], u('deals.reason', staged.n))
+        then pick_word(['price', 'price', 'competitor', 'no_budget', 'timing', 'no_decision'],
+                       u('deals.reason', staged.n))
     end as lost_reason,
     case when staged.status = 'won' and u('deals.unpaid', staged.n) > 0.15
         then known(add_days(staged.closed_at, 5 + 30 * u('deals.payment', staged.n)))

@@ -16,9 +16,12 @@ emails as (
     where numbers.i <= n_emails()
 ),
 
-kinds(kind, event_type, mean_hours) as (
-    values (0, 'sent', 0.0), (1, 'delivered', 0.01), (2, 'bounced', 0.01), (3, 'opened', 9.0), (4, 'clicked', 11.0),
-    (5, 'replied', 20.0), (6, 'unsubscribed', 12.0), (7, 'complained', 14.0), (8, 'opened', 30.0)
+kinds as (
+    select kind, event_type::word as event_type, mean_hours
+    from (
+        values (0, 'sent', 0.0), (1, 'delivered', 0.01), (2, 'bounced', 0.01), (3, 'opened', 9.0), (4, 'clicked', 11.0),
+        (5, 'replied', 20.0), (6, 'unsubscribed', 12.0), (7, 'complained', 14.0), (8, 'opened', 30.0)
+    ) as kinds(kind, event_type, mean_hours)
 ),
 
 events as (

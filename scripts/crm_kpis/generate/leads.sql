@@ -29,8 +29,8 @@ attributed as (
             when numbered.deal_n is not null then numbered.deal_source
             when u('leads.no_source', numbered.n) < 0.03 then null
             when u('leads.by_campaign', numbered.n) < 0.6 and campaigns.n is not null then campaigns.channel
-            else pick(['website', 'website', 'website', 'website', 'referral', 'referral', 'partner', 'cold_call',
-                       'search', 'social'], u('leads.source', numbered.n))
+            else pick_word(['website', 'website', 'website', 'website', 'referral', 'referral', 'partner', 'cold_call',
+                            'search', 'social'], u('leads.source', numbered.n))
         end as source
     from numbered
     left join campaigns
@@ -73,11 +73,11 @@ select
     dropped.source,
     dropped.campaign_id,
     case
-        when dropped.converted_at is not null then 'converted'
-        when dropped.disqualified_at is not null then 'disqualified'
-        when dropped.qualified_at is not null then 'qualified'
-        when u('leads.new', dropped.n) < 0.3 then 'new'
-        else 'working'
+        when dropped.converted_at is not null then 'converted'::word
+        when dropped.disqualified_at is not null then 'disqualified'::word
+        when dropped.qualified_at is not null then 'qualified'::word
+        when u('leads.new', dropped.n) < 0.3 then 'new'::word
+        else 'working'::word
     end as status,
     -- who leads to a deal scores higher, before and after the CRM alike
     case when u('leads.no_score', dropped.n) > 0.08
@@ -92,14 +92,14 @@ select
     company_name(coalesce(dropped.account_n, n_accounts() + dropped.n)) as company_name,
     case when u('leads.no_industry', dropped.n) > 0.1 then industry('leads', dropped.n) end as industry,
     case when u('leads.no_size', dropped.n) > 0.15 then employee_count('leads', dropped.n) end as employee_count,
-    pick(['DE', 'DE', 'DE', 'DE', 'FR', 'FR', 'AT', 'CH', 'GB', 'US', 'NL', 'IT'], u('leads.country', dropped.n))
+    pick_word(['DE', 'DE', 'DE', 'DE', 'FR', 'FR', 'AT', 'CH', 'GB', 'US', 'NL', 'IT'], u('leads.country', dropped.n))
         as country,
     case when u('leads.no_owner', dropped.n) > 0.12 then user_on(owners, dropped.created_at::date) end as owner_id,
     dropped.qualified_at,
     dropped.converted_at,
     dropped.disqualified_at,
     case when dropped.disqualified_at is not null
-        then pick(['no_need', 'no_budget', 'unreachable', 'wrong_contact', 'student'], u('leads.reason', dropped.n))
+        then pick_word(['no_need', 'no_budget', 'unreachable', 'wrong_contact', 'student'], u('leads.reason', dropped.n))
     end as disqualified_reason,
     case
         when dropped.is_direct then 'A' || base_account(u('leads.account', dropped.n))

@@ -44,10 +44,10 @@ priced as (
         coalesce(purchases.amount,
                  money(products.list_price * (1 + 12 * skewed('orders.units', purchases.n)), accounts.currency)) as amount,
         case
-            when u('orders.status', purchases.n) < 0.80 then 'paid'
-            when u('orders.status', purchases.n) < 0.88 then 'open'
-            when u('orders.status', purchases.n) < 0.91 then 'cancelled'
-            when u('orders.status', purchases.n) < 0.93 then 'refunded'
+            when u('orders.status', purchases.n) < 0.80 then 'paid'::word
+            when u('orders.status', purchases.n) < 0.88 then 'open'::word
+            when u('orders.status', purchases.n) < 0.91 then 'cancelled'::word
+            when u('orders.status', purchases.n) < 0.93 then 'refunded'::word
         end as status
     from purchases
     inner join accounts on purchases.account_n = accounts.n
@@ -70,7 +70,7 @@ select
     ordered_at,
     paid_at,
     -- what will be paid after the last day is open on it
-    case when status = 'paid' and paid_at is null then 'open' else status end as status,
+    case when status = 'paid' and paid_at is null then 'open'::word else status end as status,
     amount,
     currency,
     deal_id,

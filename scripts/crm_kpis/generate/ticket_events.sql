@@ -2,9 +2,12 @@
 -- where another one of the customer follows, or by chance.
 with
 
-steps(step, event_type) as (
-    values (0, 'customer_message'), (1, 'assigned'), (2, 'agent_message'), (3, 'customer_message'),
-    (4, 'customer_message'), (5, 'agent_message'), (6, 'resolved'), (7, 'reopened'), (8, 'resolved'), (9, 'closed')
+steps as (
+    select step, event_type::word as event_type
+    from (
+        values (0, 'customer_message'), (1, 'assigned'), (2, 'agent_message'), (3, 'customer_message'),
+        (4, 'customer_message'), (5, 'agent_message'), (6, 'resolved'), (7, 'reopened'), (8, 'resolved'), (9, 'closed')
+    ) as steps(step, event_type)
 ),
 
 events as (

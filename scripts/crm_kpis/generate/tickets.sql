@@ -11,7 +11,7 @@ drawn as (
                 then add_days(first_day()::timestamp, day_count() * u('tickets.created', i))
             else moment_at_work('tickets.created', i)
         end as created_at,
-        pick(['low', 'normal', 'normal', 'normal', 'high', 'urgent'], u('tickets.priority', i)) as priority
+        pick_word(['low', 'normal', 'normal', 'normal', 'high', 'urgent'], u('tickets.priority', i)) as priority
     from numbers
     where i <= n_tickets()
 ),
@@ -84,10 +84,10 @@ select
     'T' || finished.n as ticket_id,
     finished.created_at,
     case
-        when finished.resolved_at is null and u('tickets.pending', finished.n) < 0.4 then 'pending'
-        when finished.resolved_at is null then 'open'
-        when u('tickets.closed', finished.n) < 0.5 then 'closed'
-        else 'resolved'
+        when finished.resolved_at is null and u('tickets.pending', finished.n) < 0.4 then 'pending'::word
+        when finished.resolved_at is null then 'open'::word
+        when u('tickets.closed', finished.n) < 0.5 then 'closed'::word
+        else 'resolved'::word
     end as status,
     finished.first_responded_at,
     finished.resolved_at,
@@ -97,10 +97,10 @@ select
     end as contact_id,
     case when u('tickets.no_assignee', finished.n) > 0.03 then user_on(assignees, finished.created_at::date) end
         as assignee_id,
-    pick(['email', 'email', 'email', 'phone', 'phone', 'chat', 'web'], u('tickets.channel', finished.n)) as channel,
+    pick_word(['email', 'email', 'email', 'phone', 'phone', 'chat', 'web'], u('tickets.channel', finished.n)) as channel,
     case when u('tickets.no_category', finished.n) > 0.04
-        then pick(['defect', 'question', 'question', 'billing', 'installation', 'complaint'],
-                  u('tickets.category', finished.n))
+        then pick_word(['defect', 'question', 'question', 'billing', 'installation', 'complaint'],
+                       u('tickets.category', finished.n))
     end as category,
     finished.priority,
     case when u('tickets.no_count', finished.n) > 0.05 then finished.customer_messages end as contact_count,

@@ -47,9 +47,9 @@ select
     timed.started_at,
     case
         when u('web_sessions.no_channel', timed.n) < 0.05 then null
-        when timed.lead_n is not null then coalesce(timed.lead_source, 'direct')
+        when timed.lead_n is not null then coalesce(timed.lead_source, 'direct'::word)
         else coalesce(case when u('web_sessions.by_campaign', timed.n) < 0.4 then campaigns.channel end,
-                      pick(['direct', 'search', 'search', 'social', 'website'], u('web_sessions.channel', timed.n)))
+                      pick_word(['direct', 'search', 'search', 'social', 'website'], u('web_sessions.channel', timed.n)))
     end as channel,
     case
         when timed.lead_n is not null then timed.lead_campaign_id
