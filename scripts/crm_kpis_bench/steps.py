@@ -98,7 +98,8 @@ def compute_layers(raw_dir: Path, run: Path, result: Path) -> None:
 
 def publish_again(run: Path, output: Path) -> None:
     """Publish what a finished run has built to another directory."""
-    output.mkdir(exist_ok=True)
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir()
     record = Run("bench", datetime(2026, 7, 1), AS_OF, "", "", 0, 0, 0, 0, 0, None)
     publish(run / build.WAREHOUSE, run / "dbt_target" / "manifest.json", output, record)
 
