@@ -1,7 +1,7 @@
 {#
     How models become tables and views: by one `create or replace`, which takes the place of the last build as a whole or not at all. dbt's own
     materializations build under another name, rename twice, drop, and look for keys and indexes to carry over: ten statements a model, whose Python
-    costs more than all SQL does on small data. Hooks, indexes and grants are not looked at: no model has any.
+    costs more than all SQL does on small data. Hooks are run; indexes and grants are not looked at.
 #}
 {% materialization table, adapter='duckdb' %}
     {{ return(replace_relation('table', compiled_code)) }}
@@ -13,7 +13,7 @@
 
 {#
     Makes the model that is built, in place of the one from the last build. A contract is checked against what was made, in a transaction, which
-    the other models need not: dbt's own check plans the query a second time before it is run.
+    models without contract and hooks need not: dbt's own check plans the query a second time before it is run.
 
     kind   `table` or `view`
     query  the model's SQL
@@ -21,17 +21,22 @@
 {% macro replace_relation(kind, query) %}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target = this.incorporate(type=kind) -%}
+    {%- set has_contract = config.get('contract').enforced -%}
+    {%- set needs_transaction = has_contract or pre_hooks or post_hooks -%}
+    {%- do run_hooks(pre_hooks) -%}
     {%- if existing is not none and existing.type != kind -%}
         {%- do adapter.drop_relation(existing) -%}
     {%- endif -%}
-    {%- set has_contract = config.get('contract').enforced -%}
-    {%- call statement('main', auto_begin=has_contract) -%}
+    {%- call statement('main', auto_begin=needs_transaction) -%}
         create or replace {{ kind }} {{ target }} as (
             {{ query }}
         )
     {%- endcall -%}
     {%- if has_contract -%}
         {%- do get_assert_columns_equivalent('select * from ' ~ target) -%}
+    {%- endif -%}
+    {%- do run_hooks(post_hooks) -%}
+    {%- if needs_transaction -%}
         {%- do adapter.commit() -%}
     {%- endif -%}
     {{ return({'relations': [target]}) }}

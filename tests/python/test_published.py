@@ -143,6 +143,25 @@ def test_a_model_may_become_a_view_and_a_view_a_table(tmp_path):
         assert tables.fetchall() == [("one", "VIEW"), ("other", "BASE TABLE")]
 
 
+@pytest.mark.parametrize("contract", ["false", "true"])
+def test_the_hooks_of_a_model_are_run_before_and_after_it(tmp_path, contract):
+    model = """
+        {{ config(
+            materialized='table',
+            pre_hook="create table first_hook as select 1 as number",
+            post_hook="insert into {{ this }} select 3 as number",
+        ) }}
+        select number + 1 as number from first_hook
+    """
+    properties = "{models: [{name: hooked, columns: [{name: number, data_type: integer}], config: {contract: "
+    properties += f"{{enforced: {contract}}}}}}}]}}"
+    project = small_project(tmp_path / "project", {"hooked.sql": model, "_hooked.yml": properties})
+    build = dbt_in(project, "run")
+    assert build.status == 0, build.stdout
+    with build.connect() as warehouse:
+        assert warehouse.execute("select number from hooked order by number").fetchall() == [(2,), (3,)]
+
+
 def test_a_broken_promise_is_told_by_key_column_and_value(tmp_path):
     project = small_project(
         tmp_path / "project",
