@@ -42,8 +42,7 @@
         {%- for name, expression in keys.items() %}
         {{ expression }} as {{ name }},
         {%- endfor %}
-        '{{ dimension }}' as segment_by,
-        {{ "'all'" if dimension == 'all' else segment_column(dimension) }} as segment,
+        {{ segment_member(dimension) }},
         {%- for measure in measures %}
         {{ sign }}cast({{ measure.expression }} as {{ measure_type() }}) as {{ measure.name }}{{ ',' if not loop.last }}
         {%- endfor %}
@@ -112,8 +111,7 @@ by_day as (
     {%- for dimension in ['all'] + segments %}
     select
         day,
-        '{{ dimension }}' as segment_by,
-        {{ "'all'" if dimension == 'all' else segment_column(dimension) }} as segment,
+        {{ segment_member(dimension) }},
         {%- for measure in measures %}
         cast(sum({{ measure.name }}) as {{ measure_type() }}) as {{ measure.name }}{{ ',' if not loop.last }}
         {%- endfor %}
@@ -324,8 +322,7 @@ steps_by_segment as (
     {%- for dimension in ['all'] + segments %}
     select
         span,
-        '{{ dimension }}' as segment_by,
-        {{ "'all'" if dimension == 'all' else segment_column(dimension) }} as segment,
+        {{ segment_member(dimension) }},
         step,
         count(*) as times,
         min(observed) as lowest,

@@ -22,3 +22,16 @@
 {% macro segment_column(dimension) -%}
     {{ return('raw_table' if dimension == 'table' else dimension ~ '_id' if dimension in ['owner', 'product', 'campaign', 'project'] else dimension) }}
 {%- endmacro %}
+
+
+{#
+    The columns segment_by and segment of the rows of a fact for one segment dimension, or for the total, which is the dimension 'all'.
+
+        {{ segment_member('owner') }}
+
+    renders `'owner' as segment_by, owner_id as segment`, each on a line of its own.
+#}
+{% macro segment_member(dimension) -%}
+        '{{ dimension }}' as segment_by,
+        {{ "'all'" if dimension == 'all' else segment_column(dimension) }} as segment
+{%- endmacro %}

@@ -21,6 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import duckdb
+from crm_kpis.build import WAREHOUSE
 from crm_kpis.contract import PROJECT_DIR
 from crm_kpis.raw_directory import quote_text
 
@@ -84,7 +85,7 @@ class Step:
     name: str
     title: str
     command: list[str]
-    runs: int = 1
+    runs: int
 
 
 def plan(size: str, directory: Path, runs: int, runs_of_run: int) -> list[Step]:
@@ -248,7 +249,7 @@ def _count_rows(raw_dir: Path) -> int:
 
 
 def _count_differences(directory: Path, size: str) -> dict[str, int]:
-    with duckdb.connect(directory / f"run-{size}" / "warehouse.duckdb", read_only=True) as connection:
+    with duckdb.connect(directory / f"run-{size}" / WAREHOUSE, read_only=True) as connection:
         counts = {}
         for name in ("sql", "polars"):
             computed = quote_text(str(directory / f"{name}-{size}.parquet"))

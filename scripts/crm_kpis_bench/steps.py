@@ -18,13 +18,14 @@ from crm_kpis import build
 from crm_kpis.baselines import register_snapshots
 from crm_kpis.contract import PROJECT_DIR, read_contract
 from crm_kpis.publish import Run, publish
+from crm_kpis.published import OFFLINE
 from crm_kpis.raw_directory import inspect, quote_text, register
 
 # The last day of the synthetic company.
 AS_OF = date(2026, 6, 30)
 _LAYERS = ("seeds", "staging", "periods", "dimensions", "facts", "intermediate", "measures", "marts")
 _LAYERS += ("comparisons", "evaluation", "tests")
-_SETTINGS = {"threads": 2, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
+_SETTINGS = OFFLINE | {"threads": 2}
 
 
 def read_all(raw_dir: Path) -> None:
