@@ -107,6 +107,12 @@ def plan(size: str, directory: Path, runs: int, runs_of_run: int) -> list[Step]:
     plans = [
         ("generate", "generate the files", [*_cli("generate"), "--deals", DEALS[size], "--output", raw], 1),
         ("read", "read every column once (the floor)", [*_step("read"), raw], runs),
+        (
+            "copy",
+            "write every column into tables of a DuckDB file",
+            [*_step("copy"), raw, directory / f"copy-{size}.duckdb"],
+            runs,
+        ),
         ("sql", "8 KPIs in hand-written DuckDB SQL", [*_step("sql"), raw, results["sql"]], runs),
         ("polars", "the same 8 KPIs in polars", [*_step("polars"), raw, results["polars"]], runs),
         ("run", "`crm-kpis run`: all KPIs, tests, published marts, report", run_it, runs_of_run),

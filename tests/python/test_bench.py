@@ -64,6 +64,16 @@ def test_reading_everything_asks_for_every_column(tmp_path):
         steps.read_all(tmp_path)
 
 
+def test_writing_everything_asks_for_every_table_and_leaves_nothing(tmp_path):
+    generate(tmp_path / "raw", deals=30)
+    steps.copy_all(tmp_path / "raw", tmp_path / "copy.duckdb")
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
+
+    (tmp_path / "raw" / "costs.parquet").unlink()
+    with pytest.raises(duckdb.IOException, match="costs"):
+        steps.copy_all(tmp_path / "raw", tmp_path / "copy.duckdb")
+
+
 def test_a_process_is_accounted_for():
     cost = measure([sys.executable, "-c", "data = bytearray(50_000_000); sum(range(3_000_000))"])
 
@@ -84,7 +94,7 @@ def test_the_bench_runs_on_as_many_rows_as_the_sample(tmp_path, compiled, capsys
 
     result = json.loads((tmp_path / "bench-sample.json").read_text(encoding="utf-8"))
     assert result["differences"] == {"sql": 0, "polars": 0}
-    assert {"read", "run", "empty", "layers", "publish", "snapshot", "report"} <= set(result["steps"])
+    assert {"read", "copy", "run", "empty", "layers", "publish", "snapshot", "report"} <= set(result["steps"])
     models = [model.layer for model in compiled.models.values()]
     nodes = {layer: cost["nodes"] for layer, cost in result["layers"].items()}
     assert nodes == Counter(models) | {"seeds": len(compiled.seeds), "tests": len(compiled.data_tests)}
