@@ -3,19 +3,20 @@
 -- between versions; this is the 32-bit finaliser of MurmurHash3 in plain integer arithmetic. A macro writes its
 -- arguments out wherever it names them, so what is named often should be a column: a CTE of its own, not an expression.
 
-create macro salt(word, part) as
-    (md5_number_lower(word || '|' || part || '|' || seed()) & 4294967295)::ubigint;
-create macro scatter(h, factor, shift) as xor(h, h >> shift) * factor & 4294967295::ubigint;
-create macro u(word, n) as
-    (scatter(xor(scatter(xor(n::ubigint, salt(word, 'a')), 2246822507::ubigint, 16), salt(word, 'b')),
-             3266489909::ubigint, 13) >> 1)::double / 2147483648.0;
+create macro salt(word, part) as (md5_number_lower(word || '|' || part || '|' || seed()) & 4294967295)::bigint;
+-- The factors, above 2^31, are written less 2^32: the lower 32 bits are the same, and signed integers are multiplied
+-- twice as fast.
+create macro mixed(h, salt_b) as xor(xor(h, h >> 16) * -2048144789 & 4294967295, salt_b);
+create macro share(h) as (xor(h, h >> 13) * -1028477387 & 4294967294)::double * pow(2, -32);
+create macro u_salted(salt_a, salt_b, n) as share(mixed(xor(n::bigint, salt_a), salt_b));
+create macro u(word, n) as u_salted(salt(word, 'a'), salt(word, 'b'), n);
 
 -- one of a list, each as likely as the others
 create macro pick(choices, x) as choices[1 + floor(x * len(choices))::integer];
 -- The same, of words of the type word: as numbers they are copied and written twice as fast as texts.
 create macro pick_word(choices, x) as pick(choices::word[], x);
 -- mean 1, from 0.3 to 3.1, with a long tail to the right
-create macro skewed(word, n) as 0.3 + 2.8 * pow(u(word, n), 3);
+create macro skewed(x) as 0.3 + 2.8 * pow(x, 3);
 -- 1 .. size, the small numbers far more often
 create macro ranked(size, x) as 1 + floor(size * pow(x, 1.8))::bigint;
 

@@ -88,7 +88,7 @@ select
     staffed.deal_id,
     staffed.ticket_id,
     case when staffed.activity_type in ('call', 'meeting', 'chat')
-        then round(4 + 25 * skewed('activities.minutes', staffed.n))::decimal(18, 0)
+        then round(4 + 25 * skewed(u('activities.minutes', staffed.n)))::decimal(18, 0)
     end as duration_minutes,
     case when u('activities.no_automated', staffed.n) > 0.1
         then staffed.activity_type in ('email', 'task', 'note') and u('activities.automated', staffed.n) < 0.25

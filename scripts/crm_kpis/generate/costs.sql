@@ -29,7 +29,7 @@ single as (
         moment_at_work('costs.single', i)::date as incurred_on,
         'retention' as purpose,
         pick(['loyalty', 'visit', 'goodwill'], u('costs.type', i)) as cost_type,
-        250 * skewed('costs.single_amount', i) as euros,
+        250 * skewed(u('costs.single_amount', i)) as euros,
         'A' || base_account(u('costs.account', i)) as account_id
     from numbers
     where i <= n_single_costs()

@@ -60,7 +60,7 @@ planned as (
         -- 4 % are never closed: they stall
         case when u('deals.stalled', n) > 0.04
             then add_days(created_at, case when created_at >= go_live() then 40 else 76 end
-                                      * (0.5 + 0.5 * skewed('deals.days', n)))
+                                      * (0.5 + 0.5 * skewed(u('deals.days', n))))
         end as would_finish_at,
         add_days(created_at, 12 + 60 * u('deals.stalled_after', n)) as would_stall_at
     from attributed
@@ -118,7 +118,7 @@ select
     case when u('deals.no_owner', staged.n) > 0.02 then user_on(owners, staged.created_at::date) end as owner_id,
     case when u('deals.no_amount', staged.n) > 0.03
         then money(
-            products.list_price * (8 + 50 * skewed('deals.seats', staged.n))
+            products.list_price * (8 + 50 * skewed(u('deals.seats', staged.n)))
             * case staged.deal_type when 'new' then 1.0 when 'renewal' then 0.8 else 0.6 end, accounts.currency)
     end as amount,
     accounts.currency,

@@ -47,5 +47,5 @@ select
     case when u('emails.no_campaign', email_n) > 0.06 then campaign_id end as campaign_id,
     'C' || contact_n as contact_id,
     event_type,
-    add_days(sent_at, mean_hours / 24 * skewed('emails.delay', n)) as occurred_at
+    add_days(sent_at, mean_hours / 24 * skewed(u('emails.delay', n))) as occurred_at
 from events

@@ -42,7 +42,7 @@ priced as (
         accounts.currency,
         coalesce(purchases.product_id, products.product_id) as product_id,
         coalesce(purchases.amount,
-                 money(products.list_price * (1 + 12 * skewed('orders.units', purchases.n)), accounts.currency)) as amount,
+                 money(products.list_price * (1 + 12 * skewed(u('orders.units', purchases.n))), accounts.currency)) as amount,
         case
             when u('orders.status', purchases.n) < 0.80 then 'paid'::word
             when u('orders.status', purchases.n) < 0.88 then 'open'::word

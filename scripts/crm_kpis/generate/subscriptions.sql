@@ -53,7 +53,7 @@ select
     runs.started_on,
     -- an end within the next quarter is known already, as notice was given
     case when runs.ends_on < end_at()::date + 90 then runs.ends_on end as ended_on,
-    money(products.list_price * (0.5 + 3 * skewed('subscriptions.seats', runs.n)), accounts.currency) as monthly_amount,
+    money(products.list_price * (0.5 + 3 * skewed(u('subscriptions.seats', runs.n))), accounts.currency) as monthly_amount,
     accounts.currency,
     products.product_id
 from runs

@@ -33,7 +33,7 @@ seen as (
     select *,
         case when u('tickets.ignored', n) > 0.015
             then add_days(created_at, case when is_after then 3.0 else 8.0 end / 24 * patience
-                                      * skewed('tickets.response', n))
+                                      * skewed(u('tickets.response', n)))
         end as seen_at
     from assigned
 ),
@@ -47,7 +47,7 @@ solved as (
     select *,
         case when u('tickets.unsolved', n) > 0.02
             then add_days(first_responded_at, case when is_after then 16.0 else 40.0 end / 24 * patience
-                                              * skewed('tickets.resolution', n))
+                                              * skewed(u('tickets.resolution', n)))
         end as solved_at
     from responded
 ),
@@ -69,7 +69,7 @@ finished as (
     select *,
         case
             when reopened_at is null then first_resolved_at
-            else known(add_days(reopened_at, 0.1 + skewed('tickets.second_try', n)))
+            else known(add_days(reopened_at, 0.1 + skewed(u('tickets.second_try', n))))
         end as resolved_at,
         case
             when first_resolved_at is null or u('tickets.messages', n) < 0.6 then 1
