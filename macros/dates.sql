@@ -117,7 +117,11 @@
 {%- endmacro %}
 
 
-{# The var as_of as a date; NULL where it is not set. #}
+{#
+    The day that the environment variable CRM_KPIS_AS_OF, or else the var as_of names, as a date; NULL where none does. With another value of
+    the environment variable dbt parses two files anew, with another var the whole project.
+#}
 {% macro as_of_override() -%}
-    cast({{ dbt.string_literal(var('as_of')) if var('as_of') else 'null' }} as date)
+    {%- set day = env_var('CRM_KPIS_AS_OF', '') or var('as_of') -%}
+    cast({{ dbt.string_literal(day) if day else 'null' }} as date)
 {%- endmacro %}

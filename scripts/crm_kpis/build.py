@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import shlex
 import shutil
@@ -63,16 +62,13 @@ class BuildOptions:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment variables that dbt_plugin.py reads."""
-        variables = {"CRM_KPIS_OUTPUT": self.output, "CRM_KPIS_RAW_DIR": self.raw_dir}
+        """The environment variables that dbt_plugin.py and the macro as_of_override read."""
+        variables = {"OUTPUT": self.output, "RAW_DIR": self.raw_dir}
         if self.snapshots:
-            variables["CRM_KPIS_SNAPSHOTS"] = self.snapshots
-        return {name: str(path) for name, path in variables.items()}
-
-    @property
-    def dbt_vars(self) -> dict[str, str]:
-        """The variables that the models read."""
-        return {"as_of": self.as_of.isoformat()} if self.as_of else {}
+            variables["SNAPSHOTS"] = self.snapshots
+        if self.as_of:
+            variables["AS_OF"] = self.as_of
+        return {f"CRM_KPIS_{name}": str(value) for name, value in variables.items()}
 
 
 @dataclass(frozen=True)
@@ -135,8 +131,7 @@ def build(options: BuildOptions) -> BuildResult:
     """
     with BuildProgress() as progress, _environment(options.environment):
         outcome = _invoke_dbt(_build_arguments(options), progress.handle_event)
-    if not options.dbt_vars:
-        _share_parsed(options.target_dir / _PARSED.name)
+    _share_parsed(options.target_dir / _PARSED.name)
     return _summarize(options, outcome.result.results)
 
 
@@ -168,15 +163,13 @@ def _invoke_dbt(arguments: list[str], *callbacks: Callable[[Any], None]) -> Any:
 
 def _build_arguments(options: BuildOptions) -> list[str]:
     arguments: dict[str, Any] = {
-        "--vars": json.dumps(options.dbt_vars),
         # Unit tests and examples hold the SQL, not the data: `make test` and `dbt build` by hand run them.
         "--exclude-resource-type": "unit_test",
         "--exclude": "tag:examples",
     }
     # dbt parses only the files that have changed since. What it gets wrong, unit tests, is left out here.
-    # Where a var is set, it parses everything anew, and finds that in the target directory the next time.
     parsed = PROJECT_DIR / _PARSED
-    if parsed.exists() and not options.dbt_vars:
+    if parsed.exists():
         arguments["--partial-parse-file-path"] = parsed
     return ["build", *_common_arguments(options.target_dir), *_flatten(arguments)]
 
@@ -274,7 +267,6 @@ def _show_command(options: BuildOptions, node: str) -> str:
         str(dbt if dbt.exists() else "dbt"),
         *("show", "--quiet", "--select", node),
         *("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)),
-        *(["--vars", json.dumps(options.dbt_vars)] if options.dbt_vars else []),
     ]
     return " ".join([*settings, shlex.join(command)])
 

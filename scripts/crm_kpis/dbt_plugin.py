@@ -19,11 +19,11 @@ from dbt_common.exceptions import DbtRuntimeError
 from crm_kpis.baselines import register_snapshots
 from crm_kpis.errors import InputError
 from crm_kpis.raw_directory import inspect, quote_text, register
-from crm_kpis.settings import check_vars
+from crm_kpis.settings import CHECKS, check_vars
 from crm_kpis.snapshot import DIRECTORY as SNAPSHOTS
 
 # The environment variables CRM_KPIS_OUTPUT and so on.
-_VARIABLES = ("OUTPUT", "RAW_DIR", "SNAPSHOTS", "MEMORY_LIMIT")
+_VARIABLES = ("OUTPUT", "RAW_DIR", "SNAPSHOTS", "AS_OF", "MEMORY_LIMIT")
 _BUILDING_COMMANDS = {"build", "run", "retry"}
 _logger = AdapterLogger("crm_kpis")
 
@@ -41,7 +41,7 @@ class Plugin(BasePlugin):
         """
         given = get_flags().VARS
         environment = {name: os.environ.get(f"CRM_KPIS_{name}", "") for name in _VARIABLES}
-        self._memory_limit = environment["MEMORY_LIMIT"]
+        self._as_of, self._memory_limit = environment["AS_OF"], environment["MEMORY_LIMIT"]
         self._raw_dir = Path(given.get("raw_dir") or environment["RAW_DIR"] or plugin_config["raw_dir"])
         self._lock = threading.Lock()
         self._is_registered = False
@@ -73,6 +73,7 @@ class Plugin(BasePlugin):
             try:
                 self._limit_memory(conn)
                 check_vars(flags.VARS, Path(flags.PROJECT_DIR))
+                self._check_as_of()
                 raw_directory = inspect(self._raw_dir)
                 register(conn, raw_directory)
                 for warning in (*raw_directory.warnings, *register_snapshots(conn, self._snapshots_dir)):
@@ -80,6 +81,11 @@ class Plugin(BasePlugin):
             except InputError as error:
                 raise DbtRuntimeError(str(error)) from error
             self._is_registered = True
+
+    def _check_as_of(self) -> None:
+        complaint = CHECKS["as_of"](self._as_of) if self._as_of else None
+        if complaint:
+            raise InputError(f"The environment variable CRM_KPIS_AS_OF is {self._as_of!r}: {complaint}")
 
     def _limit_memory(self, conn: duckdb.DuckDBPyConnection) -> None:
         if not self._memory_limit:

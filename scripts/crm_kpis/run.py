@@ -47,7 +47,7 @@ def run(
     if snapshot is not None:
         snapshot = check_name(snapshot)
         check_free(snapshots, snapshot)
-    check_vars(options.dbt_vars)
+    check_vars({})
     raw_directory = inspect(options.raw_dir)
     _make_output(options)
     with lock_output(options.output, _tell_wait if wait else None):

@@ -133,11 +133,3 @@ def test_the_tables_show_ratios_to_the_floor_and_between_sizes():
     assert "| the run | 15.0 | 60.0 | 4.0 |" in markdown
     # A layer of today that was not measured at the smaller size.
     assert "| periods | - | 1.0 | - |" in markdown
-
-
-def test_a_wrong_memory_limit_is_told_in_one_line(run_cli, tmp_path):
-    result = run_cli("run", "--output", tmp_path / "output", timeout=600, CRM_KPIS_MEMORY_LIMIT="plenty")
-
-    assert result.returncode == 2, result.stderr
-    assert "CRM_KPIS_MEMORY_LIMIT is 'plenty'" in result.stderr
-    assert "Traceback" not in result.stderr

@@ -104,3 +104,12 @@ def test_dbt_by_hand_refuses_a_wrong_var_before_it_builds_anything(tmp_path):
     assert "Traceback" not in refused.all_output
     with refused.connect() as warehouse:
         assert not warehouse.execute("from duckdb_tables()").fetchall()
+
+
+@pytest.mark.parametrize(("name", "value"), [("CRM_KPIS_MEMORY_LIMIT", "plenty"), ("CRM_KPIS_AS_OF", "soon")])
+def test_a_wrong_environment_variable_is_told_in_one_line(run_cli, tmp_path, name, value):
+    result = run_cli("run", "--output", tmp_path / "output", timeout=600, **{name: value})
+
+    assert result.returncode == 2, result.stderr
+    assert f"The environment variable {name} is '{value}'" in result.stderr
+    assert "Traceback" not in result.stderr
