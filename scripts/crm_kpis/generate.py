@@ -52,7 +52,9 @@ _FILE_OPTIONS = {
 }
 
 # In the order in which others wait for them.
-_READ_BY_OTHERS = ("users", "campaigns", "products", "accounts", "deals", "leads", "tickets", "orders")
+_READ_BY_OTHERS = (
+    *("users", "campaigns", "products", "accounts", "deals", "lead_outcomes", "tickets", "orders"),
+)
 # What takes longest comes first, so that both cores are busy to the end.
 _FILE_ORDER = (
     *("ticket_events", "deal_stages", "leads", "activities", "web_sessions", "email_events", "tickets"),
@@ -60,7 +62,9 @@ _FILE_ORDER = (
     *("campaign_days", "users", "campaigns", "exchange_rates", "products"),
 )
 # Most of the rows: if there are many, they stream to their files and are never all in memory.
-_STREAMED = ("deal_stages", "web_sessions", "email_events", "order_items", "ticket_events", "activities")
+_STREAMED = (
+    *("deal_stages", "leads", "web_sessions", "email_events", "order_items", "ticket_events", "activities"),
+)
 
 
 @dataclass(frozen=True)
@@ -471,8 +475,9 @@ def _build_and_write(  # noqa: PLR0913 - all but two of them are options
     Returns:
         The number of rows written for each table, in the order of the contract.
     """
-    statements = {name: (_SQL_DIR / f"{name}.sql").read_text(encoding="utf-8") for name in _FILE_ORDER}
-    cursors = {name: connection.cursor() for name in _FILE_ORDER}
+    names = dict.fromkeys([*_READ_BY_OTHERS, *_FILE_ORDER])
+    statements = {name: (_SQL_DIR / f"{name}.sql").read_text(encoding="utf-8") for name in names}
+    cursors = {name: connection.cursor() for name in names}
     views = _STREAMED if is_large else ()
     rows = {}
 
@@ -489,15 +494,16 @@ def _build_and_write(  # noqa: PLR0913 - all but two of them are options
             cursors[name].execute(f"drop table {name}")
 
     steps: TopologicalSorter[_Step] = TopologicalSorter()
-    for name in _FILE_ORDER:
-        steps.add((write, name), (make, name))
-        steps.add((drop, name), (write, name))
-        for needed in _tables_read(statements[name]):
+    for name in names:
+        if name in _FILE_ORDER:
+            steps.add((write, name), (make, name))
+            steps.add((drop, name), (write, name))
+        for needed in names.keys() & set(re.findall(r"\b(?:from|join) (\w+)", statements[name])):
             steps.add((make, name), (make, needed))
             # a view reads when it is written
             steps.add((drop, needed), (write if name in views else make, name))
     order = [
-        *((drop, name) for name in _FILE_ORDER),
+        *((drop, name) for name in names),
         *((make, name) for name in _READ_BY_OTHERS),
         *((step, name) for name in _FILE_ORDER for step in (write, make)),
     ]
@@ -527,11 +533,6 @@ def _run(steps: TopologicalSorter[_Step], order: list[_Step], pool: ThreadPoolEx
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             future.result()
             steps.done(running.pop(future))
-
-
-def _tables_read(statement: str) -> set[str]:
-    """The raw tables that a table's SQL names."""
-    return set(_FILE_ORDER) & set(re.findall(r"\b(?:from|join) (\w+)", statement))
 
 
 def _with_salts(statement: str, seed: int) -> str:

@@ -25,7 +25,7 @@ timed as (
     select
         targeted.*,
         deals.deal_id,
-        leads.lead_id,
+        'L' || targeted.lead_n as lead_id,
         tickets.ticket_id,
         tickets.contact_id,
         case
@@ -52,7 +52,7 @@ timed as (
         case when u('activities.owner', targeted.n) < 0.7 then deals.owner_seat end as owner_seat
     from targeted
     left join deals on targeted.deal_n = deals.n
-    left join leads on targeted.lead_n = leads.n
+    left join lead_outcomes as leads on targeted.lead_n = leads.n
     left join tickets on targeted.ticket_n = tickets.n
 ),
 

@@ -25,11 +25,11 @@ purchases as (
     select
         n * 3 + 2 as n,
         null as deal_id,
-        substr(account_id, 2)::bigint as account_n,
+        account_n,
         converted_at as ordered_at,
         null as amount,
         null as product_id
-    from leads
+    from lead_outcomes
     where is_direct
 ),
 

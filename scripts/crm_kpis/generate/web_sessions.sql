@@ -34,7 +34,7 @@ timed as (
         leads.campaign_id as lead_campaign_id,
         leads.source as lead_source
     from seasonal
-    left join leads on seasonal.lead_n = leads.n
+    left join lead_outcomes as leads on seasonal.lead_n = leads.n
 )
 
 select
