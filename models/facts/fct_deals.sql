@@ -40,6 +40,10 @@ reporting_window as (
     select * from {{ ref('reporting_window') }}
 ),
 
+known_costs as (
+    select * from {{ ref('known_costs') }}
+),
+
 -- What happened after as_of is not known yet: a deal that is closed later is open.
 known as (
     select
@@ -160,6 +164,7 @@ select
     touched.closed_on is not null and touched.status = 'won' as is_won,
     touched.closed_on is not null and touched.status = 'lost' as is_lost,
     touched.first_campaign_id is not null as is_from_campaign,
+    coalesce(touched.closed_on >= known_costs.marketing_spend_known_from, false) as is_spend_known,
 
     -- dates
     touched.first_touch_on,
@@ -172,6 +177,7 @@ select
     touched.created_at,
     case when touched.closed_on is not null then touched.closed_at end as closed_at
 from touched
+cross join known_costs
 left join accounts on touched.account_id = accounts.account_id
 left join users on touched.owner_id = users.user_id
 left join products on touched.product_id = products.product_id

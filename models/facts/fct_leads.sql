@@ -24,6 +24,10 @@ reporting_window as (
     select * from {{ ref('reporting_window') }}
 ),
 
+known_costs as (
+    select * from {{ ref('known_costs') }}
+),
+
 -- What happened after as_of is not known yet.
 known as (
     select
@@ -118,6 +122,7 @@ select
 
     -- booleans
     known.campaign_id is not null as is_from_campaign,
+    coalesce(known.created_on >= known_costs.marketing_spend_known_from, false) as is_spend_known,
     known.qualified_on is not null as is_qualified,
     known.converted_on is not null as is_converted,
     won_leads.lead_id is not null as is_won,
@@ -132,6 +137,7 @@ select
     known.disqualified_on
 from known
 cross join profile_size
+cross join known_costs
 left join ideal_leads on known.lead_id = ideal_leads.lead_id
 left join users on known.owner_id = users.user_id
 left join campaigns on known.campaign_id = campaigns.campaign_id

@@ -20,6 +20,10 @@ accounts as (
     select * from {{ ref('dim_accounts') }}
 ),
 
+known_costs as (
+    select * from {{ ref('known_costs') }}
+),
+
 -- What makes an account a customer. A subscription that ended on its first day never ran.
 purchases as (
     select
@@ -106,8 +110,12 @@ select
     accounts.company_size,
     coalesce(nullif(brought.deal_source, '(none)'), leads.source, '(none)') as source,
 
+    -- booleans
+    coalesce(brought.first_purchased_on >= known_costs.acquisition_cost_known_from, false) as is_acquisition_cost_known,
+
     -- dates
     brought.first_purchased_on
 from brought
+cross join known_costs
 inner join accounts on brought.account_id = accounts.account_id
 left join leads on brought.lead_id = leads.lead_id

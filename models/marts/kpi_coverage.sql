@@ -12,6 +12,14 @@ kpi_values as (
     select * from {{ ref('kpi_values') }}
 ),
 
+known_costs as (
+    select * from {{ ref('known_costs') }}
+),
+
+reporting_window as (
+    select * from {{ ref('reporting_window') }}
+),
+
 -- Two measures of a KPI may need the same.
 inputs as (
     select distinct
@@ -28,6 +36,40 @@ needs as (
         {{ dbt.listagg('case when not is_filled then raw_columns end', "', '", 'order by raw_columns') }} as missing
     from inputs
     group by kpi_id
+),
+
+-- What is divided by a cost, or into one, is told from the first known cost on.
+costs as (
+    select
+        'marketing_spend' as measure,
+        marketing_spend_known_from as known_from
+    from known_costs
+    union all
+    select
+        'acquisition_cost' as measure,
+        acquisition_cost_known_from as known_from
+    from known_costs
+    union all
+    select
+        'yearly_cost_per_new_customer' as measure,
+        acquisition_cost_known_from as known_from
+    from known_costs
+    union all
+    select
+        'retention_cost' as measure,
+        retention_cost_known_from as known_from
+    from known_costs
+),
+
+-- Costs that are there from the beginning keep nothing back.
+starts as (
+    select
+        catalogue.kpi_id,
+        costs.known_from
+    from catalogue
+    inner join costs on catalogue.numerator = costs.measure or catalogue.denominator = costs.measure
+    inner join reporting_window on costs.known_from > reporting_window.first_day
+    where catalogue.aggregation = 'ratio'
 ),
 
 counts as (
@@ -49,7 +91,9 @@ select
         when coalesce(counts.rows_with_value, 0) > 0 then null
         when needs.missing <> '' then needs.missing
         else 'nothing happened that it measures'
-    end as missing
+    end as missing,
+    starts.known_from
 from catalogue
 left join needs on catalogue.kpi_id = needs.kpi_id
 left join counts on catalogue.kpi_id = counts.kpi_id
+left join starts on catalogue.kpi_id = starts.kpi_id

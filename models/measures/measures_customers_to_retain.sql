@@ -1,8 +1,7 @@
 with
 
-costs as (
-    select * from {{ ref('fct_costs') }}
-    where purpose = 'retention'
+known_costs as (
+    select * from {{ ref('known_costs') }}
 ),
 
 cost_types as (
@@ -26,26 +25,30 @@ periods as (
     select * from {{ ref('periods') }}
 ),
 
--- Before the first cost that is recorded, customers were not kept for nothing.
-first_cost as (
-    select min(incurred_on) as day from costs
+-- Before the first cost that is known, customers were not kept for nothing. A period that begins earlier and ends later would show a part of
+-- its costs as the whole, and customers are no flow that could be cut to that part.
+customers_to_retain as (
+    select
+        active_customers.period_id,
+        active_customers.value
+    from active_customers
+    inner join periods on active_customers.period_id = periods.period_id
+    inner join known_costs on periods.period_start >= known_costs.retention_cost_known_from
 )
 
 select
-    active_customers.period_id,
+    period_id,
     'all' as segment_by,
     'all' as segment,
     'customers_to_retain' as measure,
-    active_customers.value
-from active_customers
-inner join periods on active_customers.period_id = periods.period_id
-inner join first_cost on periods.read_on >= first_cost.day
+    value
+from customers_to_retain
 union all
 select
     cost_types.period_id,
     cost_types.segment_by,
     cost_types.segment,
     'customers_to_retain' as measure,
-    active_customers.value
+    customers_to_retain.value
 from cost_types
-inner join active_customers on cost_types.period_id = active_customers.period_id
+inner join customers_to_retain on cost_types.period_id = customers_to_retain.period_id

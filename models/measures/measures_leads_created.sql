@@ -5,7 +5,7 @@
 ) %}
     count(*) as leads_created
     count(*) filter (where is_converted) as leads_converted
-    count(*) filter (where is_from_campaign) as campaign_leads
+    sum(case when is_spend_known and is_from_campaign then 1 when is_spend_known then 0 end) as leads_with_known_spend
     count(*) filter (where is_won) as leads_won
     count(*) filter (where is_qualified) as created_leads_qualified
     sum(case when is_ideal_customer then 1 when not is_ideal_customer then 0 end) as ideal_leads

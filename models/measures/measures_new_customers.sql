@@ -4,4 +4,5 @@
     segments=['industry', 'country', 'company_size', 'source']
 ) %}
     count(*) as new_customers
+    sum(case when is_acquisition_cost_known then 1 end) as customers_with_known_cost
 {% endcall %}

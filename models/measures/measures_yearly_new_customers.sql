@@ -4,5 +4,5 @@
     end_day=add_days('first_purchased_on', 365),
     segments=[]
 ) %}
-    count(*) as yearly_new_customers
+    count(*) filter (where is_acquisition_cost_known) as yearly_new_customers
 {% endcall %}

@@ -491,6 +491,17 @@ class Sample:
         return self._money(self["costs"], "amount", "incurred_on").with_columns(plain("cost_type"))
 
     @cached_property
+    def acquiring(self) -> pl.DataFrame:
+        """What it cost to win customers, and the day."""
+        costs = self.costs.filter(_c("purpose") == "acquisition").select(day="incurred_on", cost="amount")
+        return pl.concat([self.spend.select("day", "cost"), costs])
+
+    @cached_property
+    def keeping(self) -> pl.DataFrame:
+        """What it cost to keep customers."""
+        return self.costs.filter(_c("purpose") == "retention")
+
+    @cached_property
     def visitors(self) -> pl.DataFrame:
         """Visitors with their first session, and whether the account or lead of any session is a customer."""
         customers = self.first_purchases["account_id"].implode()
@@ -626,6 +637,12 @@ def ratio(
 
 def total(sample: Sample, kpi_id: str, rows: pl.DataFrame, by: str, numerator: pl.Expr) -> pl.DataFrame:
     return kpi(sample, kpi_id, cells(rows, by, numerator=numerator))
+
+
+def since_first(rows: pl.DataFrame, day: str, costs: pl.DataFrame, incurred: str, cost: str) -> pl.DataFrame:
+    """The rows of the time whose costs are known: from the month of the first known one on."""
+    first = costs.filter(_c(cost).is_not_null())[incurred].min()
+    return rows.filter(_c(day).cast(pl.Date) >= first.replace(day=1))
 
 
 def median(sample: Sample, kpi_id: str, rows: pl.DataFrame, by: str, value: pl.Expr) -> pl.DataFrame:
@@ -838,11 +855,13 @@ def campaign_days(s: Sample) -> Kpis:
     """What campaigns cost and brought."""
     by, spent = "campaign channel", s.during(s.spend, "day")
     spend = cells(spent, by, numerator=_c("cost").sum())
-    through = s.during(s.leads.filter(_c("campaign_id").is_not_null()), "created_at")
+    through = s.leads.filter(_c("campaign_id").is_not_null())
+    through = s.during(since_first(through, "created_at", s.spend, "day", "cost"), "created_at")
     won = s.deals.filter(_c("is_won") & _c("campaign_id").is_not_null()).rename(
         {"campaign_channel": "channel"}
     )
-    revenue = cells(s.during(won, "closed"), by, numerator=_c("amount").sum())
+    won = s.during(since_first(won, "closed", s.spend, "day", "cost"), "closed")
+    revenue = cells(won, by, numerator=_c("amount").sum())
     yield kpi(s, "marketing_spend", spend)
     yield kpi(s, "cost_per_lead", both(spend, cells(through, by, denominator=pl.len())))
     yield kpi(s, "return_on_ad_spend", both(revenue, spend.rename({"numerator": "denominator"})))
@@ -944,27 +963,28 @@ def lifetime_value(s: Sample) -> Kpis:
     yield kpi(s, "customer_lifetime_value", worth)
 
     def acquisition(belongs: Callable[[pl.DataFrame, str], pl.DataFrame]) -> pl.DataFrame:
-        acquiring = s.costs.filter(_c("purpose") == "acquisition")
-        spent = pl.concat([s.spend.select("day", "cost"), acquiring.select(day="incurred_on", cost="amount")])
-        costs = cells(belongs(spent, "day"), "", numerator=_c("cost").sum())
-        return both(costs, cells(belongs(s.first_purchases, "day"), "", denominator=pl.len()))
+        costs = cells(belongs(s.acquiring, "day"), "", numerator=_c("cost").sum())
+        new = since_first(s.first_purchases, "day", s.acquiring, "day", "cost")
+        return both(costs, cells(belongs(new, "day"), "", denominator=pl.len()))
 
     yield kpi(s, "customer_acquisition_cost", acquisition(s.during))
-    yearly = acquisition(s.year_before_end).with_columns(
-        denominator=pl.when(_c("denominator") > 0).then(_c("numerator") / _c("denominator"))
-    )
+    yearly = acquisition(s.year_before_end).filter(_c("denominator") > 0)
+    yearly = yearly.with_columns(denominator=_c("numerator") / _c("denominator"))
     value = _c("numerator") / _c("denominator")
     against = worth.select(*CELL, numerator=value).join(yearly.select(*CELL, "denominator"), on=CELL)
     yield kpi(s, "lifetime_value_to_acquisition_cost", against)
 
-    keeping = s.during(s.costs.filter(_c("purpose") == "retention"), "incurred_on")
-    kept = cells(keeping, "cost_type", numerator=_c("amount").sum())
+    kept = cells(s.during(s.keeping, "incurred_on"), "cost_type", numerator=_c("amount").sum())
     active = cells(s.customer_periods, "", denominator=_c("at_end").sum())
-    period = ["period_grain", "period_start"]
-    first = kept.group_by("period_grain").agg(_c("period_start").min().alias("first"))
-    active = active.join(first, on="period_grain").filter(_c("period_start") >= _c("first")).drop("first")
+    # Of a period that begins before the first known cost, a part of the costs is all that is known.
+    active = since_first(active, "period_start", s.keeping, "incurred_on", "amount")
     in_total = both(kept.filter(_c("segment_by") == "all"), active)
-    by_type = kept.filter(_c("segment_by") != "all").join(active.select(*period, "denominator"), on=period)
+    by_type = kept.filter(_c("segment_by") != "all").join(
+        active.select("period_grain", "period_start", "denominator"),
+        on=["period_grain", "period_start"],
+        how="left",
+    )
+    by_type = by_type.with_columns(_c("denominator").fill_null(0.0))
     yield kpi(s, "customer_retention_cost", pl.concat([in_total, by_type]))
 
 
