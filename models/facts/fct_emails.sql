@@ -19,15 +19,16 @@ known as (
     where {{ local_date('events.occurred_at') }} <= reporting_window.as_of
 ),
 
--- An e-mail without a 'sent' event was not seen being sent: it is dated by its first event. What was clicked or replied to was delivered
--- and opened, and what was opened was delivered, even where the tracking missed it.
+-- An e-mail without a 'sent' event was not seen being sent: it is dated by its first event. What was clicked or replied to was opened, and
+-- what was opened has arrived, even where the tracking missed it.
 emails as (
     select
         email_id,
         min(campaign_id) as campaign_id,
         min(contact_id) as contact_id,
         coalesce(min(occurred_at) filter (where event_type = 'sent'), min(occurred_at)) as sent_at,
-        bool_or(event_type in ('delivered', 'opened', 'clicked', 'replied', 'unsubscribed', 'complained')) as is_delivered,
+        bool_or(event_type in ('delivered', 'opened', 'clicked', 'replied', 'unsubscribed', 'complained')) as has_arrived,
+        bool_or(event_type = 'delivered') as is_said_to_be_delivered,
         bool_or(event_type in ('opened', 'clicked', 'replied')) as is_opened,
         bool_or(event_type = 'clicked') as is_clicked,
         bool_or(event_type = 'replied') as is_replied,
@@ -36,27 +37,64 @@ emails as (
         bool_or(event_type = 'complained') as is_complained
     from known
     group by email_id
+),
+
+dated as (
+    select
+        *,
+        {{ local_date('sent_at') }} as sent_on,
+        coalesce(campaign_id, '') as batch_campaign,
+        cast(date_trunc('month', {{ local_date('sent_at') }}) as date) as batch_month
+    from emails
+),
+
+-- Not every system says of an e-mail that it was delivered. Where it does of none of a campaign and month, what was opened would be all
+-- that was delivered, and the open rate 1.
+batches as (
+    select
+        batch_campaign,
+        batch_month,
+        bool_or(is_said_to_be_delivered) as says_deliveries
+    from dated
+    group by batch_campaign, batch_month
+),
+
+bounces as (
+    select bool_or(is_bounced) as says_bounces from dated
+),
+
+-- There, as such systems count themselves, what did not bounce was delivered, if bounces are told. If they are not, nobody knows.
+judged as (
+    select
+        dated.*,
+        case
+            when batches.says_deliveries then dated.has_arrived
+            when bounces.says_bounces then dated.has_arrived or not dated.is_bounced
+        end as is_delivered
+    from dated
+    inner join batches on dated.batch_campaign = batches.batch_campaign and dated.batch_month = batches.batch_month
+    cross join bounces
 )
 
 select
     -- ids
-    emails.email_id,
-    {{ segment('campaigns.campaign_id', key='emails.campaign_id', found='campaigns.campaign_id') }} as campaign_id,
-    emails.contact_id,
+    judged.email_id,
+    {{ segment('campaigns.campaign_id', key='judged.campaign_id', found='campaigns.campaign_id') }} as campaign_id,
+    judged.contact_id,
 
     -- segments
-    {{ segment('campaigns.channel', key='emails.campaign_id', found='campaigns.campaign_id') }} as channel,
+    {{ segment('campaigns.channel', key='judged.campaign_id', found='campaigns.campaign_id') }} as channel,
 
     -- booleans
-    emails.is_delivered,
-    emails.is_opened,
-    emails.is_clicked,
-    emails.is_replied,
-    emails.is_bounced,
-    emails.is_unsubscribed,
-    emails.is_complained,
+    judged.is_delivered,
+    judged.is_opened,
+    judged.is_clicked,
+    judged.is_replied,
+    judged.is_bounced,
+    judged.is_unsubscribed,
+    judged.is_complained,
 
     -- dates
-    {{ local_date('emails.sent_at') }} as sent_on
-from emails
-left join campaigns on emails.campaign_id = campaigns.campaign_id
+    judged.sent_on
+from judged
+left join campaigns on judged.campaign_id = campaigns.campaign_id

@@ -539,13 +539,19 @@ class Sample:
                 **{kind: event.any() for kind, event in has.items() if kind != "sent"},
             )
         )
+        mails = mails.with_columns(pl.coalesce("sent_at", "first_at"))
+        # Where no e-mail of a campaign and month is said to be delivered, only bounces can tell.
+        told = _c("delivered").any().over("campaign_id", _c("sent_at").dt.truncate("1mo"))
+        unless_bounced = pl.when(_c("bounced").any()).then(~_c("bounced"))
         return self.with_campaign(
             mails.with_columns(
-                pl.coalesce("sent_at", "first_at"),
                 opened=_c("opened") | _c("clicked"),
-                delivered=_c("delivered") | _c("opened") | _c("clicked"),
+                delivered=_c("opened")
+                | _c("clicked")
+                | pl.when(told).then(_c("delivered")).otherwise(unless_bounced),
+                delivery_is_known=told | _c("bounced").any(),
             )
-        )
+        ).with_columns(delivered=pl.when("delivery_is_known").then("delivered"))
 
     @cached_property
     def activities(self) -> pl.DataFrame:
@@ -882,14 +888,14 @@ def mails(s: Sample) -> Kpis:
     def rate(kpi_id: str, numerator: pl.Expr, denominator: pl.Expr) -> pl.DataFrame:
         return ratio(s, kpi_id, rows, "campaign", numerator.sum(), per=denominator)
 
-    delivered = _c("delivered").sum()
-    yield rate("email_delivery_rate", _c("delivered"), pl.len())
-    yield rate("email_open_rate", _c("opened"), delivered)
-    yield rate("email_click_rate", _c("clicked"), delivered)
+    delivered = _c("delivered")
+    yield rate("email_delivery_rate", delivered, delivered.count())
+    yield rate("email_open_rate", delivered & _c("opened"), delivered.sum())
+    yield rate("email_click_rate", delivered & _c("clicked"), delivered.sum())
     yield rate("email_click_to_open_rate", _c("clicked"), _c("opened").sum())
     yield rate("email_bounce_rate", _c("bounced"), pl.len())
-    yield rate("email_unsubscribe_rate", _c("unsubscribed"), delivered)
-    yield rate("campaign_response_rate", _c("clicked") | _c("replied"), delivered)
+    yield rate("email_unsubscribe_rate", delivered & _c("unsubscribed"), delivered.sum())
+    yield rate("campaign_response_rate", delivered & (_c("clicked") | _c("replied")), delivered.sum())
 
 
 # ---- customers ---------------------------------------------------------------------------------------------

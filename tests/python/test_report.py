@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -534,6 +535,43 @@ def test_any_subset_of_the_marts_makes_a_page(sample_build, tmp_path):
     assert 'id="area-sales"' not in page
     assert "<code>tickets.created_at or ticket_events.occurred_at</code>" in page
     assert "<code>ticket_events</code>, <code>tickets</code>" in page
+
+
+def test_the_report_says_from_which_day_on_costs_are_known(sample_build, english, german, tmp_path):
+    known_from = dict(
+        ask(
+            english,
+            "select kpi_id, known_from from marts.kpi_coverage where known_from is not null",
+        )
+    )
+    assert set(known_from) == {
+        "cost_per_lead",
+        "customer_acquisition_cost",
+        "return_on_ad_spend",
+        "lifetime_value_to_acquisition_cost",
+        "customer_retention_cost",
+    }
+    assert set(known_from.values()) == {date(2023, 7, 1)}
+    # Customers were won before, at a cost that is not known: no cost of 0 is told of them.
+    early = (
+        "select kpi_id from marts.kpi_values where kpi_value is not null and period_end < '2023-07-01'"
+        " and kpi_id in (select kpi_id from marts.kpi_coverage where known_from is not null)"
+    )
+    assert ask(english, early) == []
+
+    said = "Costs are known from 1 July 2023 on. Of the time before, the data cannot tell: Cost per lead, "
+    assert said in (english / "report.html").read_text(encoding="utf-8")
+    assert said in write_report(english, file_format="markdown").read_text(encoding="utf-8")
+    assert "Kosten sind ab dem 1. Juli 2023 bekannt." in (german / "report.html").read_text(encoding="utf-8")
+    document = json.loads(write_report(english, file_format="json").read_text(encoding="utf-8"))
+    assert [(late["day"], set(late["kpi_ids"])) for late in document["known_from"]] == [
+        ("2023-07-01", set(known_from))
+    ]
+
+    from_the_start = copy_marts(
+        sample_build.output, tmp_path, "update marts.kpi_coverage set known_from = null"
+    )
+    assert "Costs are known" not in write_report(from_the_start).read_text(encoding="utf-8")
 
 
 def test_a_picture_of_nothing_but_zeros_is_left_out(sample_build, tmp_path):

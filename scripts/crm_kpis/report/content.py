@@ -151,6 +151,16 @@ class Missing:
 
 
 @dataclass(frozen=True)
+class Late:
+    """A day, and the KPIs that can't be told of the time before it."""
+
+    day: date
+    text: str
+    labels: tuple[str, ...]
+    kpi_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Headline:
     """A KPI that moved beyond chance."""
 
@@ -175,6 +185,7 @@ class Content:
     cards: dict[str, tuple[Card, ...]]
     figures: dict[str, tuple[Figure, ...]]
     missing: tuple[Missing, ...]
+    late: tuple[Late, ...]
     choices: dict[str, Any]
 
     @property
@@ -219,6 +230,7 @@ class _Reader:
             cards={area: tuple(card for card in cards if card.area == area) for area in AREAS},
             figures=read_figures(self.marts, self.labels),
             missing=tuple(self._missing(row) for kpi_id, row in self.kpis.items() if kpi_id not in shown),
+            late=self._late(shown),
             choices=read_choices(
                 self.marts, self.labels, self.totals, {card.kpi_id: tuple(card.views) for card in cards}
             ),
@@ -469,6 +481,18 @@ class _Reader:
             needs=needs.replace(" or ", f" {self.texts['or']} ") if tables else "",
             tables=tuple(tables),
             kpi_id=row["kpi_id"],
+        )
+
+    def _late(self, shown: set[str]) -> tuple[Late, ...]:
+        known = [row for kpi_id, row in self.kpis.items() if kpi_id in shown and row["known_from"]]
+        return tuple(
+            Late(
+                day=day,
+                text=self.formats.day(day),
+                labels=tuple(self.labels.kpi(row["kpi_id"]) for row in rows),
+                kpi_ids=tuple(row["kpi_id"] for row in rows),
+            )
+            for (day,), rows in sorted(group(known, "known_from").items())
         )
 
 
