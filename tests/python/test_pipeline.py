@@ -8,7 +8,7 @@ import random
 import re
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -466,3 +466,45 @@ def test_tables_without_events_fail_no_test(tmp_path, compiled):
     (tmp_path / "users.csv").write_text("user_id\nu1\n", encoding="utf-8")
     with built(compiled, tmp_path) as warehouse:
         assert warehouse.execute("select count(*) from kpi_values").fetchall() == [(0,)]
+
+
+def test_costs_and_deliveries_that_are_not_told_are_not_taken_for_none(tmp_path, compiled):
+    for path in SAMPLE_DIR.glob("*.csv"):
+        shutil.copy(path, tmp_path)
+
+    def keep(table: str, column: str, is_kept: Callable[[str], bool]) -> None:
+        header, rows = read_csv(csv_path(SAMPLE_DIR, table))
+        place = header.index(column)
+        kept = [row for row in rows.values() if len(row) == len(header) and is_kept(row[place])]
+        write_csv(tmp_path / f"{table}.csv", header, kept)
+
+    keep("costs", "incurred_on", lambda day: day >= "2025-02-10")
+    keep("campaign_days", "day", lambda day: day >= "2025-03-01")
+    keep("email_events", "event_type", lambda kind: kind.lower() not in ("delivered", "bounced"))
+
+    with built(compiled, tmp_path) as warehouse:
+        coverage = {
+            kpi_id: (missing, known_from)
+            for kpi_id, missing, known_from in warehouse.execute(
+                "select kpi_id, missing, known_from from kpi_coverage"
+            ).fetchall()
+        }
+        costs = warehouse.execute(
+            "select period_name, kpi_value from kpi_values where kpi_id = 'customer_acquisition_cost'"
+            " and period_grain in ('year', 'named') and kpi_value is not null"
+        ).fetchall()
+        before_and_after = warehouse.execute(
+            "select baseline_value, current_value > 0, difference, verdict from kpi_evaluation"
+            " where kpi_id = 'customer_acquisition_cost'"
+        ).fetchall()
+
+    # No cost of 0 in the years before, and nothing that the evaluation could compare with.
+    assert coverage["customer_acquisition_cost"] == (None, date(2025, 2, 1))
+    assert coverage["cost_per_lead"] == (None, date(2025, 3, 1))
+    assert {name for name, _ in costs} == {"2025", "2026", "after the CRM", "last 90 days"}
+    assert all(value > 0 for _, value in costs)
+    assert before_and_after == [(None, True, None, "too few data")]
+    # What was opened has arrived, but of what it is a part nobody knows.
+    lacks = "email_events.event_type (delivered or bounced)"
+    assert coverage["email_open_rate"] == coverage["email_delivery_rate"] == (lacks, None)
+    assert coverage["email_click_to_open_rate"] == (None, None)

@@ -574,6 +574,41 @@ def test_the_report_says_from_which_day_on_costs_are_known(sample_build, english
     assert "Costs are known" not in write_report(from_the_start).read_text(encoding="utf-8")
 
 
+def test_a_headline_says_against_what_and_that_it_is_the_other_way_round_against_another(
+    sample_build, tmp_path
+):
+    quarter = "kpi_id = 'win_rate' and period_grain = 'quarter' and segment_by = 'all'"
+    marts = copy_marts(
+        sample_build.output,
+        tmp_path,
+        "update marts.kpi_scorecard set verdict = 'no evidence of change'"
+        " where verdict in ('improved', 'worsened') and comparison <> 'baseline'",
+        "update marts.kpi_scorecard set verdict = 'improved', compared_value = 0.1, absolute_change = 0.3"
+        f" where {quarter} and comparison = 'period before'",
+        "update marts.kpi_scorecard set verdict = 'worsened', compared_value = 0.9, absolute_change = -0.5"
+        f" where {quarter} and comparison = 'year before'",
+    )
+    (now, kpi_value), *_ = ask(
+        marts, f"select period_name, kpi_value from marts.kpi_scorecard where {quarter}"
+    )
+    assert now == "2026-Q2"
+    english = Formats("en", "EUR", read_texts("en")).value(kpi_value, "ratio")
+    better = f"to {english}; Q1\u00a02026 (the quarter before): 10.0%"
+    worse = f"to {english}; Q2\u00a02025 (a year earlier): 90.0%"
+    for file_format in ("html", "markdown"):
+        page = write_report(marts, file_format=file_format).read_text(encoding="utf-8")
+        assert f"{better}; but worsened against Q2\u00a02025 (a year earlier): 90.0%" in page
+        assert f"{worse}; but improved against Q1\u00a02026 (the quarter before): 10.0%" in page
+
+    # Where the two agree, there is nothing more to say.
+    agreeing = copy_marts(
+        marts, tmp_path / "agreeing", f"update marts.kpi_scorecard set verdict = 'improved' where {quarter}"
+    )
+    page = write_report(agreeing, "de").read_text(encoding="utf-8")
+    assert "; Q1\u00a02026 (im Quartal davor): 10,0" in page
+    assert "aber " not in re.search(r'<div class="glance">.*?</section>', page, re.DOTALL)[0]
+
+
 def test_a_picture_of_nothing_but_zeros_is_left_out(sample_build, tmp_path):
     zeros = "update marts.kpi_values set kpi_value = 0 where kpi_id = 'open_pipeline'"
     page = write_report(copy_marts(sample_build.output, tmp_path, zeros)).read_text(encoding="utf-8")

@@ -162,11 +162,12 @@ class Late:
 
 @dataclass(frozen=True)
 class Headline:
-    """A KPI that moved beyond chance."""
+    """A KPI that moved beyond chance; `opposite` is how it moved the other way, against another period."""
 
     card: Card
     view: View
     change: Change
+    opposite: Change | None
 
 
 @dataclass(frozen=True)
@@ -508,8 +509,14 @@ def _headlines(cards: list[Card], grain: str, verdict: str) -> tuple[Headline, .
             if change.verdict == verdict and change.comparison != "baseline"
         ]
         if view and changes:
-            found.append(Headline(card, view, min(changes, key=_p_value)))
+            found.append(Headline(card, view, min(changes, key=_p_value), _opposite(view, verdict)))
     return tuple(sorted(found, key=lambda headline: _p_value(headline.change))[:_MOST_HEADLINES])
+
+
+def _opposite(view: View, verdict: str) -> Change | None:
+    opposite = {"improved": "worsened", "worsened": "improved"}[verdict]
+    changes = [c for c in view.changes if c.verdict == opposite and c.comparison != "baseline"]
+    return min(changes, key=_p_value, default=None)
 
 
 def _p_value(change: Change) -> float:
