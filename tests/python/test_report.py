@@ -18,6 +18,7 @@ from types import SimpleNamespace
 
 import duckdb
 import pytest
+from crm_kpis.contract import PROJECT_DIR
 from crm_kpis.errors import InputError
 from crm_kpis.report import write_report
 from crm_kpis.report.drawing import draw_dot_pair, draw_sparkline
@@ -687,7 +688,7 @@ def test_both_languages_say_the_same_things():
 
     english, german = (set(keys(read_texts(language))) for language in LANGUAGES)
     # English is what the data and the catalogue speak where nothing else is said.
-    same_in_english = {key for key in german if key[0] in ("dated_by", "sources")}
+    same_in_english = {key for key in german if key[0] in ("dated_by", "names", "sources")}
     assert english == german - same_in_english
 
 
@@ -715,6 +716,24 @@ def test_every_word_of_the_catalogue_has_a_german_one(english):
     assert dimensions <= set(texts["dimensions"])
     parts = {row[0] for row in ask(english, "select distinct part from marts.breakdowns")}
     assert parts <= set(texts["parts"])
+
+
+def test_every_name_of_the_shipped_seeds_has_a_german_one(german, tmp_path):
+    names = set()
+    seeds = {"named_periods": "period_name", "evaluations": "evaluation_name", "kpi_targets": "target_name"}
+    for seed, column in seeds.items():
+        with (PROJECT_DIR / "seeds" / f"{seed}.csv").open(encoding="utf-8", newline="") as file:
+            names |= {row[column] for row in csv.DictReader(file)}
+    assert names == set(read_texts("de")["names"])
+    # A project of the same name is a member of a dimension, in the data of the page: the data's own word.
+    page = re.sub(r"<script.*?</script>", "", (german / "report.html").read_text("utf-8"), flags=re.DOTALL)
+    assert [name for name in names if name in page] == []
+    assert "CRM-Einführung, vor dem CRM gegen seit dem CRM: " in page
+
+    # What somebody else calls theirs is theirs.
+    theirs = "update marts.kpi_evaluation set evaluation_name = 'Vertrieb 2.0', baseline_period = 'damals'"
+    page = write_report(copy_marts(german, tmp_path, theirs), "de").read_text(encoding="utf-8")
+    assert "Vertrieb 2.0, damals gegen seit dem CRM: " in page
 
 
 ENGLISH = Formats("en", "EUR", read_texts("en"))

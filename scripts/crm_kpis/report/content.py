@@ -364,7 +364,7 @@ class _Reader:
         anchor = f"target-{number}"
         return Target(
             anchor=anchor,
-            name=row["target_name"] or label,
+            name=self.formats.name(row["target_name"]) if row["target_name"] else label,
             kpi_id=row["kpi_id"],
             label=label,
             status=status,
@@ -442,7 +442,7 @@ class _Reader:
         }
         return Evaluation(
             anchor=f"evaluation-{number}",
-            name=name,
+            name=self.formats.name(name),
             before=self.formats.period(rows[0]["baseline_period"]),
             after=self.formats.period(rows[0]["current_period"]),
             improved=count["improved"],

@@ -94,12 +94,16 @@ class Formats:
         return format_date(day, "d MMMM y" if self.locale == "en" else "long", locale=self.locale)
 
     def period(self, name: str) -> str:
-        """A period by its name in kpi_values: Jun 2026, Q2 2026, 2026; a named one stays as it is."""
+        """A period by its name in kpi_values: Jun 2026, Q2 2026, 2026; a named one as the language has it."""
         if month := re.fullmatch(r"(\d{4})-(\d\d)", name):
             return format_skeleton("yMMM", date(int(month[1]), int(month[2]), 1), locale=self.locale)
         if quarter := re.fullmatch(r"(\d{4})-Q([1-4])", name):
             return f"Q{quarter[2]}{_NO_BREAK}{quarter[1]}"
-        return name
+        return self.name(name)
+
+    def name(self, name: str) -> str:
+        """A name that a seed gives; one that the language does not have stays as it is."""
+        return self.texts["names"].get(name, name)
 
     def _write(self, value: float, unit: str) -> str:
         return _tidy(getattr(self, f"_{unit}")(value))
