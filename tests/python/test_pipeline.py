@@ -473,10 +473,10 @@ def test_costs_and_deliveries_that_are_not_told_are_not_taken_for_none(tmp_path,
         shutil.copy(path, tmp_path)
 
     def keep(table: str, column: str, is_kept: Callable[[str], bool]) -> None:
-        header, rows = read_csv(csv_path(SAMPLE_DIR, table))
-        place = header.index(column)
-        kept = [row for row in rows.values() if len(row) == len(header) and is_kept(row[place])]
-        write_csv(tmp_path / f"{table}.csv", header, kept)
+        file = read_csv(csv_path(SAMPLE_DIR, table))
+        place = file.header.index(column)
+        kept = [row for row in file.rows.values() if len(row) == len(file.header) and is_kept(row[place])]
+        write_csv(tmp_path / f"{table}.csv", file.header, kept)
 
     keep("costs", "incurred_on", lambda day: day >= "2025-02-10")
     keep("campaign_days", "day", lambda day: day >= "2025-03-01")
