@@ -503,7 +503,7 @@ def test_costs_and_deliveries_that_are_not_told_are_not_taken_for_none(tmp_path,
     assert coverage["cost_per_lead"] == (None, date(2025, 3, 1))
     assert {name for name, _ in costs} == {"2025", "2026", "after the CRM", "last 90 days"}
     assert all(value > 0 for _, value in costs)
-    assert before_and_after == [(None, True, None, "too few data")]
+    assert before_and_after == [(None, True, None, "not tested")]
     # What was opened has arrived, but of what it is a part nobody knows.
     lacks = "email_events.event_type (delivered or bounced)"
     assert coverage["email_open_rate"] == coverage["email_delivery_rate"] == (lacks, None)

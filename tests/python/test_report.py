@@ -606,7 +606,7 @@ def test_a_headline_says_against_what_and_that_it_is_the_other_way_round_against
         marts, tmp_path / "agreeing", f"update marts.kpi_scorecard set verdict = 'improved' where {quarter}"
     )
     page = write_report(agreeing, "de").read_text(encoding="utf-8").replace("\u00a0", " ")
-    assert "; Q1 2026 (Quartal davor): 10,0" in page
+    assert "; Q2 2025 (Vorjahresquartal): 90,0 %" in page
     assert "aber " not in re.search(r'<div class="glance">.*?</section>', page, re.DOTALL)[0]
 
 
