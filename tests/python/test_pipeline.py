@@ -480,7 +480,7 @@ def test_costs_and_deliveries_that_are_not_told_are_not_taken_for_none(tmp_path,
 
     keep("costs", "incurred_on", lambda day: day >= "2025-02-10")
     keep("campaign_days", "day", lambda day: day >= "2025-03-01")
-    keep("email_events", "event_type", lambda kind: kind.lower() not in ("delivered", "bounced"))
+    keep("email_events", "event_type", lambda kind: kind.strip().lower() not in ("delivered", "bounced"))
 
     with built(compiled, tmp_path) as warehouse:
         coverage = {
