@@ -5,7 +5,7 @@
 
 create macro salt(word, part) as (md5_number_lower(word || '|' || part || '|' || seed()) & 4294967295)::bigint;
 -- The factors, above 2^31, are written less 2^32: the lower 32 bits are the same, and signed integers are multiplied
--- twice as fast.
+-- twice as fast. Up to 2^32 n fits, enough for 130 million deals.
 create macro mixed(h, salt_b) as xor(xor(h, h >> 16) * -2048144789 & 4294967295, salt_b);
 create macro share(h) as (xor(h, h >> 13) * -1028477387 & 4294967294)::double * pow(2, -32);
 create macro u_salted(salt_a, salt_b, n) as share(mixed(xor(n::bigint, salt_a), salt_b));
