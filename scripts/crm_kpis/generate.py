@@ -461,7 +461,7 @@ def _flawed_words() -> list[str]:
     return sorted(forms)
 
 
-def _build_and_write(  # noqa: PLR0913 - all but two of them are options
+def _build_and_write(  # noqa: PLR0913 - half of them are options
     connection: duckdb.DuckDBPyConnection,
     work: Path,
     file_format: str,
