@@ -121,6 +121,7 @@ def cli() -> None:
 @click.option("--snapshot", metavar="NAME", help="Keep what is published as a snapshot of this name.")
 @_SNAPSHOTS
 @_LANGUAGE
+@click.option("--full-refresh", is_flag=True, help="Build even if nothing has changed since the last run.")
 @click.option("--wait", is_flag=True, help="Where another run is at work in the same output, await its end.")
 def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     raw_dir: Path | None,
@@ -129,6 +130,7 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     snapshot: str | None,
     snapshots: Path | None,
     language: str,
+    full_refresh: bool,
     wait: bool,
 ) -> int:
     """Read a raw directory, build, test and publish the KPI marts, write the report, and say what came of it.
@@ -145,6 +147,9 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
 
     Where every check of the data passed, kpis.duckdb takes the place of the one before as a whole;
     otherwise that stays as it was. Readers never wait, and never see half of a run.
+
+    Where neither the raw files nor the project, its settings or the snapshots have changed since the last
+    publication, nothing is built.
     """
     from crm_kpis.build import BuildError, BuildOptions
     from crm_kpis.contract import PROJECT_DIR
@@ -158,10 +163,13 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
         Path(os.path.abspath(snapshots)) if snapshots else None,
     )
     try:
-        return 0 if run_pipeline(options, wait=wait, snapshot=snapshot, language=language) else 1
+        succeeded = run_pipeline(
+            options, wait=wait, full_refresh=full_refresh, snapshot=snapshot, language=language
+        )
     except BuildError as error:
         click.echo(f"Error: {error}", err=True)
         return 1
+    return 0 if succeeded else 1
 
 
 @cli.command()

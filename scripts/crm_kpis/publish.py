@@ -41,7 +41,8 @@ create table kpis.marts.runs (
     values_rejected bigint,
     tests_passed bigint,
     tests_warned bigint,
-    warnings varchar
+    warnings varchar,
+    inputs_sha256 varchar
 )
 """
 _RUNS_COMMENT = (
@@ -60,6 +61,9 @@ _RUNS_COLUMNS = {
     "tests_passed": "Data tests that passed.",
     "tests_warned": "Data tests that found something which does not keep the marts from being published.",
     "warnings": "Those tests, one a line, with how many rows they found; NULL where there are none.",
+    "inputs_sha256": (
+        "Hash of all that they were computed from: raw files, snapshots, models, settings, versions."
+    ),
 }
 
 
@@ -88,6 +92,7 @@ class Run:
     tests_passed: int
     tests_warned: int
     warnings: str | None
+    inputs_sha256: str | None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import duckdb
 
 from crm_kpis.build import BuildOptions, BuildResult, build
 from crm_kpis.errors import InputError
+from crm_kpis.inputs import hash_inputs
 from crm_kpis.lock import lock_output
 from crm_kpis.publish import Run, publish, read_history, sweep
 from crm_kpis.published import FILE_NAME, explain_unusable
@@ -24,15 +25,22 @@ from crm_kpis.summary import Summary, format_raw_counts, format_rejections, read
 
 
 def run(
-    options: BuildOptions, *, wait: bool = False, snapshot: str | None = None, language: str = "en"
+    options: BuildOptions,
+    *,
+    wait: bool = False,
+    full_refresh: bool = False,
+    snapshot: str | None = None,
+    language: str = "en",
 ) -> bool:
-    """Build the warehouse from a raw directory and say what came of it.
+    """Build the warehouse from a raw directory, publish it, and say what came of it.
 
-    Standard output gets the summary; progress, warnings and failures go to standard error.
+    Where nothing has changed since the last publication, nothing is built. Standard output gets the summary;
+    progress, warnings and failures go to standard error.
 
     Args:
         options: With absolute paths.
         wait: Whether to await the end of another run in the same output directory; else that is an error.
+        full_refresh: Whether to build even where nothing has changed.
         snapshot: The name of the snapshot to take of what is published; None: none.
         language: The language of the report, `en` or `de`.
 
@@ -51,39 +59,78 @@ def run(
     raw_directory = inspect(options.raw_dir)
     _make_output(options)
     with lock_output(options.output, _tell_wait if wait else None):
-        started = time.monotonic()
         _warn_of_raw_directory(raw_directory)
-        prepare_output(options)
-        result = build(options)
-        _report_failures(result)
-        summary = read_summary(options.warehouse, result.built)
-        if result.succeeded:
-            record = _record_run(options, result, summary)
-            publish(options.warehouse, options.manifest, options.output, record)
+        history = prepare_output(options)
+        # Of the files as they are before they are read: one that changes meanwhile is read again next time.
+        inputs = hash_inputs(options, raw_directory)
+        if not full_refresh and history and _is_current(options, history[-1], inputs):
+            succeeded = True
             write_report(options.output, language)
-        _print_summary(options, result, summary, elapsed=time.monotonic() - started)
-        if result.succeeded and snapshot is not None:
+            _tell_unchanged(options, history[-1])
+        else:
+            succeeded = _build_and_publish(options, inputs, language)
+        if succeeded and snapshot is not None:
             directory = take_snapshot(options.output, snapshot, snapshots=snapshots)
             click.echo(f"The snapshot: {directory}")
-    return result.succeeded
+    return succeeded
 
 
-def prepare_output(options: BuildOptions) -> None:
+def prepare_output(options: BuildOptions) -> list[Run]:
     """See to it that the files of the output directory can be written, and clear away what a killed run left.
+
+    Returns:
+        The publications up to now, in their order.
 
     Raises:
         InputError: The warehouse is in use or not a DuckDB file, or the published file is not one.
     """
     sweep(options.output)
-    read_history(options.output)
+    history = read_history(options.output)
     if not options.warehouse.exists():
-        return
+        return history
     try:
         duckdb.connect(options.warehouse).close()
     except duckdb.Error as error:
         raise InputError(explain_unusable(options.warehouse, str(error), "written")) from error
     # What did not fit into memory. Nobody else has the file open.
     shutil.rmtree(f"{options.warehouse}.tmp", ignore_errors=True)
+    return history
+
+
+def _build_and_publish(options: BuildOptions, inputs: str, language: str) -> bool:
+    started = time.monotonic()
+    result = build(options)
+    _report_failures(result)
+    summary = read_summary(options.warehouse, result.built)
+    if result.succeeded:
+        record = _record_run(options, result, summary, inputs)
+        publish(options.warehouse, options.manifest, options.output, record)
+        write_report(options.output, language)
+    _print_summary(options, result, summary, elapsed=time.monotonic() - started)
+    return result.succeeded
+
+
+def _is_current(options: BuildOptions, last: Run, inputs: str) -> bool:
+    """Whether a build would change neither what is published nor the warehouse."""
+    published = options.output / FILE_NAME
+    return (
+        last.inputs_sha256 == inputs
+        and options.warehouse.exists()
+        # Otherwise a run that failed, or dbt by hand, has been at it since.
+        and options.warehouse.stat().st_mtime_ns <= published.stat().st_mtime_ns
+    )
+
+
+def _tell_unchanged(options: BuildOptions, last: Run) -> None:
+    for warning in (last.warnings or "").splitlines():
+        _warn(warning)
+    if last.as_of:
+        _warn_of_future(last.as_of)
+    click.echo(
+        f"Nothing has changed since {options.output / FILE_NAME} was published"
+        f" at {last.published_at:%Y-%m-%d %H:%M:%S} UTC, so nothing is built; --full-refresh does it anyway."
+    )
+    click.echo(f"The report: {options.output / REPORT_FILES['html']}")
 
 
 def _make_output(options: BuildOptions) -> None:
@@ -99,7 +146,7 @@ def _tell_wait(holder: str) -> None:
     click.echo(f"{holder} Waiting for its end ...", err=True)
 
 
-def _record_run(options: BuildOptions, result: BuildResult, summary: Summary) -> Run:
+def _record_run(options: BuildOptions, result: BuildResult, summary: Summary, inputs: str) -> Run:
     # What is computed never reads the clock; when it was published is no part of it.
     now = datetime.now(timezone.utc).replace(tzinfo=None)
     return Run(
@@ -114,6 +161,7 @@ def _record_run(options: BuildOptions, result: BuildResult, summary: Summary) ->
         tests_passed=result.test_counts.get("pass", 0),
         tests_warned=result.test_counts.get("warn", 0),
         warnings="\n".join(failure.summary for failure in result.failures) or None,
+        inputs_sha256=inputs,
     )
 
 

@@ -111,7 +111,7 @@ def publish_again(run: Path, output: Path) -> None:
     """Publish what a finished run has built to another directory."""
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir()
-    record = Run("bench", datetime(2026, 7, 1), AS_OF, "", "", 0, 0, 0, 0, 0, None)
+    record = Run("bench", datetime(2026, 7, 1), AS_OF, "", "", 0, 0, 0, 0, 0, None, None)
     publish(run / build.WAREHOUSE, run / "dbt_target" / "manifest.json", output, record)
 
 

@@ -30,6 +30,7 @@ FIRST_RUN = Run(
     tests_passed=90,
     tests_warned=1,
     warnings="test not_null_id: 1 row",
+    inputs_sha256="0" * 64,
 )
 TABLES = ("fct_deals", "dim_users", "kpis_wide")
 

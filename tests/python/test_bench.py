@@ -94,7 +94,9 @@ def test_the_bench_runs_on_as_many_rows_as_the_sample(tmp_path, compiled, capsys
 
     result = json.loads((tmp_path / "bench-sample.json").read_text(encoding="utf-8"))
     assert result["differences"] == {"sql": 0, "polars": 0}
-    assert {"read", "copy", "run", "empty", "layers", "publish", "snapshot", "report"} <= set(result["steps"])
+    assert {"read", "copy", "run", "run_again", "empty", "layers", "publish", "snapshot", "report"} <= set(
+        result["steps"]
+    )
     models = [model.layer for model in compiled.models.values()]
     nodes = {layer: cost["nodes"] for layer, cost in result["layers"].items()}
     assert nodes == Counter(models) | {"seeds": len(compiled.seeds), "tests": len(compiled.data_tests)}

@@ -191,7 +191,7 @@ def test_generate_passes_its_options_on_and_tells_the_rows(monkeypatch, capsys, 
 # run, with dbt's part played
 
 
-def play_build(monkeypatch, tmp_path, result, setup):
+def play_build(monkeypatch, tmp_path, result, setup, *arguments):
     """Let `crm-kpis run` take this for what dbt did."""
 
     def build(options):
@@ -203,10 +203,11 @@ def play_build(monkeypatch, tmp_path, result, setup):
 
     monkeypatch.setattr("crm_kpis.run.build", build)
     monkeypatch.setattr("crm_kpis.run.write_report", lambda output, language: output / "report.html")
-    monkeypatch.setattr(sys, "argv", ["crm-kpis", "run", "--output", str(tmp_path / "out")])
+    monkeypatch.setattr(sys, "argv", ["crm-kpis", "run", "--output", str(tmp_path / "out"), *arguments])
     raw = tmp_path / "raw"
-    raw.mkdir(exist_ok=True)
-    (raw / "users.csv").write_text("user_id\nU1\n")
+    if not raw.exists():
+        raw.mkdir()
+        (raw / "users.csv").write_text("user_id\nU1\n")
     monkeypatch.setenv("CRM_KPIS_RAW_DIR", str(raw))
     with pytest.raises(SystemExit) as caught:
         cli.main()
@@ -270,11 +271,43 @@ def test_a_failed_run_leaves_what_is_published_as_it_was(monkeypatch, capsys, tm
     assert play_build(monkeypatch, tmp_path, make_result(), "select 1") == 0
     before = published.read_bytes()
     failure = Failure("test unique_id: 2 rows", "x.sql", "", is_warning=False)
-    assert play_build(monkeypatch, tmp_path, make_result(failures=[failure]), "select 1") == 1
+    failed, setup = make_result(failures=[failure]), "create table built as select 1"
+    assert play_build(monkeypatch, tmp_path, failed, setup, "--full-refresh") == 1
     assert published.read_bytes() == before
     assert f"Nothing is published. {published} is as it was before." in capsys.readouterr().out
     assert play_build(monkeypatch, tmp_path, make_result(), "select 1") == 0
     assert published.read_bytes() != before
+
+
+def test_a_run_builds_only_where_something_has_changed(monkeypatch, capsys, tmp_path):
+    def builds(*arguments):
+        before = published.read_bytes() if published.exists() else None
+        assert play_build(monkeypatch, tmp_path, result, "select 1", *arguments) == 0
+        captured = capsys.readouterr()
+        built = published.read_bytes() != before
+        assert built != ("so nothing is built; --full-refresh does it anyway." in captured.out)
+        assert "The report: " in captured.out
+        # Whoever reads the log of a scheduled run must not think that they are gone.
+        assert "Warning: test not_null_id: 1 row" in captured.err
+        return built
+
+    published = tmp_path / "out" / "kpis.duckdb"
+    failure = Failure("test not_null_id: 1 row", "y.sql", "", is_warning=True)
+    result = make_result(failures=[failure])
+    assert builds()
+    assert not builds()
+    assert not builds("--language", "de")
+    assert builds("--full-refresh")
+    assert not builds()
+    (tmp_path / "raw" / "users.csv").write_text("user_id\nU1\nU2\n")
+    assert builds()
+    assert builds("--as-of", "2026-01-31")
+    assert not builds("--as-of", "2026-01-31")
+    (tmp_path / "out" / "warehouse.duckdb").unlink()
+    assert builds("--as-of", "2026-01-31")
+    # By dbt, or by a run that failed.
+    os.utime(tmp_path / "out" / "warehouse.duckdb")
+    assert builds("--as-of", "2026-01-31")
 
 
 def test_a_publication_tells_what_it_was_made_of(monkeypatch, tmp_path):

@@ -366,7 +366,7 @@ def test_a_killed_run_leaves_what_is_published_and_the_next_one_works(tmp_path, 
     output = tmp_path / "output"
     shutil.copytree(sample_build.output, output)
     moment = random.Random(2)  # noqa: S311 - nothing is to be kept secret
-    command = [sys.executable, "-m", "crm_kpis.cli", "run", "--output", output]
+    command = [sys.executable, "-m", "crm_kpis.cli", "run", "--full-refresh", "--output", output]
     for _ in range(KILLED_RUNS):
         before = read_history(output)
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
