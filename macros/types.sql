@@ -15,10 +15,7 @@
 
 {# A whole number. A fraction is invalid (engines would round it); 12.0, as spreadsheets write it, is 12. #}
 {% macro to_integer(column) -%}
-    case
-        when {{ to_decimal(column) }} = cast({{ to_decimal(column) }} as bigint)
-            then cast({{ to_decimal(column) }} as bigint)
-    end
+    case when {{ to_decimal(column) }} % 1 = 0 then cast({{ to_decimal(column) }} as bigint) end
 {%- endmacro %}
 
 
@@ -72,35 +69,35 @@
 
 {# A timestamp in UTC from 1970 to 2099. One with an offset is converted, one without is in UTC already. #}
 {% macro to_timestamp(column) -%}
-    {%- set value -%}
-        coalesce({{ utc_timestamp(column) }}, {{ if_text(column, utc_timestamp(to_text(column))) }})
-    {%- endset -%}
+    {%- set value = utc_timestamp(column) -%}
     case
-        when
-            {{ value }} >= cast('1970-01-01' as timestamp) and {{ value }} < cast('2100-01-01' as timestamp)
+        when {{ value }} between cast('1970-01-01 00:00:00' as timestamp) and cast('2099-12-31 23:59:59.999999' as timestamp)
             then {{ value }}
     end
 {%- endmacro %}
 
 
-{# `value` as a timestamp in UTC, NULL where it is none. The session's time zone must be UTC (profiles.yml sets it). #}
-{% macro utc_timestamp(value) -%}
-    {{ return(adapter.dispatch('utc_timestamp', 'crm_kpis')(value)) }}
+{# A column as a timestamp in UTC, NULL where it is none. The session's time zone must be UTC (profiles.yml sets it). #}
+{% macro utc_timestamp(column) -%}
+    {{ return(adapter.dispatch('utc_timestamp', 'crm_kpis')(column)) }}
 {%- endmacro %}
 
 {#
     DuckDB's cast of text to timestamp ignores an offset; only timestamptz honours it. Between the two it asks ICU's calendar, forty times as slow
     as all else here: the microseconds since 1970 are the same in both.
 #}
-{% macro duckdb__utc_timestamp(value) -%}
+{% macro duckdb__utc_timestamp(column) -%}
     case
-        when typeof({{ value }}) = 'TIMESTAMP' then try_cast({{ value }} as timestamp)
-        else make_timestamp(epoch_us(try_cast({{ value }} as timestamptz)))
+        when typeof({{ column }}) = 'TIMESTAMP' then try_cast({{ column }} as timestamp)
+        else make_timestamp(epoch_us(coalesce(
+            try_cast({{ column }} as timestamptz),
+            {{ if_text(column, 'try_cast(' ~ to_text(column) ~ ' as timestamptz)') }}
+        )))
     end
 {%- endmacro %}
 
-{% macro default__utc_timestamp(value) -%}
-    try_cast({{ value }} as timestamp)
+{% macro default__utc_timestamp(column) -%}
+    coalesce(try_cast({{ column }} as timestamp), {{ if_text(column, 'try_cast(' ~ to_text(column) ~ ' as timestamp)') }})
 {%- endmacro %}
 
 

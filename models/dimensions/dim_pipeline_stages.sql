@@ -26,20 +26,28 @@ known_deals as (
     where {{ local_date('deals.created_at') }} <= reporting_window.as_of
 ),
 
--- As in fct_deal_stage_visits, an entry at or after the close is no stage of the way there.
 first_entries as (
     select
-        entries.deal_id,
-        entries.stage,
-        {{ segment('known_deals.pipeline', key='entries.deal_id', found='known_deals.deal_id') }} as pipeline,
-        min(entries.entered_at) as entered_at
+        deal_id,
+        stage,
+        min(entered_at) as entered_at
     from entries
+    group by deal_id, stage
+),
+
+-- As in fct_deal_stage_visits, an entry at or after the close is no stage of the way there.
+known_entries as (
+    select
+        first_entries.deal_id,
+        first_entries.stage,
+        first_entries.entered_at,
+        {{ segment('known_deals.pipeline', key='first_entries.deal_id', found='known_deals.deal_id') }} as pipeline
+    from first_entries
     cross join reporting_window
-    left join known_deals on entries.deal_id = known_deals.deal_id
+    left join known_deals on first_entries.deal_id = known_deals.deal_id
     where
-        {{ local_date('entries.entered_at') }} <= reporting_window.as_of
-        and (known_deals.closed_at is null or entries.entered_at < known_deals.closed_at)
-    group by entries.deal_id, entries.stage, known_deals.pipeline, known_deals.deal_id
+        {{ local_date('first_entries.entered_at') }} <= reporting_window.as_of
+        and (known_deals.closed_at is null or first_entries.entered_at < known_deals.closed_at)
 ),
 
 -- The first stage that a deal enters has rank 1, the next new one rank 2.
@@ -48,7 +56,7 @@ ranked as (
         pipeline,
         stage,
         row_number() over (partition by deal_id order by entered_at) as entry_rank
-    from first_entries
+    from known_entries
 ),
 
 visited as (

@@ -46,7 +46,10 @@ inputs as (
 ),
 
 measured as (
-    select distinct measure from measures
+    select distinct
+        measure,
+        segment_by
+    from measures
 ),
 
 -- A KPI needs all of its measures and their inputs: without campaign costs there is no cost per lead, rather than one of 0, and without
@@ -68,23 +71,34 @@ computable as (
         )
 ),
 
+-- Which measures make up a KPI, for each segment dimension that it is cut by.
+wanted as (
+    select
+        roles.kpi_id,
+        roles.role,
+        measured.measure,
+        measured.segment_by
+    from computable
+    inner join roles on computable.kpi_id = roles.kpi_id
+    inner join measured on roles.measure = measured.measure
+    where
+        measured.segment_by = 'all'
+        or '|' || computable.segments || '|' like '%|' || measured.segment_by || '|%'
+),
+
 parts as (
     select
-        computable.kpi_id,
+        wanted.kpi_id,
         measures.period_id,
         measures.segment_by,
         measures.segment,
-        sum(measures.value) filter (where roles.role = 'numerator') as numerator,
-        sum(measures.value) filter (where roles.role = 'denominator') as denominator,
-        sum(measures.value) filter (where roles.role = 'squares') as squares,
-        sum(measures.value) filter (where roles.role = 'sample') as sample_size
-    from computable
-    inner join roles on computable.kpi_id = roles.kpi_id
-    inner join measures on roles.measure = measures.measure
-    where
-        measures.segment_by = 'all'
-        or '|' || computable.segments || '|' like '%|' || measures.segment_by || '|%'
-    group by computable.kpi_id, measures.period_id, measures.segment_by, measures.segment
+        sum(measures.value) filter (where wanted.role = 'numerator') as numerator,
+        sum(measures.value) filter (where wanted.role = 'denominator') as denominator,
+        sum(measures.value) filter (where wanted.role = 'squares') as squares,
+        sum(measures.value) filter (where wanted.role = 'sample') as sample_size
+    from wanted
+    inner join measures on wanted.measure = measures.measure and wanted.segment_by = measures.segment_by
+    group by wanted.kpi_id, measures.period_id, measures.segment_by, measures.segment
 ),
 
 -- The first period that holds anything of a KPI is the one that ends first.
