@@ -63,15 +63,10 @@ won_deals as (
         and {{ local_date('deals.closed_at') }} <= reporting_window.as_of
 ),
 
--- The link stands in the deal, in the lead, or in both.
 won_leads as (
-    select lead_id
+    select distinct lead_id
     from won_deals
     where lead_id is not null
-    union
-    select leads.lead_id
-    from leads
-    inner join won_deals on leads.deal_id = won_deals.deal_id
 ),
 
 -- What a row of the profile asks for must be given: a lead whose country is not known does not meet one that names a country.
@@ -125,7 +120,8 @@ select
     coalesce(known.created_on >= known_costs.marketing_spend_known_from, false) as is_spend_known,
     known.qualified_on is not null as is_qualified,
     known.converted_on is not null as is_converted,
-    won_leads.lead_id is not null as is_won,
+    -- The link stands in the deal, in the lead, or in both.
+    won_leads.lead_id is not null or won_deals.deal_id is not null as is_won,
     known.disqualified_on is not null as is_disqualified,
     case when profile_size.profile_rows > 0 then ideal_leads.lead_id is not null end as is_ideal_customer,
 
@@ -142,3 +138,4 @@ left join ideal_leads on known.lead_id = ideal_leads.lead_id
 left join users on known.owner_id = users.user_id
 left join campaigns on known.campaign_id = campaigns.campaign_id
 left join won_leads on known.lead_id = won_leads.lead_id
+left join won_deals on known.deal_id = won_deals.deal_id

@@ -20,7 +20,6 @@ records as (
         lower(email) as address,
         created_at
     from contacts
-    where email is not null
     union all
     select
         'leads' as raw_table,
@@ -28,7 +27,6 @@ records as (
         lower(email) as address,
         created_at
     from leads
-    where email is not null
 ),
 
 -- A record of which nobody knows when it was created comes after all others, so that it makes none of them a duplicate.
@@ -64,10 +62,11 @@ counted as (
     select
         raw_table,
         created_on,
-        count(*) as records,
+        count(address) as records,
         0 as duplicates
     from known
     group by raw_table, created_on
+    having count(address) > 0
     union all
     select
         raw_table,
