@@ -784,7 +784,7 @@ def test_changes_have_a_sign(absolute, relative, unit, english, german):
 
 
 def test_periods_are_written_as_the_language_does():
-    names = ("2026-06", "2026-Q2", "2026", "before the CRM")
+    names = ("2026-06", "2026-Q2", "2026", "before the CRM", "the pilot")
     assert [ENGLISH.period(name).replace("\u00a0", " ") for name in names] == [
         "Jun 2026",
         "Q2 2026",
@@ -793,7 +793,9 @@ def test_periods_are_written_as_the_language_does():
     assert [GERMAN.period(name).replace("\u00a0", " ") for name in names] == [
         "Juni 2026",
         "Q2 2026",
-        *names[2:],
+        "2026",
+        "vor dem CRM",
+        "the pilot",
     ]
     assert replace(GERMAN, currency="USD").value(5, "currency").replace("\u00a0", " ") == "5,00 $"
 
