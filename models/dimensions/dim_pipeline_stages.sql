@@ -50,12 +50,12 @@ known_entries as (
         and (known_deals.closed_at is null or first_entries.entered_at < known_deals.closed_at)
 ),
 
--- The first stage that a deal enters has rank 1, the next new one rank 2.
+-- The first stage that a deal enters has rank 1, the next new one rank 2; two of one moment go by name, so that every run ranks them alike.
 ranked as (
     select
         pipeline,
         stage,
-        row_number() over (partition by deal_id order by entered_at) as entry_rank
+        row_number() over (partition by deal_id order by entered_at, stage) as entry_rank
     from known_entries
 ),
 
