@@ -162,6 +162,8 @@ def bench(size: str, directory: Path, runs: int, runs_of_run: int, memory_limit:
             (measure(step.command, **limit) for _ in range(step.runs)), key=lambda cost: cost.cpu_s
         )
         if step.title:
+            # At a hundred million rows all of it takes most of an hour.
+            print(f"{step.title}: {costs[0]}", file=sys.stderr, flush=True)
             steps[step.name] = asdict(costs[len(costs) // 2]) | {"title": step.title, "runs": step.runs}
     return {
         "size": size,
