@@ -657,6 +657,12 @@ def test_no_published_marts_are_an_error_that_says_what_to_do(tmp_path):
         write_report(tmp_path)
 
 
+def test_marts_of_another_version_are_an_error_that_says_what_to_do(tmp_path, sample_build):
+    copy_marts(sample_build.output, tmp_path, "alter table marts.kpi_coverage drop column known_from")
+    with pytest.raises(InputError, match=r"another version of crm-kpis: .*known_from.*\. Run crm-kpis run"):
+        write_report(tmp_path)
+
+
 def test_published_marts_of_something_else_are_an_error(tmp_path):
     with duckdb.connect(tmp_path / "kpis.duckdb") as connection:
         connection.execute("create schema marts; create table marts.kpi_values as select 1 as kpi_id")

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from crm_kpis.errors import InputError
+from crm_kpis.errors import InputError, first_line
 from crm_kpis.published import FILE_NAME, SCHEMA, open_published
 
 QUERIES_DIR = Path(__file__).parent / "queries"
@@ -63,11 +63,20 @@ class Marts:
         Args:
             query: The name of its file, without the ending.
             needs: The marts that it reads and that may be missing: then there are no rows.
+
+        Raises:
+            InputError: The marts lack a column: another version of crm-kpis published them.
         """
         if not self.relations.issuperset(needs):
             return []
         text = (QUERIES_DIR / f"{query}.sql").read_text(encoding="utf-8")
-        found = self._connection.execute(text)
+        try:
+            found = self._connection.execute(text)
+        except duckdb.BinderException as error:
+            raise InputError(
+                f"{FILE_NAME} was published by another version of crm-kpis: {first_line(str(error))}."
+                " Run crm-kpis run again."
+            ) from error
         names = [column[0] for column in found.description]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
