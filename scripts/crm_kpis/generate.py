@@ -16,7 +16,6 @@ stands in the row itself.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import tempfile
@@ -40,6 +39,9 @@ SAMPLE_SEED = 8
 
 FLAWED_SHARE = 0.01
 _MANY_ROWS = 20_000
+
+# A random choice in the SQL of a table, up to the number of the row.
+_CHOICE = re.compile(r"\bu\('([\w.]+)', ")
 
 _Step = tuple[Callable[[str], None], str]
 
@@ -306,7 +308,7 @@ def generate(  # noqa: PLR0913 - all but two of them are options
             with duckdb.connect(config={"temp_directory": str(work), "threads": 1}) as connection:
                 _prepare(connection, deals, seed, proportions or Proportions())
                 rows = _build_and_write(
-                    connection, work, file_format, seed=seed, is_large=deals >= _MANY_ROWS, flaws=flaws
+                    connection, work, file_format, is_large=deals >= _MANY_ROWS, flaws=flaws
                 )
             for path in existing:
                 path.unlink()
@@ -461,12 +463,11 @@ def _flawed_words() -> list[str]:
     return sorted(forms)
 
 
-def _build_and_write(  # noqa: PLR0913 - half of them are options
+def _build_and_write(
     connection: duckdb.DuckDBPyConnection,
     work: Path,
     file_format: str,
     *,
-    seed: int,
     is_large: bool,
     flaws: bool,
 ) -> dict[str, int]:
@@ -483,7 +484,7 @@ def _build_and_write(  # noqa: PLR0913 - half of them are options
 
     def make(name: str) -> None:
         kind = "view" if name in views else "table"
-        cursors[name].execute(f"create {kind} {name} as {_with_salts(statements[name], seed)}")
+        cursors[name].execute(f"create {kind} {name} as {_with_salts(cursors[name], statements[name])}")
 
     def write(name: str) -> None:
         path = work / f"{name}.{file_format}"
@@ -535,20 +536,17 @@ def _run(steps: TopologicalSorter[_Step], order: list[_Step], pool: ThreadPoolEx
             steps.done(running.pop(future))
 
 
-def _with_salts(statement: str, seed: int) -> str:
+def _with_salts(connection: duckdb.DuckDBPyConnection, statement: str) -> str:
     """Write u('word', n) with its salts worked out.
 
     DuckDB would do it six times for each place, which takes half of the time to plan a statement.
     """
-
-    def salt(word: str, part: str) -> int:
-        # the macro salt() in Python
-        digest = hashlib.md5(f"{word}|{part}|{seed}".encode(), usedforsecurity=False).digest()
-        return int.from_bytes(digest[8:12], "little")
-
-    return re.sub(
-        r"\bu\('([\w.]+)', ", lambda u: f"u_salted({salt(u[1], 'a')}, {salt(u[1], 'b')}, ", statement
-    )
+    words = sorted(set(_CHOICE.findall(statement)))
+    rows = connection.execute(
+        "select word, salt(word, 'a'), salt(word, 'b') from (select unnest(?::varchar[]) as word)", [words]
+    ).fetchall()
+    salts = {word: f"u_salted({salt_a}, {salt_b}, " for word, salt_a, salt_b in rows}
+    return _CHOICE.sub(lambda choice: salts[choice[1]], statement)
 
 
 def _sizes(deals: int, seed: int, proportions: Proportions) -> dict[str, int | float]:
