@@ -21,6 +21,7 @@ import click
 from crm_kpis.contract import PROJECT_DIR
 from crm_kpis.errors import InputError
 from crm_kpis.progress import BuildProgress
+from crm_kpis.snapshot import DIRECTORY as SNAPSHOTS
 
 WAREHOUSE = "warehouse.duckdb"
 # What dbt knows of the project's files, from one run to the next: the same for all output directories.
@@ -59,6 +60,11 @@ class BuildOptions:
     def manifest(self) -> Path:
         """What dbt knows of the project."""
         return self.target_dir / "manifest.json"
+
+    @property
+    def snapshots_dir(self) -> Path:
+        """The directory of the snapshots, which need not exist."""
+        return self.snapshots or self.output / SNAPSHOTS
 
     @property
     def environment(self) -> dict[str, str]:

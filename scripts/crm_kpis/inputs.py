@@ -17,7 +17,6 @@ from crm_kpis.errors import InputError
 from crm_kpis.manifest import FILE_NAME as MANIFEST
 from crm_kpis.manifest import hash_file, hash_json
 from crm_kpis.raw_directory import RawDirectory
-from crm_kpis.snapshot import DIRECTORY as SNAPSHOTS
 from crm_kpis.snapshot import list_snapshots
 
 _PACKAGES = ("crm-kpis", "dbt-core", "dbt-duckdb", "duckdb")
@@ -38,7 +37,6 @@ def hash_inputs(options: BuildOptions, raw_directory: RawDirectory) -> str:
     Raises:
         InputError: A file can't be read.
     """
-    snapshots = options.snapshots or options.output / SNAPSHOTS
     environment = os.environ | options.environment
     versions = {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()}
     try:
@@ -49,7 +47,8 @@ def hash_inputs(options: BuildOptions, raw_directory: RawDirectory) -> str:
                 "raw_files": {file.path.name: hash_file(file.path) for file in raw_directory.files},
                 # A snapshot's manifest has the hashes of its files.
                 "snapshots": {
-                    name: hash_file(snapshots / name / MANIFEST) for name in list_snapshots(snapshots)
+                    name: hash_file(options.snapshots_dir / name / MANIFEST)
+                    for name in list_snapshots(options.snapshots_dir)
                 },
                 "project": {str(path.relative_to(PROJECT_DIR)): hash_file(path) for path in _project_files()},
                 "as_of": environment.get("CRM_KPIS_AS_OF"),

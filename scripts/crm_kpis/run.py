@@ -19,7 +19,6 @@ from crm_kpis.published import FILE_NAME, explain_unusable
 from crm_kpis.raw_directory import RawDirectory, inspect
 from crm_kpis.report import REPORT_FILES, write_report
 from crm_kpis.settings import check_vars
-from crm_kpis.snapshot import DIRECTORY as SNAPSHOTS
 from crm_kpis.snapshot import check_free, check_name, take_snapshot
 from crm_kpis.summary import Summary, format_raw_counts, format_rejections, read_summary
 
@@ -51,10 +50,9 @@ def run(
         InputError: A var, the raw directory or the output can't be used, or the snapshot can't be taken.
         BuildError: dbt stopped before it ran a model.
     """
-    snapshots = options.snapshots or options.output / SNAPSHOTS
     if snapshot is not None:
         snapshot = check_name(snapshot)
-        check_free(snapshots, snapshot)
+        check_free(options.snapshots_dir, snapshot)
     check_vars({})
     raw_directory = inspect(options.raw_dir)
     _make_output(options)
@@ -70,7 +68,7 @@ def run(
         else:
             succeeded = _build_and_publish(options, inputs, language)
         if succeeded and snapshot is not None:
-            directory = take_snapshot(options.output, snapshot, snapshots=snapshots)
+            directory = take_snapshot(options.output, snapshot, snapshots=options.snapshots_dir)
             click.echo(f"The snapshot: {directory}")
     return succeeded
 
