@@ -20,6 +20,7 @@ GRAINS = ("month", "quarter", "year")
 # Enough days to rest on, recent enough to act on.
 FIRST_GRAIN = "quarter"
 _MOST_HEADLINES = 6
+_OPPOSITES = {"improved": "worsened", "worsened": "improved"}
 _COMPARISONS = ("period before", "year before", "baseline")
 _VERDICT_SIGNS = {"improved": "better", "worsened": "worse"}
 
@@ -502,20 +503,18 @@ def _headlines(cards: list[Card], grain: str, verdict: str) -> tuple[Headline, .
     found = []
     for card in cards:
         view = card.views.get(grain)
-        # How it stands against the baseline is the evaluation's to tell.
-        changes = [
-            change
-            for change in (view.changes if view else ())
-            if change.verdict == verdict and change.comparison != "baseline"
-        ]
-        if view and changes:
-            found.append(Headline(card, view, min(changes, key=_p_value), _opposite(view, verdict)))
+        change = _surest(view, verdict) if view else None
+        if view and change:
+            found.append(Headline(card, view, change, _surest(view, _OPPOSITES[verdict])))
     return tuple(sorted(found, key=lambda headline: _p_value(headline.change))[:_MOST_HEADLINES])
 
 
-def _opposite(view: View, verdict: str) -> Change | None:
-    opposite = {"improved": "worsened", "worsened": "improved"}[verdict]
-    changes = [c for c in view.changes if c.verdict == opposite and c.comparison != "baseline"]
+def _surest(view: View, verdict: str) -> Change | None:
+    """Of the changes with a verdict the one that chance explains least."""
+    # How it stands against the baseline is the evaluation's to tell.
+    changes = [
+        change for change in view.changes if change.verdict == verdict and change.comparison != "baseline"
+    ]
     return min(changes, key=_p_value, default=None)
 
 
