@@ -162,9 +162,10 @@ def bench(size: str, directory: Path, runs: int, runs_of_run: int, memory_limit:
             (measure(step.command, **limit) for _ in range(step.runs)), key=lambda cost: cost.cpu_s
         )
         if step.title:
+            cost = costs[len(costs) // 2]
             # At a hundred million rows all of it takes most of an hour.
-            print(f"{step.title}: {costs[0]}", file=sys.stderr, flush=True)
-            steps[step.name] = asdict(costs[len(costs) // 2]) | {"title": step.title, "runs": step.runs}
+            print(f"{step.title}: {cost}", file=sys.stderr, flush=True)
+            steps[step.name] = asdict(cost) | {"title": step.title, "runs": step.runs}
     return {
         "size": size,
         "raw_rows": _count_rows(directory / f"raw-{size}"),
