@@ -12,7 +12,7 @@ help: ## Show this list
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/python -c "from crm_kpis.report.vega import read_bundle; read_bundle()"
-	$(BIN)/python -c "from crm_kpis.build import parse_project; parse_project()"
+	$(BIN)/python -c "from crm_kpis.run.build import parse_project; parse_project()"
 	touch $@
 
 .PHONY: setup
@@ -49,11 +49,11 @@ docs: run ## Write the documentation of every model and KPI, with lineage: targe
 
 .PHONY: sample
 sample: setup ## Write the sample in seeds/sample anew
-	$(BIN)/python -c "from crm_kpis.contract import PROJECT_DIR; from crm_kpis.generate import write_sample; write_sample(PROJECT_DIR)"
+	$(BIN)/python -c "from crm_kpis.raw.contract import PROJECT_DIR; from crm_kpis.generate.run import write_sample; write_sample(PROJECT_DIR)"
 
 .PHONY: kpi-docs
 kpi-docs: setup ## Write models/marts/kpis.md and models/marts/monthly anew, from the catalogue and the unit tests
-	$(BIN)/python -c "from crm_kpis.kpi_docs import write_docs, write_monthly; write_docs(); write_monthly()"
+	$(BIN)/python -c "from crm_kpis.catalogue.docs import write_docs, write_monthly; write_docs(); write_monthly()"
 
 SIZE ?= 1m
 .PHONY: bench

@@ -16,7 +16,7 @@ import tempfile
 import venv
 from pathlib import Path
 
-from crm_kpis.published import FILE_NAME
+from crm_kpis.published.connect import FILE_NAME
 
 _FACTS = """
 select

@@ -24,7 +24,7 @@ from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 
-from crm_kpis.published import FILE_NAME, SCHEMA
+from crm_kpis.published.connect import FILE_NAME, SCHEMA
 
 PACKAGES = ["apache-superset==6.1.*", "duckdb-engine", "rich", "cachetools", "flask-caching<2.4"]
 _LONGEST_START_S = 300

@@ -151,9 +151,9 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     Where neither the raw files nor the project, its settings or the snapshots have changed since the last
     publication, nothing is built.
     """
-    from crm_kpis.build import BuildError, BuildOptions
-    from crm_kpis.contract import PROJECT_DIR
-    from crm_kpis.run import run as run_pipeline
+    from crm_kpis.raw.contract import PROJECT_DIR
+    from crm_kpis.run.build import BuildError, BuildOptions
+    from crm_kpis.run.steps import run as run_pipeline
 
     raw_dir = raw_dir or PROJECT_DIR / "seeds" / "sample"
     options = BuildOptions(
@@ -205,7 +205,7 @@ def sql(query: str, output: Path, file_format: str) -> None:
 
     Nothing is written, and no other file is read: tables are those of the schema marts.
     """
-    from crm_kpis.query import answer
+    from crm_kpis.published.query import answer
 
     query = sys.stdin.read() if query == "-" else query
     more = answer(Path(os.path.abspath(output)), query, file_format, sys.stdout)
@@ -232,7 +232,7 @@ def snapshot(name: str, replace: bool, output: Path, snapshots: Path | None) -> 
     A snapshot is a directory with a manifest, from which every later change to its files is seen. It is
     whole or not there at all, whatever happens while it is written.
     """
-    from crm_kpis.snapshot import take_snapshot
+    from crm_kpis.snapshots.take import take_snapshot
 
     directory = take_snapshot(output, name, snapshots=snapshots, replace=replace)
     click.echo(f"The snapshot: {directory}")
@@ -294,8 +294,8 @@ def generate(  # noqa: PLR0913, PLR0917 - an argument for each option
       crm-kpis generate --deals 100000 --output raw/large
       crm-kpis run --raw-dir raw/large --output output/large
     """
-    from crm_kpis.generate import generate as write_tables
-    from crm_kpis.summary import format_table
+    from crm_kpis.generate.run import generate as write_tables
+    from crm_kpis.run.summary import format_table
 
     rows = write_tables(
         output, deals=deals, seed=seed, flaws=not clean, file_format=file_format, replace=replace
@@ -360,8 +360,8 @@ def compare(  # noqa: PLR0913, PLR0917 - an argument for each option
     the period went on, late data came in for one that was over, the KPI is defined in another way. Values of
     a KPI with another definition are neither improved nor worsened, nor is a total of a period that went on.
     """
-    from crm_kpis.compare import compare as compare_states
-    from crm_kpis.compare_output import RENDERERS
+    from crm_kpis.snapshots.compare import compare as compare_states
+    from crm_kpis.snapshots.render import RENDERERS
 
     # Unlike click.echo, it leaves what stands in the data as it is.
     stream = sys.stdout

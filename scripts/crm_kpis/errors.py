@@ -1,4 +1,4 @@
-"""The one error that the user can mend, and what its message is made of."""
+"""The error for mistakes that the user can fix."""
 
 
 class InputError(Exception):
@@ -11,4 +11,4 @@ class InputError(Exception):
 
 def first_line(message: str) -> str:
     """The first line of an error's message without its full stop: the rest is of use to developers alone."""
-    return message.split("\n", maxsplit=1)[0].rstrip(".!")
+    return message.strip().split("\n", maxsplit=1)[0].rstrip(".!")

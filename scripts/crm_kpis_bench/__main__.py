@@ -21,9 +21,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import duckdb
-from crm_kpis.build import WAREHOUSE
-from crm_kpis.contract import PROJECT_DIR
-from crm_kpis.raw_directory import quote_text
+from crm_kpis.raw.contract import PROJECT_DIR
+from crm_kpis.run.build import WAREHOUSE
+from crm_kpis.sql import quote_text
 
 from crm_kpis_bench.steps import differing_values, same_kpis
 

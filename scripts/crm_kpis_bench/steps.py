@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from crm_kpis import build
-from crm_kpis.baselines import register_snapshots
-from crm_kpis.contract import PROJECT_DIR, read_contract
-from crm_kpis.publish import Run, publish
-from crm_kpis.published import OFFLINE
-from crm_kpis.raw_directory import inspect, quote_text, register
+from crm_kpis.published.connect import OFFLINE
+from crm_kpis.published.write import Run, publish
+from crm_kpis.raw.contract import PROJECT_DIR, read_contract
+from crm_kpis.raw.raw_directory import inspect, register
+from crm_kpis.run import build
+from crm_kpis.snapshots.register import register_snapshots
+from crm_kpis.sql import quote_text
 
 # The last day of the synthetic company.
 AS_OF = date(2026, 6, 30)

@@ -27,9 +27,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from crm_kpis.baselines import register_snapshots
-from crm_kpis.contract import PROJECT_DIR, read_contract
-from crm_kpis.raw_directory import inspect, quote_text, register
+from crm_kpis.raw.contract import PROJECT_DIR, read_contract
+from crm_kpis.raw.raw_directory import inspect, register
+from crm_kpis.snapshots.register import register_snapshots
+from crm_kpis.sql import quote_text
 
 SAMPLE_DIR = PROJECT_DIR / "seeds" / "sample"
 CONTRACT = {table.name: table for table in read_contract()}

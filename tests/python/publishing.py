@@ -15,8 +15,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
-from crm_kpis.publish import Run, publish
-from crm_kpis.published import FILE_NAME, open_published
+from crm_kpis.published.connect import FILE_NAME, open_published
+from crm_kpis.published.write import Run, publish
 
 FIRST_RUN = Run(
     run_id="1",

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from crm_kpis.published import FILE_NAME
-from crm_kpis.raw_directory import quote_text
-from crm_kpis.snapshot import take_snapshot
+from crm_kpis.published.connect import FILE_NAME
+from crm_kpis.snapshots.take import take_snapshot
+from crm_kpis.sql import quote_text
 
 AS_OF = date(2026, 6, 30)
 _VALUE_TYPES = {

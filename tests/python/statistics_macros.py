@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 import jinja2
-from crm_kpis.contract import PROJECT_DIR
+from crm_kpis.raw.contract import PROJECT_DIR
 
 _MACROS = "".join(
     (PROJECT_DIR / "macros" / name).read_text(encoding="utf-8")

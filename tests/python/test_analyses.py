@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from crm_kpis.contract import PROJECT_DIR
+from crm_kpis.raw.contract import PROJECT_DIR
 
 DBT = Path(sys.executable).with_name("dbt")
 

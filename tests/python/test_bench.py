@@ -8,7 +8,7 @@ from collections import Counter
 
 import duckdb
 import pytest
-from crm_kpis.generate import generate
+from crm_kpis.generate.run import generate
 from pipeline import PROJECT_DIR
 
 sys.path.insert(0, str(PROJECT_DIR / "scripts"))

@@ -16,7 +16,7 @@ import _duckdb
 import adbc_driver_manager.dbapi
 import pytest
 import sqlalchemy as sa
-from crm_kpis.published import open_published
+from crm_kpis.published.connect import open_published
 from pipeline import Build
 
 # As a BI tool writes them: all names qualified and quoted, aliases for everything, a limit.

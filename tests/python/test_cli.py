@@ -14,13 +14,13 @@ import click
 import duckdb
 import pytest
 from crm_kpis import cli
-from crm_kpis.build import BuildOptions, BuildResult, Failure
-from crm_kpis.build import _describe as describe
-from crm_kpis.build import _raise_cause as raise_cause
 from crm_kpis.errors import InputError
-from crm_kpis.progress import BuildProgress
-from crm_kpis.publish import read_history
-from crm_kpis.summary import (
+from crm_kpis.published.write import read_history
+from crm_kpis.run.build import BuildOptions, BuildResult, Failure
+from crm_kpis.run.build import _describe as describe
+from crm_kpis.run.build import _raise_cause as raise_cause
+from crm_kpis.run.progress import BuildProgress
+from crm_kpis.run.summary import (
     RawCount,
     Rejection,
     Summary,
@@ -171,7 +171,7 @@ def test_generate_passes_its_options_on_and_tells_the_rows(monkeypatch, capsys, 
         calls.append((output, options))
         return {"deals": 1200, "users": 7}
 
-    monkeypatch.setitem(sys.modules, "crm_kpis.generate", SimpleNamespace(generate=generate))
+    monkeypatch.setitem(sys.modules, "crm_kpis.generate.run", SimpleNamespace(generate=generate))
     arguments = ["generate", "--deals", "1200", "--seed", "3", "--format", "csv", "--clean", "--replace"]
     monkeypatch.setattr(sys, "argv", ["crm-kpis", *arguments, "--output", str(tmp_path)])
     with pytest.raises(SystemExit) as caught:
@@ -202,7 +202,7 @@ def play_build(monkeypatch, tmp_path, result, setup, *arguments):
         return result
 
     monkeypatch.setattr("crm_kpis.run.build", build)
-    monkeypatch.setattr("crm_kpis.run.write_report", lambda output, language: output / "report.html")
+    monkeypatch.setattr("crm_kpis.run.steps.write_report", lambda output, language: output / "report.html")
     monkeypatch.setattr(sys, "argv", ["crm-kpis", "run", "--output", str(tmp_path / "out"), *arguments])
     raw = tmp_path / "raw"
     if not raw.exists():

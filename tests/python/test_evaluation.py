@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import duckdb
 import pytest
-from crm_kpis.baselines import register_snapshots
-from crm_kpis.raw_directory import quote_text
+from crm_kpis.snapshots.register import register_snapshots
+from crm_kpis.sql import quote_text
 from pipeline import Build
 from power import LINKED, MOVED, Study, run
 

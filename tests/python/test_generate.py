@@ -6,9 +6,9 @@ from math import hypot
 import duckdb
 import pytest
 import yaml
-from crm_kpis import generate as generator
-from crm_kpis.contract import CONTRACT_FILE, PROJECT_DIR
 from crm_kpis.errors import InputError
+from crm_kpis.generate import run as generator
+from crm_kpis.raw.contract import CONTRACT_FILE, PROJECT_DIR
 
 CONTRACT = {
     table["name"]: table

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from crm_kpis.errors import InputError
-from crm_kpis.lock import FILE_NAME, lock_output
+from crm_kpis.run.lock import FILE_NAME, lock_output
 
 HOLD = (
-    "import sys; from pathlib import Path; from crm_kpis.lock import lock_output\n"
+    "import sys; from pathlib import Path; from crm_kpis.run.lock import lock_output\n"
     "with lock_output(Path(sys.argv[1]), (lambda text: print(text, flush=True)) if sys.argv[2:] else None):\n"
     "    print('locked', flush=True)\n"
     "    sys.stdin.read()"

@@ -7,8 +7,8 @@ import json
 
 import duckdb
 import pytest
-from crm_kpis.contract import PROJECT_DIR
-from crm_kpis.definitions import hash_sql
+from crm_kpis.published.measure_hashes import hash_sql
+from crm_kpis.raw.contract import PROJECT_DIR
 
 CLOSED = "model.crm_kpis.measures_deals_closed"
 RESPONSES = "model.crm_kpis.measures_tickets_created"

@@ -18,7 +18,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from crm_kpis import build
+from crm_kpis.run import build
 
 build.PROJECT_DIR, raw_dir, output = map(Path, sys.argv[1:4])
 as_of = date.fromisoformat(sys.argv[4]) if sys.argv[4:] else None

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from crm_kpis.contract import PROJECT_DIR
-from crm_kpis.published import FILE_NAME
-from crm_kpis.raw_directory import quote_identifier, quote_text
-from crm_kpis.settings import publishable_columns
+from crm_kpis.published.connect import FILE_NAME
+from crm_kpis.raw.contract import PROJECT_DIR
+from crm_kpis.settings.checks import publishable_columns
+from crm_kpis.sql import quote_identifier, quote_text
 from pipeline import CONTRACT, SAMPLE_DIR, Build, csv_path, read_csv
 from pipeline import write_csv as write_rows
 

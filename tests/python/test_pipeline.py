@@ -15,8 +15,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from crm_kpis.contract import PROJECT_DIR, RawColumn
-from crm_kpis.raw_directory import quote_identifier, quote_text
+from crm_kpis.raw.contract import PROJECT_DIR, RawColumn
+from crm_kpis.sql import quote_identifier, quote_text
 from pipeline import (
     CONTRACT,
     SAMPLE_DIR,

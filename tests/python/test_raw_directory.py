@@ -10,10 +10,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from crm_kpis import csv_file
-from crm_kpis.contract import read_contract
 from crm_kpis.errors import InputError
-from crm_kpis.raw_directory import inspect, quote_identifier, quote_text, register
+from crm_kpis.raw import csv_file
+from crm_kpis.raw.contract import read_contract
+from crm_kpis.raw.raw_directory import inspect, register
+from crm_kpis.sql import quote_identifier, quote_text
 
 USERS = [column.name for table in read_contract() if table.name == "users" for column in table.columns]
 

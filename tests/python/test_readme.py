@@ -11,8 +11,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from crm_kpis.contract import PROJECT_DIR
-from crm_kpis.published import open_published
+from crm_kpis.published.connect import open_published
+from crm_kpis.raw.contract import PROJECT_DIR
 
 README = (PROJECT_DIR / "README.md").read_text(encoding="utf-8")
 # These run the whole of what runs this test, or more.

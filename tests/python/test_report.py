@@ -18,8 +18,8 @@ from types import SimpleNamespace
 
 import duckdb
 import pytest
-from crm_kpis.contract import PROJECT_DIR
 from crm_kpis.errors import InputError
+from crm_kpis.raw.contract import PROJECT_DIR
 from crm_kpis.report import write_report
 from crm_kpis.report.drawing import draw_dot_pair, draw_sparkline
 from crm_kpis.report.formats import NOTHING, Formats

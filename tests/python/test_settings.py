@@ -6,9 +6,9 @@ from datetime import date, datetime
 
 import pytest
 import yaml
-from crm_kpis.contract import PROJECT_DIR, read_contract
 from crm_kpis.errors import InputError
-from crm_kpis.settings import CHECKS, check_vars, publishable_columns
+from crm_kpis.raw.contract import PROJECT_DIR, read_contract
+from crm_kpis.settings.checks import CHECKS, check_vars, publishable_columns
 from pipeline import dbt_build
 
 

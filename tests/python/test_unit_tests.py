@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import yaml
-from crm_kpis.contract import PROJECT_DIR
+from crm_kpis.raw.contract import PROJECT_DIR
 from pipeline import dbt_in, small_project
 
 STAGING = PROJECT_DIR / "models" / "staging"

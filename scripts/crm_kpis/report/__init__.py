@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from crm_kpis.errors import InputError
+from crm_kpis.files import write_whole
 
 REPORT_FILES = {"html": "report.html", "markdown": "report.md", "json": "report.json"}
 
@@ -44,20 +43,7 @@ def write_report(output: Path, language: str = "en", file_format: str = "html") 
         text = render_json(content)
     path = output / REPORT_FILES[file_format]
     try:
-        _write_whole(path, text)
+        write_whole(path, text)
     except OSError as error:
         raise InputError(f"{path} can't be written: {error.strerror}.") from error
     return path
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Whoever has the old report open reads it whole, and a run that is killed leaves it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".report-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

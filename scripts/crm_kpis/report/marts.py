@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from crm_kpis.errors import InputError, first_line
-from crm_kpis.published import FILE_NAME, SCHEMA, open_published
+from crm_kpis.published.connect import FILE_NAME, SCHEMA, open_published
 
 QUERIES_DIR = Path(__file__).parent / "queries"
 

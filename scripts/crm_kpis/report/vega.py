@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+
+from crm_kpis.files import write_whole
 
 # What the page's own script needs of it, under one name.
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"
@@ -26,7 +26,7 @@ def read_bundle() -> str:
         bundle = _make_bundle()
     # Where it can't be kept, the next report takes the seconds again.
     with suppress(OSError):
-        _write_whole(path, bundle)
+        write_whole(path, bundle)
     return bundle
 
 
@@ -37,12 +37,3 @@ def _make_bundle() -> str:
     return (
         vl_convert.javascript_bundle(_SNIPPET).replace("</script", r"<\/script").replace("<!--", r"\x3c!--")
     )
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file that other processes see whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(name).replace(path)

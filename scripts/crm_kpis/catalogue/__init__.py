@@ -1,0 +1,1 @@
+"""Documentation and tables that are made from the KPI catalogue."""

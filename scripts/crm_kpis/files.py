@@ -1,0 +1,42 @@
+"""Writes files that are whole or not there, and on the disk for good."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file that readers see whole or not at all. A reader of the old file keeps it.
+
+    Args:
+        path: The file. Its directory is made if it is not there.
+        text: Its new content, written as UTF-8.
+
+    Raises:
+        OSError: The directory can't be written, or the disk is full. The old file is as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def sync(path: Path) -> None:
+    """Bring a file, or the names in a directory, to the disk.
+
+    Raises:
+        OSError: The disk refuses, for instance because it is full.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""A synthetic company on the raw contract."""

@@ -1,0 +1,1 @@
+"""The published marts: how they are written, opened and queried."""

@@ -1,0 +1,326 @@
+"""Puts the tested marts where BI tools read them: a new file that takes the place of the old one as a whole.
+
+Readers that hold the old file open go on reading it; who opens the file afterwards gets the new one. Whatever
+goes wrong before the rename leaves the old file as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from dataclasses import astuple, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from crm_kpis.errors import InputError, first_line
+from crm_kpis.files import sync
+from crm_kpis.published.connect import FILE_NAME, OFFLINE, SCHEMA
+from crm_kpis.published.measure_hashes import hash_measures
+from crm_kpis.sql import quote_identifier, quote_text
+
+TAG = "published"
+# Read by DuckDB 1.1 and later, which BI tools bring along; what 2.0 writes by default is not.
+_STORAGE_VERSION = "v1.0.0"
+_UNFINISHED = f".{FILE_NAME}."
+_REFERENCE = re.compile(r"ref\(\s*['\"](\w+)['\"]\s*\)")
+
+_RUNS = """
+create table kpis.marts.runs (
+    run_id varchar primary key,
+    published_at timestamp not null,
+    as_of date,
+    raw_directory varchar,
+    crm_kpis_version varchar,
+    rows_read bigint,
+    rows_rejected bigint,
+    values_rejected bigint,
+    tests_passed bigint,
+    tests_warned bigint,
+    warnings varchar,
+    inputs_sha256 varchar
+)
+"""
+_RUNS_COMMENT = (
+    "One row per publication of these marts, the last of which they hold: what was published when, and from"
+    " what. Primary key: run_id."
+)
+_RUNS_COLUMNS = {
+    "run_id": "The publication: its time in UTC, such as 20260630T043000.123456Z.",
+    "published_at": "When the marts were put in place, in UTC.",
+    "as_of": "The day at whose end the data stand; NULL: no event had a valid date.",
+    "raw_directory": "The name of the directory that the raw tables were read from, without its path.",
+    "crm_kpis_version": "The version of crm-kpis that computed them.",
+    "rows_read": "Rows of the raw tables.",
+    "rows_rejected": "Rows of the raw tables that failed a check, and are in no mart.",
+    "values_rejected": "Values that failed a check, and were taken as missing.",
+    "tests_passed": "Data tests that passed.",
+    "tests_warned": "Data tests that found something which does not keep the marts from being published.",
+    "warnings": "Those tests, one a line, with how many rows they found; NULL where there are none.",
+    "inputs_sha256": (
+        "Hash of all that they were computed from: raw files, snapshots, models, settings, versions."
+    ),
+}
+
+
+_MEASURES_COMMENT = (
+    "One row per measure that a KPI is made of, with what shows whether it is computed in another way."
+    " Primary key: measure."
+)
+_MEASURES_COLUMNS = {
+    "measure": "The measure, which kpi_catalogue names as numerator, denominator, squares or sample_measure.",
+    "sql_sha256": "Hash of the SQL that computes it, from the facts on: the same hash, the same definition.",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A row of marts.runs; the columns' comments say what the attributes are."""
+
+    run_id: str
+    published_at: datetime
+    as_of: date | None
+    raw_directory: str
+    crm_kpis_version: str
+    rows_read: int
+    rows_rejected: int
+    values_rejected: int
+    tests_passed: int
+    tests_warned: int
+    warnings: str | None
+    inputs_sha256: str | None
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """A relation of the warehouse that is published.
+
+    Attributes:
+        name: Its name, in the warehouse and in the published file.
+        schema: Its schema in the warehouse.
+        comment: What a row is, and the columns that identify one; may be empty.
+        column_comments: The meaning of each documented column by its name.
+    """
+
+    name: str
+    schema: str
+    comment: str
+    column_comments: dict[str, str]
+
+    @property
+    def source(self) -> str:
+        """Its name for SQL in the warehouse."""
+        return f"warehouse.{quote_identifier(self.schema)}.{quote_identifier(self.name)}"
+
+    @property
+    def target(self) -> str:
+        """Its name for SQL in the published file."""
+        return f"kpis.{SCHEMA}.{quote_identifier(self.name)}"
+
+
+def read_published_tables(manifest: Path) -> tuple[PublishedTable, ...]:
+    """Read which models and seeds are published, and their comments, from what dbt knows of the project.
+
+    Args:
+        manifest: The manifest.json of the build.
+    """
+    nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"]
+    keys: dict[str, list[str]] = {}
+    references: dict[str, dict[str, str]] = {}
+    for node in nodes.values():
+        test = node.get("test_metadata") or {}
+        if test.get("name") == "integrity":
+            promises, model = test["kwargs"], node["attached_node"]
+            if "key" in promises:
+                keys.setdefault(model, promises["key"])
+            if "foreign_keys" in promises:
+                references[model] = _describe_references(promises["foreign_keys"])
+    return tuple(
+        _published_table(node, keys.get(unique_id, []), references.get(unique_id, {}))
+        for unique_id, node in sorted(nodes.items())
+        if node["resource_type"] in ("model", "seed") and TAG in node["tags"]
+    )
+
+
+def publish(warehouse: Path, manifest: Path, output: Path, run: Run) -> Path:
+    """Write the published marts anew and put them in place.
+
+    Args:
+        warehouse: The DuckDB file that was built, in which all tests of severity error have passed.
+        manifest: The manifest.json of that build, which says what is published.
+        output: The directory of the published file. Nothing else publishes there meanwhile.
+        run: What is added to marts.runs; the earlier publications are carried over.
+
+    Returns:
+        The published file.
+
+    Raises:
+        InputError: The file could not be written, for instance because the disk is full. The one before is as
+            it was.
+    """
+    published = output / FILE_NAME
+    unfinished = output / f"{_UNFINISHED}{os.getpid()}.unfinished"
+    sweep(output)
+    try:
+        history = read_history(output)
+        _write(warehouse, manifest, unfinished, [*history, run])
+        _put_in_place(unfinished, published)
+    except (duckdb.Error, OSError) as error:
+        raise InputError(
+            f"The marts could not be published: {first_line(str(error))}."
+            f" {published} is as it was before this run."
+        ) from error
+    finally:
+        sweep(output)
+    return published
+
+
+def read_history(output: Path) -> list[Run]:
+    """The publications up to now, in their order; none where nothing is published.
+
+    Raises:
+        InputError: The published file is not one, so it must not be replaced.
+    """
+    published = output / FILE_NAME
+    if not published.exists():
+        return []
+    copy = output / f"{_UNFINISHED}{os.getpid()}.history"
+    try:
+        try:
+            return _read_runs(published)
+        except duckdb.IOException:
+            # Another process may have opened it for writing: then it can't be opened here, but copied.
+            shutil.copyfile(published, copy)
+            return _read_runs(copy)
+    except (duckdb.Error, OSError) as error:
+        raise InputError(
+            f"{published} does not hold published marts, so it is not replaced. Move it away, or choose"
+            " another --output."
+        ) from error
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def sweep(output: Path) -> None:
+    """Remove what a killed publication has left in the output directory."""
+    for leftover in output.glob(f"{_UNFINISHED}*"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
+def _describe_references(references: dict[str, dict[str, str]]) -> dict[str, str]:
+    """What each foreign key of a test of dbt's refers to, such as dim_users.user_id."""
+    targets = {column: _REFERENCE.search(reference["to"]) for column, reference in references.items()}
+    return {
+        column: f"{target[1]}.{references[column]['key']}" for column, target in targets.items() if target
+    }
+
+
+def _published_table(node: dict[str, Any], key: list[str], references: dict[str, str]) -> PublishedTable:
+    # A description may go on for pages; what a row is stands in its first paragraph.
+    summary = " ".join(node["description"].strip().split("\n\n", maxsplit=1)[0].split())
+    comments = {name: " ".join(column["description"].split()) for name, column in node["columns"].items()}
+    for name, target in references.items():
+        comments[name] = f"{comments.get(name, '')} References {target}.".strip()
+    return PublishedTable(
+        name=node["alias"],
+        schema=node["schema"],
+        # Not declared, which would cost a second per million rows. A test of dbt's holds it.
+        comment=f"{summary} Primary key: {', '.join(key)}.".strip() if key else summary,
+        column_comments={name: comment for name, comment in comments.items() if comment},
+    )
+
+
+def _read_runs(path: Path) -> list[Run]:
+    with duckdb.connect(config=OFFLINE) as connection:
+        connection.execute(f"attach {quote_text(str(path))} as kpis (read_only)")
+        rows = connection.execute(f"from kpis.{SCHEMA}.runs order by published_at")
+        names = [column[0] for column in rows.description]
+        # Another version of this file may have fewer columns, or more.
+        return [
+            Run(**dict.fromkeys(_RUNS_COLUMNS) | {name: row[name] for name in _RUNS_COLUMNS if name in row})
+            for row in (dict(zip(names, values, strict=True)) for values in rows.fetchall())
+        ]
+
+
+def _write(warehouse: Path, manifest: Path, target: Path, runs: list[Run]) -> None:
+    tables = read_published_tables(manifest)
+    with duckdb.connect(config=OFFLINE | {"temp_directory": f"{target}.tmp"}) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set enable_progress_bar = false")
+        connection.execute(f"attach {quote_text(str(warehouse))} as warehouse (read_only)")
+        connection.execute(f"attach {quote_text(str(target))} as kpis (storage_version '{_STORAGE_VERSION}')")
+        connection.begin()
+        connection.execute(f"create schema kpis.{SCHEMA}")
+        for table in tables:
+            # A view becomes a table, too: quicker to read, and no other name of the file can break it.
+            connection.execute(f"create table {table.target} as from {table.source}")
+            _comment(connection, table)
+        _write_runs(connection, runs)
+        _write_measure_definitions(connection, manifest)
+        connection.commit()
+        connection.execute("checkpoint kpis")
+        connection.execute("detach kpis")
+        connection.execute(f"attach {quote_text(str(target))} as kpis (read_only)")
+        for table in tables:
+            _audit(connection, table)
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> None:
+    if table.comment:
+        connection.execute(f"comment on table {table.target} is {quote_text(table.comment)}")
+    there = {name for name, *_ in connection.execute(f"describe {table.target}").fetchall()}
+    for name, comment in table.column_comments.items():
+        if name in there:
+            column = f"{table.target}.{quote_identifier(name)}"
+            connection.execute(f"comment on column {column} is {quote_text(comment)}")
+
+
+def _write_runs(connection: duckdb.DuckDBPyConnection, runs: list[Run]) -> None:
+    connection.execute(_RUNS)
+    places = ", ".join("?" * len(_RUNS_COLUMNS))
+    connection.executemany(
+        f"insert into kpis.{SCHEMA}.runs values ({places})", [astuple(run) for run in runs]
+    )
+    _comment(connection, PublishedTable("runs", SCHEMA, _RUNS_COMMENT, _RUNS_COLUMNS))
+
+
+def _write_measure_definitions(connection: duckdb.DuckDBPyConnection, manifest: Path) -> None:
+    connection.execute(
+        f"create table kpis.{SCHEMA}.measure_definitions"
+        " (measure varchar primary key, sql_sha256 varchar not null)"
+    )
+    # executemany takes no empty list.
+    for row in hash_measures(connection, manifest):
+        connection.execute(f"insert into kpis.{SCHEMA}.measure_definitions values (?, ?)", row)
+    _comment(connection, PublishedTable("measure_definitions", SCHEMA, _MEASURES_COMMENT, _MEASURES_COLUMNS))
+
+
+def _audit(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> None:
+    """Compare what can be read back with what was to be written.
+
+    Raises:
+        OSError: They differ: the file system has lost something.
+    """
+    written, expected = (
+        connection.execute(f"select count(*) from {name}").fetchall()[0][0]
+        for name in (table.target, table.source)
+    )
+    if written != expected:
+        raise OSError(f"{table.name} has {written} rows instead of {expected}")
+
+
+def _put_in_place(unfinished: Path, published: Path) -> None:
+    sync(unfinished)
+    # Who opens a file for writing locks all others out, so nobody shall. The rename needs no such permission.
+    unfinished.chmod(unfinished.stat().st_mode & ~0o222)
+    # Left by somebody who wrote to the old file, it would be replayed into the new one.
+    published.with_name(f"{FILE_NAME}.wal").unlink(missing_ok=True)
+    os.replace(unfinished, published)
+    sync(published.parent)

@@ -1,0 +1,1 @@
+"""The raw tables: the contract, the directory and its files."""

@@ -1,0 +1,80 @@
+"""The raw contract: which tables and columns the pipeline reads.
+
+It stands only in models/staging/_sources.yml, where dbt reads it too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+# The package is installed in editable mode: the project stands three levels above it.
+PROJECT_DIR = Path(__file__).resolve().parents[3]
+CONTRACT_FILE = PROJECT_DIR / "models" / "staging" / "_sources.yml"
+
+
+@dataclass(frozen=True)
+class RawColumn:
+    """A column of a raw table.
+
+    Attributes:
+        name: The column's name in the file.
+        data_type: text, integer, decimal, boolean, date or timestamp.
+        required: Whether a file without the column is an error.
+        accepts: The values that it may hold, in any case; empty: any.
+        is_personal: Whether it holds personal data.
+        published_as: The column of a published table, as table.column, that shows a personal column where the
+            var publish_personal_columns lists it; None where there is none.
+    """
+
+    name: str
+    data_type: str
+    required: bool
+    accepts: tuple[str, ...] = ()
+    is_personal: bool = False
+    published_as: str | None = None
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A raw table: its columns in their order."""
+
+    name: str
+    columns: tuple[RawColumn, ...]
+
+
+@cache
+def read_contract(path: Path = CONTRACT_FILE) -> tuple[RawTable, ...]:
+    """Read the raw tables from dbt's sources file, in its order.
+
+    Args:
+        path: The YAML file that holds the source `raw`.
+
+    Returns:
+        The tables of the source `raw`.
+
+    Raises:
+        FileNotFoundError: There is no such file: the package is not installed in editable mode.
+    """
+    sources = yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]
+    return tuple(_table(table) for source in sources if source["name"] == "raw" for table in source["tables"])
+
+
+def _table(entry: dict[str, Any]) -> RawTable:
+    return RawTable(entry["name"], tuple(_column(column) for column in entry["columns"]))
+
+
+def _column(entry: dict[str, Any]) -> RawColumn:
+    meta = entry.get("config", {}).get("meta", {})
+    return RawColumn(
+        entry["name"],
+        entry["data_type"],
+        required=bool(meta.get("required", False)),
+        accepts=tuple(meta.get("values", ())),
+        is_personal=bool(meta.get("pii", False)),
+        published_as=meta.get("published_as"),
+    )

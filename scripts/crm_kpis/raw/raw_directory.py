@@ -1,0 +1,461 @@
+"""A raw directory: any of the contract's tables, each a file <table>.parquet, <table>.csv or <table>.csv.gz.
+
+`inspect` looks at names and headers, which is quick. `register` brings the tables into the warehouse as the
+schema `raw`, which reads each CSV file once; Parquet files stay where they are.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import duckdb
+
+from crm_kpis.errors import InputError, first_line
+from crm_kpis.raw import csv_file
+from crm_kpis.raw.contract import RawColumn, RawTable, read_contract
+from crm_kpis.raw.csv_file import CsvHeader, CsvScan
+from crm_kpis.sql import quote_identifier, quote_path, quote_text
+
+SCHEMA = "raw"
+FORMATS = ("parquet", "csv", "csv.gz")  # of two files of one table the first of these is read
+
+_MISSING_PARQUET_TYPES = {"text": "varchar", "integer": "bigint", "decimal": "decimal(18, 4)"}
+# What staging can cast by itself; everything else becomes text.
+_KEPT_PARQUET_TYPES = {
+    *("VARCHAR", "BOOLEAN", "FLOAT", "DOUBLE", "DATE", "TIME"),
+    *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"),
+    *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
+    *("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"),
+}
+_DECIMAL = re.compile(r"DECIMAL\(\d+,\d+\)")
+# DuckDB's default; a CSV file with longer records is read with larger buffers.
+_USUAL_RECORD = 2_000_000
+
+
+@dataclass(frozen=True)
+class FileColumn:
+    """A column of a file.
+
+    Attributes:
+        name: The name in the file, as it stands.
+        position: The first column is 0.
+        identifier: The name under which DuckDB reads the column.
+        duckdb_type: The type as which DuckDB reads it.
+    """
+
+    name: str
+    position: int
+    identifier: str
+    duckdb_type: str
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """The file of a raw table.
+
+    Attributes:
+        table: The table that the file holds.
+        path: The absolute path.
+        file_format: One of FORMATS.
+        size_bytes: The size on disk.
+        columns: All columns of the file, in its order.
+        matches: The column of the file for each column of the contract that it has.
+        header: The dialect; None for Parquet.
+    """
+
+    table: RawTable
+    path: Path
+    file_format: str
+    size_bytes: int
+    columns: tuple[FileColumn, ...]
+    matches: dict[str, FileColumn]
+    header: CsvHeader | None
+
+    @property
+    def missing_columns(self) -> tuple[str, ...]:
+        """The optional columns of the contract that the file does not have."""
+        return tuple(column.name for column in self.table.columns if column.name not in self.matches)
+
+
+@dataclass(frozen=True)
+class RawDirectory:
+    """The files of a raw directory that are read, in the contract's order, and what is odd about it.
+
+    Attributes:
+        path: The absolute path.
+        files: The files that are read; at least one.
+        warnings: One sentence each, for the user.
+    """
+
+    path: Path
+    files: tuple[RawFile, ...]
+    warnings: tuple[str, ...]
+
+
+def inspect(directory: Path) -> RawDirectory:
+    """Find the tables of a raw directory and check their columns against the contract.
+
+    CSV files are read up to their header, Parquet files up to their schema.
+
+    Args:
+        directory: The directory, absolute or relative to the current directory.
+
+    Raises:
+        InputError: There is no such directory, it holds no raw table, or a file is not what its name says or
+            lacks a required column.
+    """
+    path = Path(os.path.abspath(directory))  # resolve() would show the user another path than the one given
+    contract = read_contract()
+    entries = _list_entries(path)
+    found = {table.name: _find_formats(table, entries) for table in contract}
+    files = tuple(_inspect_file(table, path, found[table.name][0]) for table in contract if found[table.name])
+    if not files:
+        names = ", ".join(table.name for table in contract)
+        raise InputError(
+            f"{path} holds no raw table. Put there at least one file that is named <table>.parquet, "
+            f"<table>.csv or <table>.csv.gz, with one of these tables: {names}."
+        )
+    warnings = [
+        *_warn_of_unknown_files(path, entries, contract),
+        *_warn_of_second_files(path, found),
+        *(warning for file in files for warning in _warn_of_columns(file)),
+    ]
+    return RawDirectory(path, files, tuple(warnings))
+
+
+def register(connection: duckdb.DuckDBPyConnection, raw_directory: RawDirectory) -> None:
+    """Bring the tables of a raw directory into the warehouse as the schema `raw`, in place of what was there.
+
+    Each table has the contract's columns and `_row_number`. A CSV file becomes a table, because it is read
+    several times; a Parquet file becomes a view, because reading it is cheap and it may be large. A table
+    without a file is empty. `raw._files` tells what was read. It is all one transaction.
+
+    Args:
+        connection: A connection that may write, with no transaction open.
+        raw_directory: What `inspect` returned.
+
+    Raises:
+        InputError: A CSV file is not UTF-8, has ragged rows or an unclosed quote.
+    """
+    files = {file.table.name: file for file in raw_directory.files}
+    connection.execute("begin")
+    try:
+        connection.execute(f"drop schema if exists {SCHEMA} cascade")
+        connection.execute(f"create schema {SCHEMA}")
+        connection.execute(
+            f"create table {SCHEMA}._files"
+            " (table_name varchar, file_name varchar, format varchar, size_bytes bigint, row_count bigint)"
+        )
+        for table in read_contract():
+            file = files.get(table.name)
+            if file is None:
+                _create_empty_table(connection, table)
+                continue
+            rows = _load_csv(connection, file) if file.header else _create_parquet_view(connection, file)
+            connection.execute(
+                f"insert into {SCHEMA}._files values (?, ?, ?, ?, ?)",
+                [table.name, file.path.name, file.file_format, file.size_bytes, rows],
+            )
+        connection.execute("commit")
+    except BaseException:
+        connection.execute("rollback")
+        raise
+
+
+def _list_entries(directory: Path) -> dict[str, Path]:
+    """The directory's entries by name, without hidden ones."""
+    if not directory.exists():
+        raise InputError(f"The raw directory {directory} does not exist. Check the path.")
+    if not directory.is_dir():
+        raise InputError(
+            f"{directory} is a file. Give the directory that holds the raw tables, "
+            f"such as {directory.parent}."
+        )
+    try:
+        return {entry.name: entry for entry in sorted(directory.iterdir()) if not entry.name.startswith(".")}
+    except OSError as error:
+        raise InputError(f"The raw directory {directory} can't be read: {error.strerror}.") from error
+
+
+def _find_formats(table: RawTable, entries: dict[str, Path]) -> list[str]:
+    return [file_format for file_format in FORMATS if f"{table.name}.{file_format}" in entries]
+
+
+def _inspect_file(table: RawTable, directory: Path, file_format: str) -> RawFile:
+    path = directory / f"{table.name}.{file_format}"
+    size = _measure(path)
+    header = None
+    if file_format == "parquet":
+        columns = _read_parquet_columns(path)
+    else:
+        header = csv_file.read_header(path, (column.name for column in table.columns))
+        columns = tuple(
+            FileColumn(name, position, f"c{position}", "VARCHAR")
+            for position, name in enumerate(header.columns)
+        )
+    return RawFile(table, path, file_format, size, columns, _match_columns(table, path, columns), header)
+
+
+def _measure(path: Path) -> int:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}.") from error
+    if not path.is_file():
+        raise InputError(f"{path} is no file. Each raw table is one file: put its rows into one.")
+    if size == 0:
+        raise InputError(f"{path} is empty (0 bytes). Remove it, or write at least its header.")
+    return size
+
+
+def _read_parquet_columns(path: Path) -> tuple[FileColumn, ...]:
+    with _opened(path) as file:
+        start = file.read(4)
+        file.seek(-min(4, os.fstat(file.fileno()).st_size), os.SEEK_END)
+        end = file.read(4)
+    if end == b"PARE":
+        raise InputError(f"{path} is encrypted. Write it without encryption.")
+    if (start, end) != (b"PAR1", b"PAR1"):
+        raise InputError(
+            f"{path} is no Parquet file, or was not written to its end. "
+            "Write it again, or give it a name that ends in .csv if it is CSV."
+        )
+    try:
+        with duckdb.connect(config={"autoload_known_extensions": False}) as connection:
+            described = connection.execute(f"describe from {_read_parquet(path)}").fetchall()
+            schema = connection.execute(
+                f"select name, num_children from parquet_schema({quote_path(path)})"
+            ).fetchall()
+    except duckdb.Error as error:
+        raise InputError(
+            f"{path} can't be read as Parquet: {first_line(str(error))}. Write it again."
+        ) from error
+    # DuckDB tells apart names that differ only in case by changing them: the schema has them as they stand.
+    names = _top_level_names(schema)
+    return tuple(
+        FileColumn(name, position, identifier, duckdb_type)
+        for position, (name, (identifier, duckdb_type, *_)) in enumerate(zip(names, described, strict=True))
+    )
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}.") from error
+
+
+def _read_parquet(path: Path, options: str = "") -> str:
+    # Otherwise a directory named day=3 would add a column.
+    return f"read_parquet({quote_path(path)}, hive_partitioning = false{options})"
+
+
+def _top_level_names(schema: list[tuple[str, int | None]]) -> list[str]:
+    """The names of the columns in a Parquet schema: a tree, written depth first, below one root."""
+    names, depth_first = [], iter(schema[1:])
+
+    def skip_children(count: int | None) -> None:
+        for _ in range(count or 0):
+            skip_children(next(depth_first)[1])
+
+    for name, child_count in depth_first:
+        names.append(name)
+        skip_children(child_count)
+    return names
+
+
+def _match_columns(table: RawTable, path: Path, columns: tuple[FileColumn, ...]) -> dict[str, FileColumn]:
+    """The file's column for each column of the contract: by its exact name, else without regard to case."""
+    _refuse_duplicates(path, columns)
+    matches = {}
+    for column in table.columns:
+        exact = [candidate for candidate in columns if candidate.name == column.name]
+        similar = [candidate for candidate in columns if _normalize(candidate.name) == column.name]
+        if not exact and len(similar) > 1:
+            names = " and ".join(repr(candidate.name) for candidate in similar)
+            raise InputError(
+                f"{path} has the columns {names}, which could both be {column.name}. "
+                f"Name the right one {column.name}."
+            )
+        if exact or similar:
+            matches[column.name] = (exact or similar)[0]
+        elif column.required:
+            raise InputError(_describe_missing(table, path, column, columns))
+    return matches
+
+
+def _describe_missing(table: RawTable, path: Path, column: RawColumn, columns: tuple[FileColumn, ...]) -> str:
+    required = ", ".join(other.name for other in table.columns if other.required)
+    return (
+        f"{path} has no column {column.name}, which the table {table.name} needs (required: {required}). "
+        f"Rename the column that holds it, or add it. The file has: {_shorten(_shown_names(columns))}."
+    )
+
+
+def _refuse_duplicates(path: Path, columns: tuple[FileColumn, ...]) -> None:
+    names = [column.name for column in columns if column.name.strip()]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(
+            f"{path} has more than one column named {_shorten(twice)}. Rename or remove one of them."
+        )
+
+
+def _normalize(name: str) -> str:
+    return name.strip().lower()
+
+
+def _warn_of_unknown_files(path: Path, entries: dict[str, Path], contract: tuple[RawTable, ...]) -> list[str]:
+    known = {f"{table.name}.{file_format}" for table in contract for file_format in FORMATS}
+    unknown = [name for name in entries if name not in known]
+    warnings = [
+        f"{path / name} is not read: rename it {name.lower()}." for name in unknown if name.lower() in known
+    ]
+    others = [name for name in unknown if name.lower() not in known]
+    if others:
+        warnings.append(f"{path}: no raw table, not read: {_shorten(others)}.")
+    return warnings
+
+
+def _warn_of_second_files(path: Path, found: dict[str, list[str]]) -> list[str]:
+    warnings = []
+    for table, (first, *others) in ((table, formats) for table, formats in found.items() if formats):
+        if others:
+            unread = " or ".join(f"{table}.{other}" for other in others)
+            warnings.append(f"{path}: {table}.{first} is read, not {unread}.")
+    return warnings
+
+
+def _warn_of_columns(file: RawFile) -> list[str]:
+    warnings = []
+    renamed = [f"{match.name!r} as {name}" for name, match in file.matches.items() if match.name != name]
+    if renamed:
+        warnings.append(f"{file.path}: reads the column {_shorten(renamed)}.")
+    read = {match.position for match in file.matches.values()}
+    unread = tuple(column for column in file.columns if column.position not in read)
+    if unread:
+        warnings.append(
+            f"{file.path}: no column of the contract, not read: {_shorten(_shown_names(unread))}."
+        )
+    return warnings
+
+
+def _shown_names(columns: tuple[FileColumn, ...]) -> list[str]:
+    return [
+        column.name if column.name.strip() else f"(column {column.position + 1}, unnamed)"
+        for column in columns
+    ]
+
+
+def _shorten(names: list[str], most: int = 20) -> str:
+    """The names as a list; of many only the first, cut where they are long."""
+    shown = [name if len(name) <= 80 else name[:77] + "..." for name in names[:most]]
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(shown) + more
+
+
+def _create_empty_table(connection: duckdb.DuckDBPyConnection, table: RawTable) -> None:
+    columns = "".join(f"{quote_identifier(column.name)} varchar, " for column in table.columns)
+    connection.execute(f"create table {_relation(table)} ({columns}_row_number bigint)")
+
+
+def _create_parquet_view(connection: duckdb.DuckDBPyConnection, file: RawFile) -> int:
+    columns = "".join(f"{_parquet_expression(file, column)}, " for column in file.table.columns)
+    source = _read_parquet(file.path, ", file_row_number = true")
+    try:
+        connection.execute(
+            f"create view {_relation(file.table)} as"
+            f" select {columns}cast(file_row_number + 1 as bigint) as _row_number from {source}"
+        )
+        return connection.execute(
+            f"select sum(num_rows)::bigint from parquet_file_metadata({quote_path(file.path)})"
+        ).fetchall()[0][0]
+    except duckdb.BinderException as error:
+        raise InputError(f"{file.path} can't be read as Parquet: {first_line(str(error))}.") from error
+
+
+def _parquet_expression(file: RawFile, column: RawColumn) -> str:
+    alias = quote_identifier(column.name)
+    match = file.matches.get(column.name)
+    if match is None:
+        return f"cast(null as {_MISSING_PARQUET_TYPES.get(column.data_type, column.data_type)}) as {alias}"
+    source = quote_identifier(match.identifier)
+    if match.duckdb_type in _KEPT_PARQUET_TYPES or _DECIMAL.fullmatch(match.duckdb_type):
+        return f"{source} as {alias}"
+    if match.duckdb_type == "BLOB":
+        # Some writers mark text as mere bytes; what is no UTF-8 shows as \xAB, so that it can be found.
+        return f"coalesce(try(decode({source})), cast({source} as varchar)) as {alias}"
+    return f"cast({source} as varchar) as {alias}"
+
+
+def _load_csv(connection: duckdb.DuckDBPyConnection, file: RawFile) -> int:
+    header = file.header
+    scan = csv_file.scan(file.path, header)
+    columns = "".join(f"{_csv_expression(file, column)}, " for column in file.table.columns)
+    source = f"(select *, row_number() over () as record from {_read_csv(file, scan)})"
+    parameters: list[list[int]] = []
+    if len(scan.line_offsets) <= 1:
+        line = f"record + {scan.line_offsets[0][1] if scan.line_offsets else 0}"
+    else:
+        line = "record + line_offset"
+        source += (
+            " asof join (select unnest(?::bigint[]) as first_record, unnest(?::bigint[]) as line_offset)"
+            " on record >= first_record"
+        )
+        parameters = [list(numbers) for numbers in zip(*scan.line_offsets, strict=True)]
+    try:
+        connection.execute(
+            f"create table {_relation(file.table)} as"
+            f" select {columns}cast({line} as bigint) as _row_number from {source}",
+            parameters,
+        )
+    except duckdb.InvalidInputException as error:
+        what = csv_file.find_bad_record(file.path, header) or first_line(str(error))
+        raise InputError(f"{file.path}: {what}. Correct the line, or export the file again.") from error
+    rows = connection.execute(f"select count(*) from {_relation(file.table)}").fetchall()[0][0]
+    if rows != scan.record_count:
+        what = csv_file.find_bad_record(file.path, header) or (
+            f"{scan.record_count} records stand in the file, but DuckDB reads {rows}"
+        )
+        raise InputError(f"{file.path}: {what}. Correct the file, or write it as Parquet.")
+    return rows
+
+
+def _csv_expression(file: RawFile, column: RawColumn) -> str:
+    match = file.matches.get(column.name)
+    source = match.identifier if match else "cast(null as varchar)"
+    return f"{source} as {quote_identifier(column.name)}"
+
+
+def _read_csv(file: RawFile, scan: CsvScan) -> str:
+    header = file.header
+    columns = ", ".join(f"{column.identifier}: 'VARCHAR'" for column in file.columns)
+    options = {
+        "auto_detect": "false",
+        "columns": f"{{{columns}}}",
+        "header": "true",
+        "skip": str(header.line - 1),
+        "delim": quote_text(header.delimiter),
+        "quote": "'\"'",
+        "escape": "'\"'",
+        "nullstr": "''",
+        "strict_mode": "true",
+        "null_padding": "false",
+        "hive_partitioning": "false",
+        "compression": "'gzip'" if file.file_format == "csv.gz" else "'none'",
+    }
+    if scan.longest_record > _USUAL_RECORD:
+        options |= {
+            "max_line_size": str(scan.longest_record + 1),
+            "buffer_size": str(4 * scan.longest_record),
+        }
+    arguments = ", ".join(f"{name} = {value}" for name, value in options.items())
+    return f"read_csv({quote_path(file.path)}, {arguments})"
+
+
+def _relation(table: RawTable) -> str:
+    return f"{SCHEMA}.{quote_identifier(table.name)}"

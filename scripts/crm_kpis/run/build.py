@@ -1,0 +1,300 @@
+"""Runs `dbt build` in this process and says what came of it."""
+
+from __future__ import annotations
+
+import io
+import os
+import shlex
+import shutil
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crm_kpis.errors import InputError
+from crm_kpis.raw.contract import PROJECT_DIR
+from crm_kpis.run.progress import BuildProgress
+from crm_kpis.snapshots.take import DIRECTORY as SNAPSHOTS
+
+WAREHOUSE = "warehouse.duckdb"
+# What dbt knows of the project's files, from one run to the next: the same for all output directories.
+_PARSED = Path("target", "crm_kpis", "partial_parse.msgpack")
+_TEST_TYPES = ("test", "unit_test")
+_MESSAGE_LINES = 12
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What a build is made of.
+
+    Attributes:
+        raw_dir: The raw directory, absolute.
+        output: The directory for all that is written, absolute.
+        as_of: The day at whose end the data stand; None for the latest day that a raw event happened on.
+        snapshots: The directory of the snapshots, absolute; None for `snapshots` in the output directory.
+    """
+
+    raw_dir: Path
+    output: Path
+    as_of: date | None
+    snapshots: Path | None = None
+
+    @property
+    def warehouse(self) -> Path:
+        """The file that dbt builds."""
+        return self.output / WAREHOUSE
+
+    @property
+    def target_dir(self) -> Path:
+        """Where dbt puts the SQL that it ran."""
+        return self.output / "dbt_target"
+
+    @property
+    def manifest(self) -> Path:
+        """What dbt knows of the project."""
+        return self.target_dir / "manifest.json"
+
+    @property
+    def snapshots_dir(self) -> Path:
+        """The directory of the snapshots, which need not exist."""
+        return self.snapshots or self.output / SNAPSHOTS
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables that dbt_plugin.py and the macro as_of_override read."""
+        variables = {"OUTPUT": self.output, "RAW_DIR": self.raw_dir}
+        if self.snapshots:
+            variables["SNAPSHOTS"] = self.snapshots
+        if self.as_of:
+            variables["AS_OF"] = self.as_of
+        return {f"CRM_KPIS_{name}": str(value) for name, value in variables.items()}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A node that failed or warned.
+
+    Attributes:
+        summary: What it is and what happened, in one line.
+        path: The file where it stands.
+        details: Further lines; may be empty.
+        is_warning: Whether the build goes on as if it had passed.
+    """
+
+    summary: str
+    path: str
+    details: str
+    is_warning: bool
+
+    @property
+    def title(self) -> str:
+        """The summary with the file."""
+        return f"{self.summary} ({self.path})"
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What came of `dbt build`.
+
+    Attributes:
+        built: The names of the models that were built.
+        test_counts: The number of data tests and unit tests by pass, warn, fail, error and skipped.
+        skipped_models: How many models were skipped because of others.
+        failures: The nodes that failed or warned, in the order in which they ended.
+    """
+
+    built: frozenset[str]
+    test_counts: dict[str, int]
+    skipped_models: int
+    failures: tuple[Failure, ...]
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether nothing failed; warnings don't count."""
+        return all(failure.is_warning for failure in self.failures)
+
+
+class BuildError(Exception):
+    """dbt could not start to build: the project itself is wrong."""
+
+
+def build(options: BuildOptions) -> BuildResult:
+    """Build and test all models.
+
+    Args:
+        options: With absolute paths, since dbt may change the current directory.
+
+    Raises:
+        InputError: The raw directory can't be read.
+        BuildError: dbt stopped before it ran a model.
+    """
+    with BuildProgress() as progress, _environment(options.environment):
+        outcome = _invoke_dbt(_build_arguments(options), progress.handle_event)
+    _share_parsed(options.target_dir / _PARSED.name)
+    return _summarize(options, outcome.result.results)
+
+
+def parse_project() -> None:
+    """Let dbt parse the project, so that the first run finds it parsed.
+
+    Raises:
+        BuildError: The project can't be parsed.
+    """
+    _invoke_dbt(["parse", *_common_arguments(PROJECT_DIR / _PARSED.parent)])
+
+
+def _invoke_dbt(arguments: list[str], *callbacks: Callable[[Any], None]) -> Any:
+    # dbt is told to print nothing, but an error before it read its own options goes to standard output.
+    with redirect_stdout(io.StringIO()):
+        # dbt takes seconds to import: nothing but a build should wait for it.
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415
+        from dbt.cli.main import dbtRunner  # noqa: PLC0415
+
+        try:
+            outcome = dbtRunner(callbacks=list(callbacks)).invoke(arguments)
+        finally:
+            # Otherwise this process keeps the lock of the file.
+            DuckDBConnectionManager.close_all_connections()
+    if outcome.exception is not None:
+        _raise_cause(outcome.exception)
+    return outcome
+
+
+def _build_arguments(options: BuildOptions) -> list[str]:
+    arguments: dict[str, Any] = {
+        # Unit tests and examples hold the SQL, not the data: `make test` and `dbt build` by hand run them.
+        "--exclude-resource-type": "unit_test",
+        "--exclude": "tag:examples",
+    }
+    # dbt parses only the files that have changed since. What it gets wrong, unit tests, is left out here.
+    parsed = PROJECT_DIR / _PARSED
+    if parsed.exists():
+        arguments["--partial-parse-file-path"] = parsed
+    return ["build", *_common_arguments(options.target_dir), *_flatten(arguments)]
+
+
+def _common_arguments(target_dir: Path) -> list[str]:
+    arguments = {
+        "--project-dir": PROJECT_DIR,
+        "--profiles-dir": PROJECT_DIR,
+        "--target-path": target_dir,
+        "--log-path": target_dir / "logs",
+        "--log-level": "none",
+        "--log-level-file": "none",
+    }
+    flags = ["--partial-parse"]
+    flags += ["--quiet", "--no-use-colors", "--no-send-anonymous-usage-stats", "--no-version-check"]
+    return [*_flatten(arguments), *flags]
+
+
+def _flatten(arguments: dict[str, Any]) -> list[str]:
+    return [str(part) for item in arguments.items() for part in item]
+
+
+def _share_parsed(written: Path) -> None:
+    """Keep what dbt parsed, which it writes where a file has changed, for the runs to come."""
+    shared = PROJECT_DIR / _PARSED
+    # Where it can't be kept, the next run parses again.
+    with suppress(OSError):
+        if not shared.exists() or written.stat().st_mtime > shared.stat().st_mtime:
+            shared.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = shared.with_name(f"{shared.name}.{os.getpid()}")
+            shutil.copyfile(written, unfinished)
+            unfinished.replace(shared)
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _raise_cause(exception: BaseException) -> None:
+    """Raise what lies at the bottom of dbt's exception: our own error, or dbt's message."""
+    if isinstance(exception, KeyboardInterrupt):
+        raise exception
+    link: BaseException | None = exception
+    while link is not None:
+        if isinstance(link, InputError):
+            raise InputError(str(link)) from exception
+        link = link.__cause__ or link.__context__
+    raise BuildError(f"dbt could not build the project: {_shorten(str(exception))}") from exception
+
+
+def _summarize(options: BuildOptions, results: list[Any]) -> BuildResult:
+    models = [result for result in results if result.node.resource_type == "model"]
+    tests = [result for result in results if result.node.resource_type in _TEST_TYPES]
+    return BuildResult(
+        built=frozenset(result.node.name for result in models if result.status == "success"),
+        test_counts=dict(Counter(str(result.status) for result in tests)),
+        skipped_models=sum(result.status == "skipped" for result in models),
+        failures=tuple(
+            _describe(options, result)
+            for result in results
+            if result.status in ("error", "fail", "warn", "runtime error")
+        ),
+    )
+
+
+def _describe(options: BuildOptions, result: Any) -> Failure:
+    node, is_warning = result.node, result.status == "warn"
+    name = f"{str(node.resource_type).replace('_', ' ')} {node.name}"
+    if node.resource_type == "test" and result.status in ("fail", "warn"):
+        rows = "1 row" if result.failures == 1 else f"{result.failures} rows"
+        return Failure(
+            f"{name}: {rows}",
+            _shown_path(node.compiled_path),
+            f"To see them: {_show_command(options, node.name)}",
+            is_warning,
+        )
+    return Failure(name, node.original_file_path, _shorten(result.message or ""), is_warning)
+
+
+def _show_command(options: BuildOptions, node: str) -> str:
+    """The shell command that shows the rows of a data test."""
+    dbt = Path(sys.executable).with_name("dbt")
+    settings = [f"{name}={shlex.quote(value)}" for name, value in options.environment.items()]
+    command = [
+        str(dbt if dbt.exists() else "dbt"),
+        *("show", "--quiet", "--select", node),
+        *("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)),
+    ]
+    return " ".join([*settings, shlex.join(command)])
+
+
+def _shown_path(path: str | None) -> str:
+    """The path as seen from the current directory if it lies below it."""
+    if not path:
+        return "no SQL"
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return path
+
+
+def _shorten(message: str) -> str:
+    """The first lines of a message of dbt's, without colours, blank lines and its own heading."""
+    lines = [line.rstrip() for line in click.unstyle(message).splitlines() if line.strip()]
+    if len(lines) > 1 and lines[0].split(" in ")[0] in (
+        "Runtime Error",
+        "Database Error",
+        "Compilation Error",
+    ):
+        del lines[0]
+    shown = textwrap.dedent("\n".join(lines[:_MESSAGE_LINES]))
+    return shown + (f"\n({len(lines) - _MESSAGE_LINES} more lines)" if len(lines) > _MESSAGE_LINES else "")

@@ -1,0 +1,66 @@
+"""All that the published marts are computed from, as one hash: while it stays the same, so do they.
+
+Nothing that is computed reads the clock, so a run with the inputs of the last publication would publish the
+same numbers again.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+from crm_kpis.errors import InputError
+from crm_kpis.raw.contract import PROJECT_DIR
+from crm_kpis.raw.raw_directory import RawDirectory
+from crm_kpis.run.build import BuildOptions
+from crm_kpis.snapshots.manifest import FILE_NAME as MANIFEST
+from crm_kpis.snapshots.manifest import hash_file, hash_json
+from crm_kpis.snapshots.take import list_snapshots
+
+_PACKAGES = ("crm-kpis", "dbt-core", "dbt-duckdb", "duckdb")
+# The sample is a raw directory, and what pytest runs says nothing of the marts.
+_PROJECT_FILES = (
+    *("dbt_project.yml", "profiles.yml", "seeds/*", "tests/*.sql", "tests/generic/*"),
+    *("macros/**/*", "models/**/*", "scripts/crm_kpis/**/*"),
+)
+
+
+def hash_inputs(options: BuildOptions, raw_directory: RawDirectory) -> str:
+    """Hash the raw files, the snapshots, the project's own files, the settings and the versions.
+
+    Args:
+        options: The options of the run.
+        raw_directory: Its raw directory.
+
+    Raises:
+        InputError: A file can't be read.
+    """
+    environment = os.environ | options.environment
+    versions = {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()}
+    try:
+        return hash_json(
+            {
+                # Its name is published.
+                "raw_directory": raw_directory.path.name,
+                "raw_files": {file.path.name: hash_file(file.path) for file in raw_directory.files},
+                # A snapshot's manifest has the hashes of its files.
+                "snapshots": {
+                    name: hash_file(options.snapshots_dir / name / MANIFEST)
+                    for name in list_snapshots(options.snapshots_dir)
+                },
+                "project": {str(path.relative_to(PROJECT_DIR)): hash_file(path) for path in _project_files()},
+                "as_of": environment.get("CRM_KPIS_AS_OF"),
+                # The settings of dbt.
+                "environment": {name: text for name, text in environment.items() if name.startswith("DBT_")},
+                "versions": versions,
+            }
+        )
+    except OSError as error:
+        raise InputError(f"{error.filename} can't be read: {error.strerror}.") from error
+
+
+def _project_files() -> list[Path]:
+    found = {path for pattern in _PROJECT_FILES for path in PROJECT_DIR.glob(pattern)}
+    return sorted(path for path in found if path.is_file() and path.suffix != ".pyc")

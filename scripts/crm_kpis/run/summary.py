@@ -1,0 +1,180 @@
+"""What a run says in the end: what was read, what was refused, what was computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from crm_kpis.raw.raw_directory import SCHEMA as RAW_SCHEMA
+
+_MOST_REASONS = 5
+
+
+@dataclass(frozen=True)
+class RawCount:
+    """The rows of a raw table."""
+
+    table: str
+    file_name: str
+    rows_read: int
+    rows_staged: int
+    rows_rejected: int
+    values_rejected: int
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Rows or values of a raw table that were rejected for one reason.
+
+    Attributes:
+        table: The raw table.
+        column: The column in which the reason lies; None where it lies in the whole row.
+        reason: Why.
+        count: How many.
+        first_row: The `_row_number` of the first.
+    """
+
+    table: str
+    column: str | None
+    reason: str
+    count: int
+    first_row: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What stands in the warehouse after a build; what was not built is empty or None."""
+
+    raw_counts: tuple[RawCount, ...] = ()
+    rejected_rows: tuple[Rejection, ...] = ()
+    rejected_values: tuple[Rejection, ...] = ()
+    as_of: date | None = None
+    as_of_source: str = ""
+    kpi_count: int = 0
+    kpis_with_values: int = 0
+    kpi_value_count: int = 0
+    missing_tables: tuple[str, ...] = field(default=())
+
+
+def read_summary(warehouse: Path, built: frozenset[str]) -> Summary:
+    """Read the summary of a build from the warehouse.
+
+    Args:
+        warehouse: The DuckDB file.
+        built: The models that were built: only these are read, since others may be from an earlier run.
+    """
+    with duckdb.connect(warehouse, read_only=True) as connection:
+
+        def rows(model: str, query: str) -> list[tuple[Any, ...]]:
+            return connection.execute(query).fetchall() if model in built else []
+
+        counts = rows(
+            "raw_row_counts",
+            "select raw_table, coalesce(file_name, ''),"
+            " rows_read, rows_staged, rows_rejected, values_rejected"
+            " from main.raw_row_counts"
+            f" left join {RAW_SCHEMA}._files on raw_table = table_name"
+            " order by raw_table",
+        )
+        rejected_rows, rejected_values = (
+            rows(
+                model,
+                "select raw_table, column_name, reason, count(*), min(row_number)"
+                f" from main.{model}"
+                " group by raw_table, column_name, reason"
+                " order by raw_table, count(*) desc, reason, column_name",
+            )
+            for model in ("rejected_rows", "rejected_values")
+        )
+        window = rows("reporting_window", "select as_of, as_of_source from main.reporting_window")
+        kpis = rows(
+            "kpi_coverage",
+            "select count(*), count(*) filter (where has_values), cast(sum(kpi_rows) as bigint)"
+            " from main.kpi_coverage",
+        )
+    as_of, as_of_source = window[0] if window else (None, "")
+    kpi_count, kpis_with_values, kpi_value_count = kpis[0] if kpis else (0, 0, 0)
+    return Summary(
+        raw_counts=tuple(RawCount(*row) for row in counts if row[1]),
+        rejected_rows=tuple(Rejection(*row) for row in rejected_rows),
+        rejected_values=tuple(Rejection(*row) for row in rejected_values),
+        as_of=as_of,
+        as_of_source=as_of_source,
+        kpi_count=kpi_count,
+        kpis_with_values=kpis_with_values,
+        kpi_value_count=kpi_value_count,
+        missing_tables=tuple(row[0] for row in counts if not row[1]),
+    )
+
+
+def format_raw_counts(summary: Summary) -> list[str]:
+    """The lines of the table of raw tables; none if there is nothing to tell."""
+    if not summary.raw_counts:
+        return []
+    header = ("file", "rows read", "staged", "rejected", "values rejected")
+    rows = [
+        (count.file_name, count.rows_read, count.rows_staged, count.rows_rejected, count.values_rejected)
+        for count in summary.raw_counts
+    ]
+    total = ("total", *(sum(row[position] for row in rows) for position in range(1, len(header))))
+    lines = format_table(header, [*rows, total])
+    if summary.missing_tables:
+        lines.append(f"Without a file: {', '.join(summary.missing_tables)}.")
+    return lines
+
+
+def format_rejections(summary: Summary) -> list[str]:
+    """A line for each raw table of which rows were rejected, and one for each that lost values."""
+    lines = []
+    for title, rejections in (
+        ("Rejected rows (first row):", summary.rejected_rows),
+        ("Values taken as missing (first row):", summary.rejected_values),
+    ):
+        if rejections:
+            lines.append(title)
+            lines += [
+                f"  {table}: {_format_reasons(list(reasons))}"
+                for table, reasons in groupby(rejections, key=lambda rejection: rejection.table)
+            ]
+    if lines:
+        lines.append("Each one stands in rejected_rows or rejected_values of the warehouse.")
+    return lines
+
+
+def format_table(header: Sequence[str], rows: Iterable[Sequence[str | int]]) -> list[str]:
+    """Align a table: the first column left, the numbers in the others right, with thousands separated.
+
+    >>> format_table(("table", "rows"), [("deals", 1200), ("users", 7)])
+    ['table   rows', 'deals  1,200', 'users      7']
+    """
+    cells = [list(header)] + [
+        [str(row[0]), *(f"{value:,}" if isinstance(value, int) else value for value in row[1:])]
+        for row in rows
+    ]
+    widths = [max(len(row[position]) for row in cells) for position in range(len(header))]
+    return [
+        "  ".join(
+            [
+                row[0].ljust(widths[0]),
+                *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
+            ]
+        )
+        for row in cells
+    ]
+
+
+def _format_reasons(rejections: list[Rejection]) -> str:
+    shown = [
+        f"{rejection.count:,} {rejection.reason}"
+        + (f" of {rejection.column}" if rejection.column else "")
+        + f" ({rejection.first_row})"
+        for rejection in rejections[:_MOST_REASONS]
+    ]
+    rest = sum(rejection.count for rejection in rejections[_MOST_REASONS:])
+    return ", ".join(shown) + (f", {rest:,} for other reasons" if rest else "")

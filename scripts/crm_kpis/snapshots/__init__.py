@@ -1,0 +1,1 @@
+"""Snapshots of the published marts, and what changed between two."""

@@ -1,0 +1,182 @@
+"""What the catalogue and the contract promise is what the models compute."""
+
+from __future__ import annotations
+
+import csv
+
+import duckdb
+import pytest
+import yaml
+from crm_kpis.catalogue.docs import DOCS_FILE, MONTHLY_DIR, read_examples, render_docs, render_monthly
+from crm_kpis.raw.contract import PROJECT_DIR
+from pipeline import CONTRACT
+
+with (PROJECT_DIR / "seeds" / "kpi_catalogue.csv").open(encoding="utf-8", newline="") as _file:
+    CATALOGUE = {row["kpi_id"]: row for row in csv.DictReader(_file)}
+_UNIT_TESTS = PROJECT_DIR / "models" / "marts" / "_unit_tests.yml"
+_ROLES = ("numerator", "denominator", "squares", "sample_measure")
+_PARAMETRIZE_KPIS = pytest.mark.parametrize("kpi", CATALOGUE.values(), ids=CATALOGUE)
+_STAGED_TYPES = {
+    "text": "VARCHAR",
+    "integer": "BIGINT",
+    "decimal": "DECIMAL(18,4)",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+}
+
+
+def measures_of(kpi: dict[str, str]) -> dict[str, str]:
+    """The measures of a KPI by role."""
+    return {role: kpi[role] for role in _ROLES if kpi[role]}
+
+
+def _pairs(warehouse: duckdb.DuckDBPyConnection, query: str) -> set[tuple[str, str]]:
+    return set(warehouse.execute(query).fetchall())
+
+
+# Measures
+
+
+def test_measures_are_those_of_the_catalogue(sample_warehouse, compiled):
+    computed = {
+        row[0] for row in sample_warehouse.execute("select distinct measure from main.measures").fetchall()
+    }
+    used = {measure for kpi in CATALOGUE.values() for measure in measures_of(kpi).values()}
+    assert not used - computed, "no model computes these"
+    # A few measures are but steps to others.
+    read = {
+        measure
+        for measure in computed - used
+        if any(f"measure = '{measure}'" in model.sql for model in compiled.models.values())
+    }
+    assert not computed - used - read, "no KPI and no other measure uses these"
+
+
+def test_a_kpi_is_split_by_its_segments_and_no_others(sample_warehouse):
+    computed = _pairs(sample_warehouse, "select distinct kpi_id, segment_by from main.kpi_values")
+    assert computed == {
+        (kpi_id, segment)
+        for kpi_id, kpi in CATALOGUE.items()
+        for segment in ["all", *filter(None, kpi["segments"].split("|"))]
+    }
+
+
+def test_every_measure_of_a_kpi_is_split_by_its_segments(sample_warehouse):
+    # Otherwise its ratio has rows, but without a numerator or a denominator.
+    computed = _pairs(sample_warehouse, "select distinct measure, segment_by from main.measures")
+    missing = {
+        (kpi_id, measure, segment)
+        for kpi_id, kpi in CATALOGUE.items()
+        for measure in measures_of(kpi).values()
+        for segment in filter(None, kpi["segments"].split("|"))
+        if (measure, segment) not in computed
+    }
+    assert not missing
+
+
+# The catalogue
+
+
+@_PARAMETRIZE_KPIS
+def test_what_a_kpi_divides_fits_its_aggregation(kpi):
+    roles = set(measures_of(kpi))
+    if kpi["aggregation"] == "ratio":
+        # Without a sample measure the denominator tells the size.
+        assert {"numerator", "denominator"} <= roles
+    else:
+        assert roles == {"numerator", "sample_measure"}
+    assert ("squares" in roles) == (kpi["interval_method"] in ("mean", "nps"))
+
+
+@_PARAMETRIZE_KPIS
+def test_the_interval_fits_the_unit(kpi):
+    method, unit = kpi["interval_method"], kpi["unit"]
+    if kpi["aggregation"] != "ratio":
+        assert method == "none"
+    assert method != "wilson" or unit == "ratio"
+    assert method != "nps" or unit == "score"
+    assert method != "mean" or unit != "ratio"
+    assert float(kpi["per_unit"]) == (3600 if unit == "hours" else 1)
+
+
+@_PARAMETRIZE_KPIS
+def test_segments_are_told_once_and_parts_of_the_total(kpi):
+    segments = kpi["segments"].split("|") if kpi["segments"] else []
+    assert len(set(segments)) == len(segments)
+    assert "all" not in segments
+
+
+def test_ids_and_labels_tell_kpis_apart():
+    assert (
+        len(CATALOGUE)
+        == len((PROJECT_DIR / "seeds" / "kpi_catalogue.csv").read_text("utf-8").splitlines()) - 1
+    )
+    for label in ("label_en", "label_de"):
+        assert len({kpi[label] for kpi in CATALOGUE.values()}) == len(CATALOGUE), label
+
+
+@pytest.mark.parametrize("kpi_id", CATALOGUE)
+def test_each_kpi_is_held_by_numbers_worked_out_by_hand(kpi_id):
+    tests = yaml.safe_load(_UNIT_TESTS.read_text(encoding="utf-8"))["unit_tests"]
+    rows = [row for test in tests if test["model"] == "kpi_values" for row in test["expect"]["rows"]]
+    values = [row.get("kpi_value") for row in rows if row["kpi_id"] == kpi_id]
+    assert any(value is not None for value in values), f"no unit test in {_UNIT_TESTS} expects a value of it"
+
+
+# The contract
+
+
+@pytest.mark.parametrize("table", CONTRACT)
+def test_staging_has_each_column_of_the_contract_under_its_name_and_type(sample_warehouse, table):
+    described = sample_warehouse.execute(f"describe main.stg_{table}").fetchall()
+    staged = {name: data_type for name, data_type, *_ in described}
+    expected = {column.name: _STAGED_TYPES[column.data_type] for column in CONTRACT[table].columns}
+    if table == "exchange_rates":
+        expected["rate"] = "DECIMAL(18,8)"
+    assert staged == expected | {"_row_number": "BIGINT"}
+
+
+def test_what_bi_tools_read_has_plain_types_that_do_not_change(sample_warehouse):
+    described = sample_warehouse.execute("describe main.kpi_values").fetchall()
+    assert {name: data_type for name, data_type, *_ in described} == {
+        **dict.fromkeys(("kpi_id", "period_grain", "period_name", "segment_by", "segment"), "VARCHAR"),
+        **dict.fromkeys(("period_start", "period_end"), "DATE"),
+        "is_complete": "BOOLEAN",
+        "sample_size": "BIGINT",
+        **dict.fromkeys(("numerator", "denominator", "kpi_value"), "DOUBLE"),
+        **dict.fromkeys(("interval_low", "interval_high", "standard_error"), "DOUBLE"),
+    }
+
+
+# Documentation and inputs
+
+
+def test_the_documentation_of_kpis_is_that_of_the_catalogue():
+    assert DOCS_FILE.read_text(encoding="utf-8") == render_docs(), "run `make kpi-docs`"
+
+
+def test_the_monthly_tables_have_a_column_for_each_kpi_of_the_catalogue():
+    written = {path.name: path.read_text(encoding="utf-8") for path in MONTHLY_DIR.iterdir()}
+    assert written == render_monthly(), "run `make kpi-docs`"
+
+
+def test_every_kpi_has_an_example():
+    assert set(read_examples()) >= set(CATALOGUE)
+
+
+def test_inputs_are_those_of_numerators_and_denominators():
+    with (PROJECT_DIR / "seeds" / "measure_inputs.csv").open(encoding="utf-8", newline="") as file:
+        inputs = list(csv.DictReader(file))
+    parts = {kpi[role] for kpi in CATALOGUE.values() for role in ("numerator", "denominator") if kpi[role]}
+    # These are read from seeds, or hold for whatever columns the seed mandatory_fields names.
+    without_input = {
+        "budget_overrun",
+        "mandatory_values_filled",
+        "overrun_budget",
+        "projects_with_schedule",
+        "schedule_overrun_days",
+    }
+    assert {row["measure"] for row in inputs} == parts - without_input
+    columns = {(table.name, column.name) for table in CONTRACT.values() for column in table.columns}
+    assert {(row["raw_table"], row["raw_column"]) for row in inputs} <= columns

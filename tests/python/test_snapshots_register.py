@@ -1,0 +1,102 @@
+"""A snapshot from before go-live stands in for raw data that are gone."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from crm_kpis.snapshots.take import take_snapshot
+from pipeline import CONTRACT, SAMPLE_DIR, csv_path, read_csv, write_csv
+
+GO_LIVE = date(2025, 1, 1)
+WITH_SNAPSHOT = "select * replace ('before go-live' as baseline_snapshot) from compiled.main.evaluations"
+BASELINE = "baseline_value, baseline_interval_low, baseline_interval_high, baseline_sample_size"
+CURRENT = "current_value, current_interval_low, current_interval_high, current_sample_size"
+TESTED = "difference, difference_low, difference_high, relative_change, p_value"
+
+
+@pytest.fixture(scope="module")
+def snapshots(sample_build, tmp_path_factory) -> Path:
+    """The directory with a snapshot of the sample."""
+    directory = tmp_path_factory.mktemp("snapshots")
+    take_snapshot(sample_build.output, "before go-live", snapshots=directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def after_go_live(tmp_path_factory) -> Path:
+    """The sample without the rows of which everything happened before go-live."""
+    directory = tmp_path_factory.mktemp("raw")
+    for table in CONTRACT.values():
+        file = read_csv(csv_path(SAMPLE_DIR, table.name))
+        # A purchase before makes a customer of today, a plan or a price of then may still hold.
+        is_kept = table.name in ("orders", "order_items", "subscriptions", "exchange_rates", "costs")
+        times = [
+            file.header.index(column.name)
+            for column in table.columns
+            if column.data_type in ("date", "timestamp") and column.name not in ("updated_at", "hired_on")
+        ]
+        rows = [
+            fields
+            for fields in file.rows.values()
+            if is_kept or not times or any(fields[position] >= str(GO_LIVE) for position in times)
+        ]
+        write_csv(directory / f"{table.name}.csv", file.header, rows)
+    return directory
+
+
+def read(connection, columns: str) -> dict[tuple, tuple]:
+    rows = connection.execute(
+        f"select evaluation_name, kpi_id, segment_by, segment, {columns} from main.kpi_evaluation"
+    ).fetchall()
+    return {row[:4]: row[4:] for row in rows}
+
+
+def test_the_baseline_is_that_of_the_snapshot_when_its_raw_data_are_gone(
+    compiled, sample_warehouse, snapshots, after_go_live
+):
+    with compiled.run(after_go_live, snapshots=snapshots, seeds={"evaluations": WITH_SNAPSHOT}) as then:
+        assert not compiled.failed_data_tests(then)
+        deals = "select count(*) from main.fct_deals"
+        assert then.execute(deals).fetchall() < sample_warehouse.execute(deals).fetchall()
+        baseline, current, tested = (read(then, columns) for columns in (BASELINE, CURRENT, TESTED))
+    expected = read(sample_warehouse, BASELINE)
+    common = baseline.keys() & expected.keys()
+    assert len(common) > 0.9 * len(expected)
+    assert {key: baseline[key] for key in common} == {key: expected[key] for key in common}
+    # What happened after go-live is as it was, so the test of the difference is, too.
+    expected_current = read(sample_warehouse, CURRENT)
+    unchanged = {key for key in common if current[key] == expected_current[key]}
+    totals = {kpi_id for _, kpi_id, segment_by, _ in unchanged if segment_by == "all"}
+    assert totals >= {"close_rate", "win_rate", "first_response_hours", "customer_satisfaction_score"}
+    expected_tested = read(sample_warehouse, TESTED)
+    assert {key: tested[key] for key in unchanged} == {key: expected_tested[key] for key in unchanged}
+
+
+def test_with_all_raw_data_the_snapshot_gives_the_same_evaluation(compiled, sample_warehouse, snapshots):
+    everything = f"{BASELINE}, {CURRENT}, {TESTED}, p_value_adjusted, verdict"
+    with compiled.run(SAMPLE_DIR, snapshots=snapshots, seeds={"evaluations": WITH_SNAPSHOT}) as then:
+        assert not compiled.failed_data_tests(then)
+        assert read(then, everything) == read(sample_warehouse, everything)
+
+
+def test_a_snapshot_that_is_not_there_fails_a_test_that_says_what_to_do(compiled, tmp_path):
+    with compiled.run(SAMPLE_DIR, snapshots=tmp_path, seeds={"evaluations": WITH_SNAPSHOT}) as then:
+        failures = compiled.failed_data_tests(then)
+    ((seed, name, problem),) = failures["assert_targets_and_evaluations_are_known"]
+    assert (seed, name) == ("evaluations", "CRM introduction")
+    assert "there is no snapshot before go-live" in problem
+    assert "take it with crm-kpis snapshot" in problem
+
+
+def test_a_kpi_that_the_snapshot_defines_in_another_way_is_warned_of(compiled, snapshots):
+    other = (
+        "select * replace (case when kpi_id = 'close_rate' then 'another' else formula_en end as formula_en)"
+        " from compiled.main.kpi_catalogue"
+    )
+    seeds = {"evaluations": WITH_SNAPSHOT, "kpi_catalogue": other}
+    with compiled.run(SAMPLE_DIR, snapshots=snapshots, seeds=seeds) as then:
+        failures = compiled.failed_data_tests(then)
+    ((*_, kpi_id, part, _, catalogue_part),) = failures["assert_baseline_snapshots_are_defined_alike"]
+    assert (kpi_id, part, catalogue_part) == ("close_rate", "formula_en", "another")
