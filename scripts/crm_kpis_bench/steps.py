@@ -113,7 +113,7 @@ def publish_again(run: Path, output: Path) -> None:
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir()
     record = Run("bench", datetime(2026, 7, 1), AS_OF, "", "", 0, 0, 0, 0, 0, None, None)
-    publish(run / build.WAREHOUSE, run / "dbt_target" / "manifest.json", output, record)
+    publish(run / build.WAREHOUSE, run / "dbt_target" / "manifest.json", output, [record])
 
 
 def make_empty_project(run: Path, project: Path, raw_dir: Path) -> None:

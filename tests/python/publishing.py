@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 from crm_kpis.published.connect import FILE_NAME, open_published
-from crm_kpis.published.write import Run, publish
+from crm_kpis.published.write import Run, publish, read_history
 
 FIRST_RUN = Run(
     run_id="1",
@@ -99,7 +99,8 @@ def publish_token(directory: Path, token: int, rows: int = 1000) -> Path:
     write_warehouse(directory, token, rows)
     if not (directory / "manifest.json").exists():
         write_manifest(directory)
-    return publish(directory / "warehouse.duckdb", directory / "manifest.json", directory, make_run(token))
+    runs = [*read_history(directory), make_run(token)]
+    return publish(directory / "warehouse.duckdb", directory / "manifest.json", directory, runs)
 
 
 def read_tokens(connection: duckdb.DuckDBPyConnection) -> set[int]:

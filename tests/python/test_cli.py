@@ -153,7 +153,7 @@ def test_an_interrupt_is_one_line_and_status_130(monkeypatch, capsys):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("crm_kpis.run.run", interrupt)
+    monkeypatch.setattr("crm_kpis.run.steps.run", interrupt)
     monkeypatch.setattr(sys, "argv", ["crm-kpis", "run"])
     with pytest.raises(SystemExit) as caught:
         cli.main()
@@ -201,7 +201,7 @@ def play_build(monkeypatch, tmp_path, result, setup, *arguments):
         options.manifest.write_text('{"nodes": {}}')
         return result
 
-    monkeypatch.setattr("crm_kpis.run.build", build)
+    monkeypatch.setattr("crm_kpis.run.steps.build", build)
     monkeypatch.setattr("crm_kpis.run.steps.write_report", lambda output, language: output / "report.html")
     monkeypatch.setattr(sys, "argv", ["crm-kpis", "run", "--output", str(tmp_path / "out"), *arguments])
     raw = tmp_path / "raw"

@@ -206,7 +206,7 @@ def test_a_table_that_was_not_built_is_an_error(tmp_path):
     with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
         connection.execute("drop table dim_users")
     with pytest.raises(InputError, match=r"could not be published: .*dim_users.*as it was before"):
-        publish(tmp_path / "warehouse.duckdb", tmp_path / "manifest.json", tmp_path, make_run(2))
+        publish(tmp_path / "warehouse.duckdb", tmp_path / "manifest.json", tmp_path, [make_run(2)])
     assert read_state(tmp_path) == 1
     assert names_in(tmp_path) == {"kpis.duckdb"}
 
@@ -222,7 +222,7 @@ def test_rows_that_get_lost_on_the_way_are_noticed(tmp_path, monkeypatch):
 
     monkeypatch.setattr("crm_kpis.published.write._comment", lose_a_row)
     with pytest.raises(InputError, match="fct_deals has 999 rows instead of 1000"):
-        publish(tmp_path / "warehouse.duckdb", tmp_path / "manifest.json", tmp_path, make_run(2))
+        publish(tmp_path / "warehouse.duckdb", tmp_path / "manifest.json", tmp_path, [make_run(2)])
     assert read_state(tmp_path) == 1
 
 
@@ -246,7 +246,7 @@ def publish_in_process(directory: Path, **options: object) -> subprocess.Complet
         "from pathlib import Path; from publishing import make_run\n"
         "from crm_kpis.published.write import publish\n"
         f"d = Path({str(directory)!r})\n"
-        "try: publish(d / 'warehouse.duckdb', d / 'manifest.json', d, make_run(2))\n"
+        "try: publish(d / 'warehouse.duckdb', d / 'manifest.json', d, [make_run(2)])\n"
         "except Exception as error: print(type(error).__name__, error)"
     )
     return subprocess.run(
@@ -287,7 +287,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path):
         "from crm_kpis.published.write import publish\n"
         f"big, small = Path({str(tmp_path)!r}), Path({str(small)!r})\n"
         "publish_token(small, 1); (small / 'warehouse.duckdb').unlink()\n"
-        "try: publish(big / 'warehouse.duckdb', big / 'manifest.json', small, make_run(2))\n"
+        "try: publish(big / 'warehouse.duckdb', big / 'manifest.json', small, [make_run(2)])\n"
         "except Exception as error: print(type(error).__name__, error)\n"
         "print(read_state(small), sorted(path.name for path in small.iterdir()))"
     )

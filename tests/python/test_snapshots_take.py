@@ -139,7 +139,7 @@ def test_the_same_marts_give_the_same_bytes(output, tmp_path):
 def test_two_builds_give_the_same_bytes(sample_build, build_once, tmp_path):
     # The other one that the tests make of the sample, by dbt alone, which publishes nothing.
     by_dbt = build_once("dbt", builder=dbt_build, raw_dir=str(SAMPLE_DIR))
-    publish(by_dbt.warehouse, by_dbt.output / "dbt_target" / "manifest.json", tmp_path, FIRST_RUN)
+    publish(by_dbt.warehouse, by_dbt.output / "dbt_target" / "manifest.json", tmp_path, [FIRST_RUN])
     first, second = (
         contents(take_snapshot(output, "same", snapshots=tmp_path / name))
         for output, name in ((sample_build.output, "first"), (tmp_path, "second"))

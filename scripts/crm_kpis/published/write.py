@@ -146,14 +146,14 @@ def read_published_tables(manifest: Path) -> tuple[PublishedTable, ...]:
     )
 
 
-def publish(warehouse: Path, manifest: Path, output: Path, run: Run) -> Path:
+def publish(warehouse: Path, manifest: Path, output: Path, runs: list[Run]) -> Path:
     """Write the published marts anew and put them in place.
 
     Args:
         warehouse: The DuckDB file that was built, in which all tests of severity error have passed.
         manifest: The manifest.json of that build, which says what is published.
         output: The directory of the published file. Nothing else publishes there meanwhile.
-        run: What is added to marts.runs; the earlier publications are carried over.
+        runs: The rows of marts.runs: the earlier publications, then this one.
 
     Returns:
         The published file.
@@ -166,8 +166,7 @@ def publish(warehouse: Path, manifest: Path, output: Path, run: Run) -> Path:
     unfinished = output / f"{_UNFINISHED}{os.getpid()}.unfinished"
     sweep(output)
     try:
-        history = read_history(output)
-        _write(warehouse, manifest, unfinished, [*history, run])
+        _write(warehouse, manifest, unfinished, runs)
         _put_in_place(unfinished, published)
     except (duckdb.Error, OSError) as error:
         raise InputError(

@@ -1,0 +1,109 @@
+"""What a run prints: the summary to standard output, warnings and failures to standard error."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timezone
+
+import click
+
+from crm_kpis.published.connect import FILE_NAME
+from crm_kpis.published.write import Run
+from crm_kpis.report import REPORT_FILES
+from crm_kpis.run.build import BuildOptions, BuildResult
+from crm_kpis.run.summary import Summary, format_raw_counts, format_rejections
+
+
+def print_wait(holder: str) -> None:
+    """Print that the run waits for another one.
+
+    Args:
+        holder: The other run, as a sentence.
+    """
+    click.echo(f"{holder} Waiting for it to end ...", err=True)
+
+
+def print_unchanged(options: BuildOptions, last: Run) -> None:
+    """Print that nothing has changed since the last publication, with its warnings."""
+    for warning in (last.warnings or "").splitlines():
+        warn(warning)
+    if last.as_of:
+        _warn_of_future(last.as_of)
+    click.echo(
+        f"Nothing has changed since {options.output / FILE_NAME} was published"
+        f" at {last.published_at:%Y-%m-%d %H:%M:%S} UTC, so nothing is built; --full-refresh does it anyway."
+    )
+    click.echo(f"The report: {options.output / REPORT_FILES['html']}")
+
+
+def print_failures(result: BuildResult) -> None:
+    """Print each node of the build that failed or warned."""
+    for failure in result.failures:
+        if failure.is_warning:
+            warn(failure.title)
+        else:
+            click.echo(f"{click.style('Failed:', fg='red')} {failure.title}", err=True)
+        for line in failure.details.splitlines():
+            click.echo(f"  {line}", err=True)
+
+
+def print_summary(options: BuildOptions, result: BuildResult, summary: Summary, seconds: float) -> None:
+    """Print what was read, rejected, computed and written.
+
+    Args:
+        options: The options of the run.
+        result: What came of the build.
+        summary: What the warehouse holds.
+        seconds: How long the build and the publication took.
+    """
+    for lines in (format_raw_counts(summary), format_rejections(summary)):
+        if lines:
+            click.echo("\n".join(lines) + "\n")
+    if summary.as_of:
+        click.echo(f"As of {summary.as_of}, from {summary.as_of_source}.")
+        _warn_of_future(summary.as_of)
+    elif "reporting_window" in result.built:
+        warn("No table holds an event with a valid date, so no KPI has a value.")
+    click.echo(_count_results(result))
+    if summary.kpi_count:
+        click.echo(_count_kpis(summary))
+    state = "Done" if result.succeeded else "Failed"
+    click.echo(f"{state} after {seconds:.0f} s. {_describe_files(options, result)}")
+
+
+def _describe_files(options: BuildOptions, result: BuildResult) -> str:
+    published = options.output / FILE_NAME
+    if result.succeeded:
+        return f"Published: {published}. The report: {options.output / REPORT_FILES['html']}"
+    kept = f" {published} is as it was before." if published.exists() else ""
+    return f"Nothing is published.{kept} The warehouse, to look into: {options.warehouse}"
+
+
+def _count_kpis(summary: Summary) -> str:
+    counts = f"{summary.kpis_with_values:,} of {summary.kpi_count:,} KPIs have values"
+    hint = "" if summary.kpis_with_values == summary.kpi_count else "; kpi_coverage says what the others lack"
+    return f"{counts}, {summary.kpi_value_count:,} rows in all{hint}."
+
+
+def _count_results(result: BuildResult) -> str:
+    skipped = f", {result.skipped_models} skipped" if result.skipped_models else ""
+    counts = result.test_counts
+    failed = sum(count for status, count in counts.items() if status not in ("pass", "warn", "skipped"))
+    tests = f"{counts.get('pass', 0)} passed, {counts.get('warn', 0)} warned, {failed} failed"
+    if counts.get("skipped"):
+        tests += f", {counts['skipped']} skipped"
+    return f"{len(result.built)} models built{skipped}; tests: {tests}."
+
+
+def _warn_of_future(as_of: date) -> None:
+    # Nothing that is computed reads the clock; only this warning does.
+    today = datetime.now(timezone.utc).date()
+    if as_of > today:
+        warn(
+            f"as_of {as_of} lies after today, {today}: is a date in the raw data wrong? "
+            "--as-of sets the day at whose end the data stand."
+        )
+
+
+def warn(message: str) -> None:
+    """Print a warning."""
+    click.echo(f"{click.style('Warning:', fg='yellow')} {message}", err=True)
