@@ -49,7 +49,7 @@ docs: run ## Write the documentation of every model and KPI, with lineage: targe
 
 .PHONY: sample
 sample: setup ## Write the sample in seeds/sample anew
-	$(BIN)/python -c "from crm_kpis.raw.contract import PROJECT_DIR; from crm_kpis.generate.run import write_sample; write_sample(PROJECT_DIR)"
+	$(BIN)/python -c "from crm_kpis.raw.contract import PROJECT_DIR; from crm_kpis.generate.sample import write_sample; write_sample(PROJECT_DIR)"
 
 .PHONY: kpi-docs
 kpi-docs: setup ## Write models/marts/kpis.md and models/marts/monthly anew, from the catalogue and the unit tests

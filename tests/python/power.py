@@ -15,7 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from crm_kpis.generate.run import SAMPLE_DEALS, SAMPLE_PROPORTIONS, generate
+from crm_kpis.generate.run import generate
+from crm_kpis.generate.sample import SAMPLE_DEALS, SAMPLE_PROPORTIONS
 from pipeline import Build, CompiledProject
 
 # What the SQL of the generator changes at the go-live: its files deals, leads, tickets and survey_responses.

@@ -8,6 +8,8 @@ import pytest
 import yaml
 from crm_kpis.errors import InputError
 from crm_kpis.generate import run as generator
+from crm_kpis.generate.flaws import table_flaws
+from crm_kpis.generate.sample import SAMPLE_DEALS, SAMPLE_PROPORTIONS, SAMPLE_SEED, write_sample
 from crm_kpis.raw.contract import CONTRACT_FILE, PROJECT_DIR
 
 CONTRACT = {
@@ -59,7 +61,7 @@ def count(connection, table, condition):
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     project = tmp_path_factory.mktemp("project")
-    generator.write_sample(project)
+    write_sample(project)
     return project / "seeds" / "sample"
 
 
@@ -87,10 +89,10 @@ def clean_dir(tmp_path_factory):
     directory = tmp_path_factory.mktemp("clean")
     generator.generate(
         directory,
-        deals=generator.SAMPLE_DEALS,
-        seed=generator.SAMPLE_SEED,
+        deals=SAMPLE_DEALS,
+        seed=SAMPLE_SEED,
         flaws=False,
-        proportions=generator.SAMPLE_PROPORTIONS,
+        proportions=SAMPLE_PROPORTIONS,
     )
     return directory
 
@@ -216,10 +218,10 @@ def test_many_rows_make_the_same_files_however_many_tables_are_made_at_once(tmp_
 def test_many_rows_are_the_company_that_few_are(clean_dir, tmp_path):
     generator.generate(
         tmp_path,
-        deals=generator.SAMPLE_DEALS,
-        seed=generator.SAMPLE_SEED,
+        deals=SAMPLE_DEALS,
+        seed=SAMPLE_SEED,
         flaws=False,
-        proportions=generator.SAMPLE_PROPORTIONS,
+        proportions=SAMPLE_PROPORTIONS,
     )
     for table in CONTRACT:
         few, many = (f"from '{directory / table}.parquet'" for directory in (clean_dir, tmp_path))
@@ -411,7 +413,7 @@ def with_flaw(table, flaw):
 
 @pytest.mark.parametrize("table", CONTRACT)
 def test_every_kind_of_flaw_is_in_the_sample(sample, table):
-    flaws = {flaw.kind: flaw for flaw in generator.table_flaws(table)}
+    flaws = {flaw.kind: flaw for flaw in table_flaws(table)}
     assert [kind for kind, flaw in flaws.items() if not rows(sample, with_flaw(table, flaw))] == []
 
 
@@ -420,7 +422,7 @@ def test_every_check_of_the_contract_is_broken_by_a_flaw():
         checks = set(table_meta(table).get("row_checks", {}))
         for reasons in table_meta(table).get("value_checks", {}).values():
             checks |= set(reasons)
-        assert checks <= {flaw.kind for flaw in generator.table_flaws(table)}
+        assert checks <= {flaw.kind for flaw in table_flaws(table)}
 
 
 def test_about_one_row_in_a_hundred_is_flawed(sample, clean_dir):

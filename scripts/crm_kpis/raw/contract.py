@@ -27,6 +27,8 @@ class RawColumn:
         required: Whether a file without the column is an error.
         accepts: The values that it may hold, in any case; empty: any.
         is_personal: Whether it holds personal data.
+        rejects_row: Whether an invalid value rejects its row although the column is optional.
+        references: The table whose key it holds; None where it holds no key.
         published_as: The column of a published table, as table.column, that shows a personal column where the
             var publish_personal_columns lists it; None where there is none.
     """
@@ -36,15 +38,30 @@ class RawColumn:
     required: bool
     accepts: tuple[str, ...] = ()
     is_personal: bool = False
+    rejects_row: bool = False
+    references: str | None = None
     published_as: str | None = None
 
 
 @dataclass(frozen=True)
 class RawTable:
-    """A raw table: its columns in their order."""
+    """A raw table.
+
+    Attributes:
+        name: The table's name.
+        columns: Its columns in their order.
+        key: The columns that identify a row.
+        latest_by: The column by which the later of two rows with one key is found; None for the file's order.
+        row_checks: The reasons for which a check rejects a row.
+        value_checks: The columns, each with a reason, for which a check makes an optional value NULL.
+    """
 
     name: str
     columns: tuple[RawColumn, ...]
+    key: tuple[str, ...] = ()
+    latest_by: str | None = None
+    row_checks: tuple[str, ...] = ()
+    value_checks: tuple[tuple[str, str], ...] = ()
 
 
 @cache
@@ -65,7 +82,17 @@ def read_contract(path: Path = CONTRACT_FILE) -> tuple[RawTable, ...]:
 
 
 def _table(entry: dict[str, Any]) -> RawTable:
-    return RawTable(entry["name"], tuple(_column(column) for column in entry["columns"]))
+    meta = entry["config"]["meta"]
+    return RawTable(
+        entry["name"],
+        tuple(_column(column) for column in entry["columns"]),
+        key=tuple(meta["key"]),
+        latest_by=meta.get("latest_by"),
+        row_checks=tuple(meta.get("row_checks", {})),
+        value_checks=tuple(
+            (column, reason) for column, reasons in meta.get("value_checks", {}).items() for reason in reasons
+        ),
+    )
 
 
 def _column(entry: dict[str, Any]) -> RawColumn:
@@ -76,5 +103,7 @@ def _column(entry: dict[str, Any]) -> RawColumn:
         required=bool(meta.get("required", False)),
         accepts=tuple(meta.get("values", ())),
         is_personal=bool(meta.get("pii", False)),
+        rejects_row=bool(meta.get("rejects_row", False)),
+        references=meta.get("references"),
         published_as=meta.get("published_as"),
     )
