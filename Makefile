@@ -52,7 +52,7 @@ sample: setup ## Write the sample in seeds/sample anew
 	$(BIN)/python -c "from crm_kpis.raw.contract import PROJECT_DIR; from crm_kpis.generate.sample import write_sample; write_sample(PROJECT_DIR)"
 
 .PHONY: kpi-docs
-kpi-docs: setup ## Write models/marts/kpis.md and models/marts/monthly anew, from the catalogue and the unit tests
+kpi-docs: setup ## Write models/kpis/kpis.md and models/kpis/monthly anew, from the catalogue and the unit tests
 	$(BIN)/python -c "from crm_kpis.catalogue.docs import write_docs, write_monthly; write_docs(); write_monthly()"
 
 SIZE ?= 1m

@@ -81,7 +81,7 @@
     day       its column that puts a row into a period; rows without it are in none
     segments  its segment dimensions: best beside one another are two that depend on one another, as owner and team do, or have few members
     where     a condition that its rows must meet, or none
-    days      the days of each period: period_days, which ends with as_of, unless planned_period_days is given
+    days      the days of each period: period_days, which ends with as_of, unless int_planned_period_days is given
 
     One pass over the rows serves two dimensions, the one that comes first and the one beside it; what it finds is few rows, which are added
     up for each of the two, and for the total.
@@ -243,7 +243,7 @@ by_period as (
 {#
     The rest: what can't be put together from days, over rows that carry their period already (employees of a period).
 
-        {% call period_measures(ref('fct_employee_periods'), segments=['team']) %}
+        {% call period_measures(ref('int_employee_periods'), segments=['team']) %}
             count(*) as employees
         {% endcall %}
 #}

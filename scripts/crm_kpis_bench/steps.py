@@ -24,8 +24,8 @@ from crm_kpis.sql import quote_text
 
 # The last day of the synthetic company.
 AS_OF = date(2026, 6, 30)
-_LAYERS = ("seeds", "staging", "periods", "dimensions", "facts", "intermediate", "measures", "marts")
-_LAYERS += ("comparisons", "evaluation", "tests")
+_LAYERS = ("seeds", "staging", "calendar", "dimensions", "rejections", "facts", "intermediate", "measures")
+_LAYERS += ("kpis", "comparisons", "evaluation", "tests")
 _SETTINGS = OFFLINE | {"threads": 2}
 
 

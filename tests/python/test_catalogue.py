@@ -13,7 +13,7 @@ from pipeline import CONTRACT
 
 with (PROJECT_DIR / "seeds" / "kpi_catalogue.csv").open(encoding="utf-8", newline="") as _file:
     CATALOGUE = {row["kpi_id"]: row for row in csv.DictReader(_file)}
-_UNIT_TESTS = PROJECT_DIR / "models" / "marts" / "_unit_tests.yml"
+_UNIT_TESTS = PROJECT_DIR / "models" / "kpis" / "_unit_tests.yml"
 _ROLES = ("numerator", "denominator", "squares", "sample_measure")
 _PARAMETRIZE_KPIS = pytest.mark.parametrize("kpi", CATALOGUE.values(), ids=CATALOGUE)
 _STAGED_TYPES = {

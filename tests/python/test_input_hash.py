@@ -30,7 +30,7 @@ def options(tmp_path, monkeypatch):
             "tests/a_test.sql",
             "tests/generic/wide.sql",
         ),
-        *("macros/dates.sql", "models/marts/kpi_values.sql", "scripts/crm_kpis/raw/csv_file.py"),
+        *("macros/dates.sql", "models/kpis/kpi_values.sql", "scripts/crm_kpis/raw/csv_file.py"),
         *("tests/python/test_this.py", "seeds/sample/users.csv", "README.md", "scripts/crm_kpis/x.pyc"),
     ):
         write(project / name)
@@ -55,7 +55,7 @@ def hash_of(options: BuildOptions) -> str:
         *("raw/users.csv", "output/snapshots/first/manifest.json"),
         *("project/dbt_project.yml", "project/profiles.yml", "project/seeds/targets.csv"),
         *("project/tests/a_test.sql", "project/tests/generic/wide.sql", "project/macros/dates.sql"),
-        *("project/models/marts/kpi_values.sql", "project/scripts/crm_kpis/raw/csv_file.py"),
+        *("project/models/kpis/kpi_values.sql", "project/scripts/crm_kpis/raw/csv_file.py"),
     ],
 )
 def test_a_changed_file_changes_the_hash(options, tmp_path, path):
@@ -114,7 +114,7 @@ def test_the_files_of_this_project_are_found():
         "macros/measures.sql",
         "tests/generic/integrity.sql",
     } < found
-    assert {"models/marts/kpi_values.sql", "scripts/crm_kpis/run/input_hash.py"} < found
+    assert {"models/kpis/kpi_values.sql", "scripts/crm_kpis/run/input_hash.py"} < found
     assert not any(path.startswith(("tests/python", "seeds/sample", ".venv")) for path in found)
 
 

@@ -152,9 +152,9 @@ def test_no_model_above_staging_is_empty(sample_warehouse, compiled):
         "dimensions",
         "facts",
         "intermediate",
-        "periods",
+        "calendar",
         "measures",
-        "marts",
+        "kpis",
     }
     empty = [name for name in models if not sample_warehouse.execute(f"from main.{name} limit 1").fetchall()]
     assert not empty

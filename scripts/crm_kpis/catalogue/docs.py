@@ -16,9 +16,9 @@ import yaml
 from crm_kpis.raw.contract import PROJECT_DIR
 
 CATALOGUE_FILE = PROJECT_DIR / "seeds" / "kpi_catalogue.csv"
-UNIT_TESTS_FILE = PROJECT_DIR / "models" / "marts" / "_unit_tests.yml"
-DOCS_FILE = PROJECT_DIR / "models" / "marts" / "kpis.md"
-MONTHLY_DIR = PROJECT_DIR / "models" / "marts" / "monthly"
+UNIT_TESTS_FILE = PROJECT_DIR / "models" / "kpis" / "_unit_tests.yml"
+DOCS_FILE = PROJECT_DIR / "models" / "kpis" / "kpis.md"
+MONTHLY_DIR = PROJECT_DIR / "models" / "kpis" / "monthly"
 
 _INTERVALS = {
     "wilson": "Wilson score interval of a proportion",

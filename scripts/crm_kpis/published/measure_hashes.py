@@ -22,7 +22,7 @@ from crm_kpis.sql import quote_identifier
 
 # The model that puts all measures together.
 _UNION = "measures"
-_NOT_COVERED = {"staging", "periods"}
+_NOT_COVERED = {"staging", "calendar"}
 _COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
 
 

@@ -15,7 +15,7 @@ from crm_kpis.snapshots.take import list_snapshots
 from crm_kpis.sql import quote_identifier, quote_path, quote_text
 
 SCHEMA = "snapshots"
-_SOURCES_FILE = PROJECT_DIR / "models" / "evaluation" / "_snapshots.yml"
+_SOURCES_FILE = PROJECT_DIR / "models" / "comparisons" / "_sources.yml"
 
 
 def register_snapshots(connection: duckdb.DuckDBPyConnection, snapshots: Path) -> tuple[str, ...]:

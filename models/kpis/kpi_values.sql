@@ -1,0 +1,227 @@
+with
+
+catalogue as (
+    select * from {{ ref('kpi_catalogue') }}
+),
+
+measures as (
+    select * from {{ ref('measures') }}
+),
+
+periods as (
+    select * from {{ ref('int_reported_periods') }}
+),
+
+roles as (
+    select
+        kpi_id,
+        numerator as measure,
+        'numerator' as role
+    from catalogue
+    union all
+    select
+        kpi_id,
+        denominator as measure,
+        'denominator' as role
+    from catalogue
+    where denominator is not null
+    union all
+    select
+        kpi_id,
+        squares as measure,
+        'squares' as role
+    from catalogue
+    where squares is not null
+    union all
+    select
+        kpi_id,
+        sample_measure as measure,
+        'sample' as role
+    from catalogue
+    where sample_measure is not null
+),
+
+inputs as (
+    select * from {{ ref('kpi_inputs') }}
+),
+
+measured as (
+    select distinct
+        measure,
+        segment_by
+    from measures
+),
+
+-- A KPI needs all of its measures and their inputs: without campaign costs there is no cost per lead, rather than one of 0, and without
+-- dates of conversion no conversion rate.
+computable as (
+    select *
+    from catalogue
+    where
+        kpi_id not in (
+            select roles.kpi_id
+            from roles
+            left join measured on roles.measure = measured.measure
+            where roles.role in ('numerator', 'denominator') and measured.measure is null
+        )
+        and kpi_id not in (
+            select inputs.kpi_id
+            from inputs
+            where not inputs.is_filled
+        )
+),
+
+-- Which measures make up a KPI, for each segment dimension that it is cut by.
+wanted as (
+    select
+        roles.kpi_id,
+        roles.role,
+        measured.measure,
+        measured.segment_by
+    from computable
+    inner join roles on computable.kpi_id = roles.kpi_id
+    inner join measured on roles.measure = measured.measure
+    where
+        measured.segment_by = 'all'
+        or '|' || computable.segments || '|' like '%|' || measured.segment_by || '|%'
+),
+
+parts as (
+    select
+        wanted.kpi_id,
+        measures.period_id,
+        measures.segment_by,
+        measures.segment,
+        sum(measures.value) filter (where wanted.role = 'numerator') as numerator,
+        sum(measures.value) filter (where wanted.role = 'denominator') as denominator,
+        sum(measures.value) filter (where wanted.role = 'squares') as squares,
+        sum(measures.value) filter (where wanted.role = 'sample') as sample_size
+    from wanted
+    inner join measures on wanted.measure = measures.measure and wanted.segment_by = measures.segment_by
+    group by wanted.kpi_id, measures.period_id, measures.segment_by, measures.segment
+),
+
+-- The first period that holds anything of a KPI is the one that ends first.
+first_periods as (
+    select
+        parts.kpi_id,
+        min(periods.period_end) as first_period_end,
+        bool_or(periods.read_on is null) as looks_ahead
+    from parts
+    inner join periods on parts.period_id = periods.period_id
+    where parts.segment_by = 'all'
+    group by parts.kpi_id
+),
+
+-- From then on the total has a row in each period, also where nothing happened; in the periods after as_of where it is a forecast.
+quiet_totals as (
+    select
+        first_periods.kpi_id,
+        periods.period_id,
+        'all' as segment_by,
+        'all' as segment
+    from first_periods
+    inner join periods
+        on
+            first_periods.first_period_end <= periods.period_end
+            and (periods.read_on is not null or first_periods.looks_ahead)
+    where not exists (
+        select 1
+        from parts
+        where
+            parts.kpi_id = first_periods.kpi_id
+            and parts.period_id = periods.period_id
+            and parts.segment_by = 'all'
+    )
+),
+
+every_part as (
+    select
+        kpi_id,
+        period_id,
+        segment_by,
+        segment,
+        numerator,
+        denominator,
+        squares,
+        sample_size
+    from parts
+    union all
+    select
+        kpi_id,
+        period_id,
+        segment_by,
+        segment,
+        cast(null as {{ measure_type() }}) as numerator,
+        cast(null as {{ measure_type() }}) as denominator,
+        cast(null as {{ measure_type() }}) as squares,
+        cast(null as {{ measure_type() }}) as sample_size
+    from quiet_totals
+),
+
+-- A sum of nothing is 0, a median of nothing is not. Measures are whole seconds and the like: the catalogue says how many make a unit.
+in_units as (
+    select
+        every_part.kpi_id,
+        every_part.period_id,
+        every_part.segment_by,
+        every_part.segment,
+        computable.aggregation,
+        computable.interval_method,
+        case
+            when computable.aggregation = 'median' then cast(every_part.numerator as double) / computable.per_unit
+            else cast(coalesce(every_part.numerator, 0) as double) / computable.per_unit
+        end as numerator,
+        case
+            when computable.aggregation = 'ratio' then cast(coalesce(every_part.denominator, 0) as double)
+        end as denominator,
+        cast(coalesce(every_part.squares, 0) as double) / computable.per_unit / computable.per_unit as squares,
+        cast(
+            case
+                when computable.sample_measure is not null then coalesce(every_part.sample_size, 0)
+                else coalesce(every_part.denominator, 0)
+            end as bigint
+        ) as sample_size
+    from every_part
+    inner join computable on every_part.kpi_id = computable.kpi_id
+),
+
+valued as (
+    select
+        *,
+        case
+            when aggregation = 'ratio' then numerator / nullif(denominator, 0)
+            else numerator
+        end as kpi_value
+    from in_units
+)
+
+select
+    valued.kpi_id,
+    periods.period_grain,
+    periods.period_name,
+    periods.period_start,
+    periods.period_end,
+    periods.is_complete,
+    valued.segment_by,
+    valued.segment,
+    case when valued.aggregation <> 'median' then valued.numerator end as numerator,
+    valued.denominator,
+    valued.sample_size,
+    valued.kpi_value,
+    case valued.interval_method
+        when 'wilson' then {{ wilson_low('valued.numerator', 'valued.denominator') }}
+        when 'mean' then {{ mean_low('valued.numerator', 'valued.squares', 'valued.denominator') }}
+        when 'nps' then {{ nps_low('valued.numerator', 'valued.squares', 'valued.denominator') }}
+    end as interval_low,
+    case valued.interval_method
+        when 'wilson' then {{ wilson_high('valued.numerator', 'valued.denominator') }}
+        when 'mean' then {{ mean_high('valued.numerator', 'valued.squares', 'valued.denominator') }}
+        when 'nps' then {{ nps_high('valued.numerator', 'valued.squares', 'valued.denominator') }}
+    end as interval_high,
+    case
+        when valued.interval_method in ('mean', 'nps')
+            then {{ mean_standard_error('valued.numerator', 'valued.squares', 'valued.denominator') }}
+    end as standard_error
+from valued
+inner join periods on valued.period_id = periods.period_id

@@ -1,0 +1,3 @@
+{% call flow_measures(ref('int_acquisition_costs'), day='incurred_on', segments=[]) %}
+    sum(amount) as acquisition_cost
+{% endcall %}

@@ -1,9 +1,0 @@
-{% call stock_measures(
-    ref('fct_customer_changes'),
-    first_day='changed_on',
-    end_day='cast(null as date)',
-    segments=['industry', 'country', 'company_size']
-) %}
-    sum(step) as net_changes
-    sum(step * day_number) as net_change_days
-{% endcall %}

@@ -1,4 +1,0 @@
-{% call flow_measures(ref('fct_email_records'), day='created_on', segments=['table']) %}
-    sum(records) as records_with_email
-    sum(duplicates) as duplicate_records
-{% endcall %}

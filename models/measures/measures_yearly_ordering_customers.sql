@@ -1,8 +1,0 @@
-{% call stock_measures(
-    ref('fct_order_spans'),
-    first_day='ordered_on',
-    end_day='latest_until',
-    segments=['industry', 'country', 'company_size']
-) %}
-    count(*) as yearly_ordering_customers
-{% endcall %}

@@ -1,0 +1,22 @@
+-- Who has no slow deal has no row, rather than one of 0 for ever after the last.
+with
+
+slow_deals as (
+    {% call stock_measures(
+        ref('int_slow_deals'),
+        first_day='slow_from',
+        end_day='slow_until',
+        segments=['stage', 'owner', 'source']
+    ) %}
+        count(*) as slow_deals
+    {% endcall %}
+)
+
+select
+    period_id,
+    segment_by,
+    segment,
+    measure,
+    value
+from slow_deals
+where value > 0

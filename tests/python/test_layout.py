@@ -1,0 +1,113 @@
+"""Data flow one way through the folders of models/: which folder may read which, and what names and files have in common."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from crm_kpis.contract import PROJECT_DIR
+
+MODELS = PROJECT_DIR / "models"
+# Each folder of models/ with the folders that its models may read, in the order in which data flow. Seeds, all may read.
+READS = {
+    "staging": {"raw"},
+    "calendar": {"staging"},
+    "dimensions": {"staging", "calendar"},
+    "rejections": {"raw", "staging", "calendar", "dimensions"},
+    "facts": {"staging", "calendar", "dimensions"},
+    "intermediate": {"staging", "calendar", "dimensions", "facts"},
+    "measures": {"calendar", "facts", "intermediate"},
+    "kpis": {"calendar", "rejections", "facts", "intermediate", "measures"},
+    "comparisons": {"calendar", "kpis", "snapshots"},
+    "evaluation": {"calendar", "kpis", "comparisons"},
+}
+AREAS = {"sales", "marketing", "customers", "service", "team", "roll_out"}
+# The first words of the names of a folder's models. int_ is a step on the way, which is not published.
+PREFIXES = {
+    "staging": ("stg_", "rejected_rows"),
+    "dimensions": ("dim_",),
+    "facts": ("fct_", "int_"),
+    "intermediate": ("int_",),
+    "measures": ("measures", "int_"),
+}
+
+
+@pytest.fixture(scope="module")
+def models(manifest):
+    return {key: node for key, node in manifest["nodes"].items() if node["resource_type"] == "model"}
+
+
+def _folder(manifest, key: str) -> str:
+    """The folder of a model below models/; of a source its name."""
+    kind = key.partition(".")[0]
+    return manifest["sources"][key]["source_name"] if kind == "source" else manifest["nodes"][key]["fqn"][1]
+
+
+def test_each_folder_reads_the_ones_before_it():
+    earlier = {"raw", "snapshots"}
+    for folder, read in READS.items():
+        assert read <= earlier, folder
+        earlier.add(folder)
+    assert set(READS) == {path.name for path in MODELS.iterdir() if path.is_dir()}
+
+
+def test_models_read_what_their_folder_may_read(manifest, models):
+    against = [
+        f"{node['name']} reads {read}"
+        for key, node in models.items()
+        for read in node["depends_on"]["nodes"]
+        if not read.startswith("seed.")
+        and _folder(manifest, read) not in READS[_folder(manifest, key)] | {_folder(manifest, key)}
+    ]
+    assert not against
+
+
+def test_all_that_a_folder_may_read_is_read(manifest, models):
+    read = {
+        (_folder(manifest, key), _folder(manifest, name))
+        for key, node in models.items()
+        for name in node["depends_on"]["nodes"]
+        if not name.startswith("seed.")
+    }
+    assert not {(folder, other) for folder, others in READS.items() for other in others} - read
+
+
+def test_names_begin_with_the_prefix_of_their_folder(models):
+    for node in models.values():
+        assert node["name"].startswith(PREFIXES.get(node["fqn"][1], "")), node["original_file_path"]
+        assert node["fqn"][1] in ("facts", "intermediate", "measures") or not node["name"].startswith("int_")
+
+
+def test_what_is_published_is_a_fact_or_above_and_no_step(models):
+    for node in models.values():
+        is_published = "published" in node["tags"]
+        if node["name"].startswith(("fct_", "dim_")):
+            assert is_published, node["name"]
+        if node["name"].startswith(("stg_", "int_", "measures")):
+            assert not is_published, node["name"]
+
+
+def test_long_folders_have_a_folder_for_each_area(models):
+    for folder in ("facts", "intermediate", "measures"):
+        areas = {node["fqn"][2] for node in models.values() if node["fqn"][1] == folder and len(node["fqn"]) == 4}
+        assert areas <= AREAS, folder
+
+
+def test_models_are_described_in_the_yaml_named_after_their_folder(models):
+    for node in models.values():
+        folder = (PROJECT_DIR / node["original_file_path"]).parent
+        assert node["patch_path"].endswith(f"{folder.name}/_{folder.name}.yml"), node["name"]
+
+
+def test_unit_tests_lie_in_the_folder_of_their_model(manifest, models):
+    paths = {node["name"]: node["original_file_path"] for node in models.values()}
+    for test in manifest["unit_tests"].values():
+        folder = paths[test["model"]].rpartition("/")[0]
+        assert test["original_file_path"] == f"{folder}/_unit_tests.yml", test["name"]
+
+
+def test_every_yaml_file_is_named_after_what_it_holds():
+    names = {"_sources.yml", "_unit_tests.yml", "_exposures.yml"}
+    for path in MODELS.rglob("*.yml"):
+        assert path.name in names | {f"_{path.parent.name}.yml"}, path
+        keys = set(yaml.safe_load(path.read_text(encoding="utf-8"))) - {"version", "anchors"}
+        assert keys <= {path.stem[1:] if path.name in names else "models"}, path
