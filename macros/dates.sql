@@ -1,4 +1,10 @@
 {#
+    Days: of timestamps, between days, and of the calendar.
+
+    Macros: local_date, business_time_zone, wall_clock_to_utc, days_between, seconds_between, add_days, days_of, as_of_override.
+#}
+
+{#
     The day of a UTC timestamp in the reporting time zone, or in another.
 
         {{ local_date('created_at') }} as created_on

@@ -1,5 +1,8 @@
 {#
     95 % confidence intervals, as portable SQL over columns of DOUBLE. Each macro renders one bound, NULL where there is none.
+
+    Macros: z_quantile, t_quantile, polynomial, wilson_low, wilson_high, wilson_bound, mean_low, mean_high, mean_standard_error,
+    nps_low, nps_high, mean_bound.
 #}
 
 {# The 97.5 % point of the standard normal distribution. #}

@@ -1,4 +1,10 @@
 {#
+    Segments: the members of the dimensions by which measures are split.
+
+    Macros: segment, segment_column, segment_member.
+#}
+
+{#
     The member of a segment dimension that a row belongs to: the looked-up value; '(none)' where the row has no key or the looked-up record has no
     value; '(unknown)' where its key matches nothing. So a fact keeps every row, and segments add up to the total.
 

@@ -5,6 +5,9 @@
         {{ to_timestamp('created_at') }} as created_at
 
     A native value is cast straight away; only text that cannot be cast is trimmed and tried again, so that Parquet stays fast.
+
+    Macros: to_text, to_integer, to_decimal, if_text, to_boolean, to_date, to_timestamp, utc_timestamp, to_contract_type,
+    to_reporting_currency, share_of_amount, reporting_currency.
 #}
 
 {# Text without blanks around it; empty is NULL. #}

@@ -131,9 +131,10 @@ class CompiledProject:
 
     def __init__(self, compiled: Build) -> None:
         self._compiled = compiled
-        manifest = json.loads((compiled.output / "dbt_target" / "manifest.json").read_text(encoding="utf-8"))
-        self._nodes = manifest["nodes"]
-        self.unit_test_count = len(manifest["unit_tests"])
+        path = compiled.output / "dbt_target" / "manifest.json"
+        self.manifest = json.loads(path.read_text(encoding="utf-8"))
+        self._nodes = self.manifest["nodes"]
+        self.unit_test_count = len(self.manifest["unit_tests"])
 
     @cached_property
     def models(self) -> dict[str, _Model]:

@@ -157,7 +157,11 @@ def test_the_documentation_of_kpis_is_that_of_the_catalogue():
 
 
 def test_the_monthly_tables_have_a_column_for_each_kpi_of_the_catalogue():
-    written = {path.name: path.read_text(encoding="utf-8") for path in MONTHLY_DIR.iterdir()}
+    written = {
+        path.name: path.read_text(encoding="utf-8")
+        for path in MONTHLY_DIR.iterdir()
+        if path.name != "_unit_tests.yml"
+    }
     assert written == render_monthly(), "run `make kpi-docs`"
 
 

@@ -111,7 +111,7 @@ def test_the_files_of_this_project_are_found():
     assert {
         "dbt_project.yml",
         "seeds/kpi_catalogue.csv",
-        "macros/measures.sql",
+        "macros/measures/measures.sql",
         "tests/generic/integrity.sql",
     } < found
     assert {"models/kpis/kpi_values.sql", "scripts/crm_kpis/run/input_hash.py"} < found

@@ -1,13 +1,16 @@
-"""Data flow one way through the folders of models/: which folder may read which, and what names and files have in common."""
+"""Data flow one way through the folders of models/, and names say where a model lies."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
-from crm_kpis.contract import PROJECT_DIR
+from crm_kpis.published.write import TAG
+from crm_kpis.raw.contract import PROJECT_DIR
 
 MODELS = PROJECT_DIR / "models"
-# Each folder of models/ with the folders that its models may read, in the order in which data flow. Seeds, all may read.
+# The folders of models/ in the order in which data flow, each with those that it reads. All read seeds.
 READS = {
     "staging": {"raw"},
     "calendar": {"staging"},
@@ -21,6 +24,8 @@ READS = {
     "evaluation": {"calendar", "kpis", "comparisons"},
 }
 AREAS = {"sales", "marketing", "customers", "service", "team", "roll_out"}
+# Macros that one engine has instead of another begin so.
+_ENGINES = ("duckdb__", "default__")
 # The first words of the names of a folder's models. int_ is a step on the way, which is not published.
 PREFIXES = {
     "staging": ("stg_", "rejected_rows"),
@@ -29,6 +34,11 @@ PREFIXES = {
     "intermediate": ("int_",),
     "measures": ("measures", "int_"),
 }
+
+
+@pytest.fixture(scope="module")
+def manifest(compiled):
+    return compiled.manifest
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +89,7 @@ def test_names_begin_with_the_prefix_of_their_folder(models):
 
 def test_what_is_published_is_a_fact_or_above_and_no_step(models):
     for node in models.values():
-        is_published = "published" in node["tags"]
+        is_published = TAG in node["tags"]
         if node["name"].startswith(("fct_", "dim_")):
             assert is_published, node["name"]
         if node["name"].startswith(("stg_", "int_", "measures")):
@@ -88,8 +98,8 @@ def test_what_is_published_is_a_fact_or_above_and_no_step(models):
 
 def test_long_folders_have_a_folder_for_each_area(models):
     for folder in ("facts", "intermediate", "measures"):
-        areas = {node["fqn"][2] for node in models.values() if node["fqn"][1] == folder and len(node["fqn"]) == 4}
-        assert areas <= AREAS, folder
+        found = {tuple(node["fqn"][2:-1]) for node in models.values() if node["fqn"][1] == folder}
+        assert found <= {(), *((area,) for area in AREAS)}, folder
 
 
 def test_models_are_described_in_the_yaml_named_after_their_folder(models):
@@ -111,3 +121,11 @@ def test_every_yaml_file_is_named_after_what_it_holds():
         assert path.name in names | {f"_{path.parent.name}.yml"}, path
         keys = set(yaml.safe_load(path.read_text(encoding="utf-8"))) - {"version", "anchors"}
         assert keys <= {path.stem[1:] if path.name in names else "models"}, path
+
+
+def test_macro_files_list_their_macros_at_the_head():
+    for path in (PROJECT_DIR / "macros").rglob("*.sql"):
+        text = path.read_text(encoding="utf-8")
+        names = [name for name in re.findall(r"{%-? macro (\w+)", text) if not name.startswith(_ENGINES)]
+        head = " ".join(text.partition("#}")[0].split())
+        assert len(names) < 3 or head.endswith(f"Macros: {', '.join(names)}."), path
