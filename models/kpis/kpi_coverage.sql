@@ -29,11 +29,11 @@ inputs as (
     from kpi_inputs
 ),
 
-needs as (
+columns_by_kpi as (
     select
         kpi_id,
-        {{ dbt.listagg('raw_columns', "', '", 'order by raw_columns') }} as needs,
-        {{ dbt.listagg('case when not is_filled then raw_columns end', "', '", 'order by raw_columns') }} as missing
+        {{ dbt.listagg('raw_columns', "', '", 'order by raw_columns') }} as required_columns,
+        {{ dbt.listagg('case when not is_filled then raw_columns end', "', '", 'order by raw_columns') }} as missing_columns
     from inputs
     group by kpi_id
 ),
@@ -86,14 +86,14 @@ select
     catalogue.area,
     coalesce(counts.rows_with_value, 0) > 0 as has_values,
     coalesce(counts.kpi_rows, 0) as kpi_rows,
-    needs.needs,
+    columns_by_kpi.required_columns,
     case
         when coalesce(counts.rows_with_value, 0) > 0 then null
-        when needs.missing <> '' then needs.missing
+        when columns_by_kpi.missing_columns <> '' then columns_by_kpi.missing_columns
         else 'nothing happened that it measures'
-    end as missing,
+    end as missing_columns,
     starts.known_from
 from catalogue
-left join needs on catalogue.kpi_id = needs.kpi_id
+left join columns_by_kpi on catalogue.kpi_id = columns_by_kpi.kpi_id
 left join counts on catalogue.kpi_id = counts.kpi_id
 left join starts on catalogue.kpi_id = starts.kpi_id

@@ -33,7 +33,7 @@ with_counts as (
     select
         kpi_measures.kpi_id,
         kpi_measures.measure,
-        measure_inputs.choice,
+        measure_inputs.input_number,
         measure_inputs.raw_table || '.' || measure_inputs.raw_column as raw_column,
         column_counts.rows_filled
     from kpi_measures
@@ -54,7 +54,7 @@ all_counts as (
     select
         kpi_id,
         measure,
-        choice,
+        input_number,
         raw_column,
         rows_filled
     from with_counts
@@ -62,7 +62,7 @@ all_counts as (
     select
         kpi_measures.kpi_id,
         kpi_measures.measure,
-        2 as choice,
+        2 as input_number,
         deliveries.raw_column,
         deliveries.rows_filled
     from kpi_measures
@@ -73,8 +73,8 @@ all_counts as (
 select
     kpi_id,
     measure,
-    choice,
+    input_number,
     {{ dbt.listagg('raw_column', "' or '", 'order by raw_column') }} as raw_columns,
     max(rows_filled) > 0 as is_filled
 from all_counts
-group by kpi_id, measure, choice
+group by kpi_id, measure, input_number

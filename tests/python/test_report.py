@@ -345,7 +345,7 @@ def test_a_picture_can_be_downloaded_as_csv(english, english_page):
     assert header == ["Step", "Number"]
     expected = ask(
         english,
-        "select part, things from marts.breakdowns where breakdown = 'funnel' and period_name = '2026-Q2'"
+        "select part, item_count from marts.breakdowns where breakdown = 'funnel' and period_name = '2026-Q2'"
         " order by part_order",
     )
     assert [(part, int(things)) for part, things in lines] == expected
@@ -528,7 +528,8 @@ def test_any_subset_of_the_marts_makes_a_page(sample_build, tmp_path):
         *drops,
         "delete from marts.kpi_values where kpi_id <> 'revenue'",
         "update marts.kpi_coverage set has_values = false,"
-        " missing = 'tickets.created_at or ticket_events.occurred_at' where kpi_id = 'ticket_backlog'",
+        " missing_columns = 'tickets.created_at or ticket_events.occurred_at'"
+        " where kpi_id = 'ticket_backlog'",
     )
     page = write_report(bare).read_text(encoding="utf-8")
     assert 'id="kpi-revenue"' in page

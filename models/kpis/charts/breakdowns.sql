@@ -104,7 +104,7 @@ by_day as (
         'funnel' as breakdown,
         'visitors' as part,
         first_visited_on as day,
-        count(*) as things
+        count(*) as item_count
     from visitors
     group by first_visited_on
     union all
@@ -112,35 +112,35 @@ by_day as (
         'funnel' as breakdown,
         'leads' as part,
         created_on as day,
-        leads_created as things
+        leads_created as item_count
     from leads_by_day
     union all
     select
         'funnel' as breakdown,
         'qualified leads' as part,
         created_on as day,
-        leads_qualified as things
+        leads_qualified as item_count
     from leads_by_day
     union all
     select
         'funnel' as breakdown,
         'leads with a deal' as part,
         created_on as day,
-        leads_with_deal as things
+        leads_with_deal as item_count
     from leads_by_day
     union all
     select
         'funnel' as breakdown,
         'leads with a won deal' as part,
         created_on as day,
-        leads_won as things
+        leads_won as item_count
     from leads_by_day
     union all
     select
         'net promoter score' as breakdown,
         case when is_promoter then 'promoters' when is_detractor then 'detractors' else 'passives' end as part,
         responded_on as day,
-        count(*) as things
+        count(*) as item_count
     from responses
     where survey_type = 'nps'
     group by responded_on, case when is_promoter then 'promoters' when is_detractor then 'detractors' else 'passives' end
@@ -149,7 +149,7 @@ by_day as (
         'resolution time' as breakdown,
         part,
         resolved_on as day,
-        count(*) as things
+        count(*) as item_count
     from resolved
     where part is not null
     group by part, resolved_on
@@ -160,7 +160,7 @@ by_period as (
         by_day.breakdown,
         by_day.part,
         period_days.period_id,
-        cast(sum(by_day.things) as bigint) as things
+        cast(sum(by_day.item_count) as bigint) as item_count
     from by_day
     inner join period_days on by_day.day = period_days.day
     group by by_day.breakdown, by_day.part, period_days.period_id
@@ -192,7 +192,7 @@ select
     cast(known_parts.part_order as bigint) as part_order,
     known_parts.hours_from,
     known_parts.hours_to,
-    coalesce(by_period.things, 0) as things
+    coalesce(by_period.item_count, 0) as item_count
 from filled
 inner join known_parts on filled.breakdown = known_parts.breakdown
 inner join periods on filled.period_id = periods.period_id

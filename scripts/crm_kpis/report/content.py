@@ -475,7 +475,7 @@ class _Reader:
         )
 
     def _missing(self, row: Row) -> Missing:
-        needs = row["missing"] or ""
+        needs = row["missing_columns"] or ""
         tables = sorted(set(re.findall(r"(\w+)\.\w+", needs)))
         return Missing(
             label=row[f"label_{self.formats.locale}"],

@@ -183,8 +183,10 @@ class _Reader:
             kind=kind,
             title=words["title"],
             note=self._note(name, last),
-            columns=(Column("name", words["part"]), Column("value", words["things"], "count")),
-            rows=tuple((self.texts["parts"].get(row["part"], row["part"]), row["things"]) for row in last),
+            columns=(Column("name", words["part"]), Column("value", words["item_count"], "count")),
+            rows=tuple(
+                (self.texts["parts"].get(row["part"], row["part"]), row["item_count"]) for row in last
+            ),
             options={"unit": "count"},
         )
 
@@ -201,7 +203,7 @@ class _Reader:
             columns=(
                 Column("period", self.texts["columns"]["period"]),
                 Column("name", words["part"]),
-                Column("value", words["things"], "count"),
+                Column("value", words["item_count"], "count"),
             ),
             rows=tuple(
                 (
@@ -210,7 +212,7 @@ class _Reader:
                         "sort": row["period_start"].isoformat(),
                     },
                     self.texts["parts"].get(row["part"], row["part"]),
-                    row["things"],
+                    row["item_count"],
                 )
                 for row in rows
             ),

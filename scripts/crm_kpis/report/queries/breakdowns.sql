@@ -15,7 +15,7 @@ select
     period_start,
     part,
     part_order,
-    things
+    item_count
 from aged
 where age <= 9
 order by breakdown, period_start, part_order

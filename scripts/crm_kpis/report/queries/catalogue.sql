@@ -12,7 +12,7 @@ catalogue as (
 select
     catalogue.*,
     coalesce(coverage.has_values, false) as has_values,
-    coverage.missing,
+    coverage.missing_columns,
     coverage.known_from
 from catalogue
 left join marts.kpi_coverage as coverage on catalogue.kpi_id = coverage.kpi_id
