@@ -251,10 +251,10 @@ def snapshot(name: str, replace: bool, output: Path, snapshots: Path | None) -> 
     help="html: a page that opens without a network; markdown: for a chat; json: for programs.",
 )
 def report(output: Path, language: str, file_format: str) -> int:
-    """Write the report for people from the published marts: report.html, report.md or report.json.
+    """Write the report for people from the published marts, such as report.en.html.
 
     \b
-    In English, as every run writes it:
+    In English and in German every run writes it; again, in English:
       crm-kpis report
     In German, and short, for a chat or a pull request:
       crm-kpis report --language de --format markdown

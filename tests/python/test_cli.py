@@ -202,7 +202,7 @@ def play_build(monkeypatch, tmp_path, result, setup, *arguments):
         return result
 
     monkeypatch.setattr("crm_kpis.run.steps.build", build)
-    monkeypatch.setattr("crm_kpis.run.steps.write_report", lambda output, language: output / "report.html")
+    monkeypatch.setattr("crm_kpis.run.steps.write_pages", lambda output, language: output / "report.en.html")
     monkeypatch.setattr(sys, "argv", ["crm-kpis", "run", "--output", str(tmp_path / "out"), *arguments])
     raw = tmp_path / "raw"
     if not raw.exists():
@@ -239,7 +239,9 @@ def test_a_run_without_failures_tells_its_results_plainly(monkeypatch, capsys, t
         "2 of 3 KPIs have values, 1,234 rows in all; kpi_coverage says what the others lack.",
     ]
     last = captured.out.splitlines()[3]
-    assert re.fullmatch(r"Done after \d+ s\. Published: .*kpis\.duckdb\. The report: .*report\.html", last)
+    assert re.fullmatch(
+        r"Done after \d+ s\. Published: .*kpis\.duckdb\. The report: .*report\.en\.html", last
+    )
 
 
 def test_a_failure_is_told_with_what_to_do_and_status_1(monkeypatch, capsys, tmp_path):

@@ -20,10 +20,10 @@ import duckdb
 import pytest
 from crm_kpis.errors import InputError
 from crm_kpis.raw.contract import PROJECT_DIR
-from crm_kpis.report import write_report
+from crm_kpis.report import LANGUAGES, write_pages, write_report
 from crm_kpis.report.drawing import draw_dot_pair, draw_sparkline
 from crm_kpis.report.formats import NOTHING, Formats
-from crm_kpis.report.texts import LANGUAGES, read_texts
+from crm_kpis.report.texts import read_texts
 
 MINUS = "\N{MINUS SIGN}"
 GRAINS = ("month", "quarter", "year")
@@ -153,7 +153,8 @@ def open_page(browser) -> Iterator[Callable[..., SimpleNamespace]]:
         page.on("console", lambda message: page.log.messages.append(message.text))
         page.on("pageerror", lambda error: page.log.messages.append(str(error)))
         started = time.monotonic()
-        page.goto((directory / "report.html").as_uri())
+        (path,) = directory.glob("report.*.html")
+        page.goto(path.as_uri())
         page.wait_for_selector("html[data-ready]", state="attached")
         page.log.seconds = time.monotonic() - started
         page.wait_for_selector("html[data-drawn]", state="attached")
@@ -189,18 +190,90 @@ def table_of(page, selector: str) -> list[list[str]]:
     )
 
 
+# The first screen
+
+
+def test_the_first_screen_says_how_complete_the_data_are(english, tmp_path):
+    rows, rejected, tables = ask(
+        english, "select sum(rows_read), sum(rows_rejected), count(*) from marts.raw_row_counts"
+    )[0]
+    page = (english / "report.en.html").read_text(encoding="utf-8")
+    assert f"{rows:,} rows of {tables} raw tables were read; {rejected} of them" in page
+
+    partly = copy_marts(
+        english,
+        tmp_path,
+        "delete from marts.rejected_records where is_whole_row and raw_table <> 'deals'",
+        "update marts.rejected_records set reason = 'closed_at_missing', column_name = null",
+        "update marts.raw_row_counts set rows_read = 0 where raw_table in ('orders', 'leads')",
+        "update marts.runs set warnings = 'test x: 2 rows'",
+    )
+    page = write_report(partly).read_text(encoding="utf-8")
+    assert "The most frequent reason: closed without a closing date (deals, " in page
+    assert "No rows in: leads, orders." in page
+    assert "Warning: test x: 2 rows" in page
+    page = write_report(partly, "de").read_text(encoding="utf-8")
+    assert "Häufigster Grund: abgeschlossen ohne Abschlussdatum (deals, " in page
+
+
+def test_a_headline_number_falls_back_to_the_next_of_its_line(english, tmp_path):
+    def labels(directory: Path) -> list[str]:
+        page = (directory / "report.en.html").read_text(encoding="utf-8")
+        return re.findall(r'<article class="tile">\s*<h3><a href="#kpi-(\w+)"', page)
+
+    assert labels(english)[:3] == ["won_revenue", "open_pipeline", "win_rate"]
+    without = (
+        "delete from marts.kpi_values where kpi_id in ('won_revenue', 'open_pipeline', 'active_customers')"
+    )
+    marts = copy_marts(english, tmp_path, without)
+    write_report(marts)
+    assert labels(marts)[:2] == ["revenue", "win_rate"]
+
+
+def test_a_change_is_that_of_the_numbers_shown(english, tmp_path):
+    """58 in 91 days against 52 in 90 days is 11.5 % more, and 10.3 % more per day."""
+    quarter = "kpi_id = 'deals_won' and segment_by = 'all' and period_grain = 'quarter'"
+    relative = (58 / 91) / (52 / 90) - 1
+    marts = copy_marts(
+        english,
+        tmp_path,
+        f"update marts.kpi_scorecard set kpi_value = 58, compared_value = 52, absolute_change = 6,"
+        f" relative_change = {relative} where {quarter} and comparison = 'period before'",
+    )
+    page = write_report(marts).read_text(encoding="utf-8")
+    card = re.search(r'id="kpi-deals_won".*?</article>', page, re.DOTALL)[0]
+    assert '<span class="by">+11.5%</span>' in card
+    assert "per day +10.3%" in card
+
+
+def test_money_is_named_only_where_there_is_money(english, tmp_path):
+    assert "Amounts are in EUR." in (english / "report.en.html").read_text(encoding="utf-8")
+    money = "select kpi_id from marts.kpi_catalogue where unit = 'currency'"
+    marts = copy_marts(english, tmp_path, f"delete from marts.kpi_values where kpi_id in ({money})")
+    assert "Amounts are in" not in write_report(marts).read_text(encoding="utf-8")
+
+
+def test_each_page_links_to_the_other_language(english, tmp_path):
+    marts = copy_marts(english, tmp_path)
+    (marts / "report.html").write_text("of an earlier version")
+    assert write_pages(marts, "de") == marts / "report.de.html"
+    assert 'href="report.en.html"' in (marts / "report.de.html").read_text(encoding="utf-8")
+    assert 'href="report.de.html"' in (marts / "report.en.html").read_text(encoding="utf-8")
+    assert not (marts / "report.html").exists()
+
+
 # In the browser
 
 
 def test_the_page_is_whole_without_errors_and_without_a_request(english, english_page, record_property):
-    path = english / "report.html"
+    path = english / "report.en.html"
     assert english_page.log.messages == []
     assert english_page.log.requests == [path.as_uri()]
     assert path.stat().st_size < 5_000_000
     # Recorded, and not held to: how fast a machine is does not belong to the english_page.
     record_property("report_bytes", path.stat().st_size)
     record_property("seconds_to_ready", round(english_page.log.seconds, 2))
-    print(f"report.html: {path.stat().st_size:,} bytes, ready after {english_page.log.seconds:.2f} s")
+    print(f"report.en.html: {path.stat().st_size:,} bytes, ready after {english_page.log.seconds:.2f} s")
 
 
 def test_every_picture_is_drawn(english_page):
@@ -376,7 +449,7 @@ def test_five_hundred_members_are_folded(hostile, hostile_page):
     assert re.search(r"\b[1-9] smaller ones", hostile_page.text_content("#explored-members .note"))
     hostile_page.click("#explored-members button:has-text('500')")
     assert hostile_page.locator("#explored-members tbody tr:visible").count() == 500
-    assert (hostile / "report.html").stat().st_size < 5_000_000
+    assert (hostile / "report.en.html").stat().st_size < 5_000_000
 
 
 def test_everybody_can_read_it(english, open_page):
@@ -446,7 +519,7 @@ def test_print_shows_the_cards_and_not_the_controls(english_page):
 
 def test_without_javascript_the_page_still_tells_it_all(english, browser):
     page = browser.new_page(java_script_enabled=False)
-    page.goto((english / "report.html").as_uri())
+    page.goto((english / "report.en.html").as_uri())
     assert page.is_visible("#kpi-win_rate .view[data-grain=quarter] .value")
     page.click("#kpi-win_rate .definition summary")
     assert page.is_visible("#kpi-win_rate .definition dl")
@@ -495,7 +568,7 @@ def test_the_german_page_has_no_english_label(german, open_page):
 
 
 def test_the_page_may_run_nothing_but_its_own_scripts(english):
-    page = (english / "report.html").read_text(encoding="utf-8")
+    page = (english / "report.en.html").read_text(encoding="utf-8")
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page)[1]
     assert "default-src &#39;none&#39;" in policy
     assert "unsafe" not in policy
@@ -506,7 +579,7 @@ def test_the_page_may_run_nothing_but_its_own_scripts(english):
 def test_the_same_marts_make_the_same_page(english, tmp_path):
     again = copy_marts(english, tmp_path / "again")
     write_report(again)
-    assert (again / "report.html").read_bytes() == (english / "report.html").read_bytes()
+    assert (again / "report.en.html").read_bytes() == (english / "report.en.html").read_bytes()
 
 
 def test_any_subset_of_the_marts_makes_a_page(sample_build, tmp_path):
@@ -562,9 +635,11 @@ def test_the_report_says_from_which_day_on_costs_are_known(sample_build, english
     assert ask(english, early) == []
 
     said = "Costs are known from 1 July 2023 on. Of the time before, the data cannot tell: Cost per lead, "
-    assert said in (english / "report.html").read_text(encoding="utf-8")
+    assert said in (english / "report.en.html").read_text(encoding="utf-8")
     assert said in write_report(english, file_format="markdown").read_text(encoding="utf-8")
-    assert "Kosten sind ab dem 1. Juli 2023 bekannt." in (german / "report.html").read_text(encoding="utf-8")
+    assert "Kosten sind ab dem 1. Juli 2023 bekannt." in (german / "report.de.html").read_text(
+        encoding="utf-8"
+    )
     document = json.loads(write_report(english, file_format="json").read_text(encoding="utf-8"))
     assert [(late["day"], set(late["kpi_ids"])) for late in document["known_from"]] == [
         ("2023-07-01", set(known_from))
@@ -595,12 +670,12 @@ def test_a_headline_says_against_what_and_that_it_is_the_other_way_round_against
     )
     assert now == "2026-Q2"
     english = Formats("en", "EUR", read_texts("en")).value(kpi_value, "ratio")
-    better = f"to {english}; Q1 2026 (the quarter before): 10.0%"
+    better = f"to {english}; Q1 2026 (quarter before): 10.0%"
     worse = f"to {english}; Q2 2025 (a year earlier): 90.0%"
     for file_format in ("html", "markdown"):
         page = write_report(marts, file_format=file_format).read_text(encoding="utf-8").replace("\u00a0", " ")
         assert f"{better}; but worsened against Q2 2025 (a year earlier): 90.0%" in page
-        assert f"{worse}; but improved against Q1 2026 (the quarter before): 10.0%" in page
+        assert f"{worse}; but improved against Q1 2026 (quarter before): 10.0%" in page
 
     # Where the two agree, there is nothing more to say.
     agreeing = copy_marts(
@@ -673,7 +748,7 @@ def test_published_marts_of_something_else_are_an_error(tmp_path):
 
 def test_an_old_report_stays_where_the_new_one_cannot_be_written(english, tmp_path, monkeypatch):
     marts = copy_marts(english, tmp_path)
-    (tmp_path / "report.html").write_text("old")
+    (tmp_path / "report.en.html").write_text("old")
 
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -681,8 +756,8 @@ def test_an_old_report_stays_where_the_new_one_cannot_be_written(english, tmp_pa
     monkeypatch.setattr("pathlib.Path.replace", refuse)
     with pytest.raises(InputError, match="No space left"):
         write_report(marts)
-    assert (tmp_path / "report.html").read_text() == "old"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["kpis.duckdb", "report.html"]
+    assert (tmp_path / "report.en.html").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kpis.duckdb", "report.en.html"]
 
 
 def test_both_languages_say_the_same_things():
@@ -710,7 +785,17 @@ def test_what_is_the_same_in_both_languages_is_german_too():
     german = dict(paths(read_texts("de")))
     same = {text for path, text in paths(read_texts("en")) if german.get(path) == text}
     words = {word for text in same for word in re.findall(r"[A-Za-z]{2,}", re.sub(r"\{\w+\}", "", text))}
-    assert words <= {"Definition", "Marketing", "Median", "Name", "Service", "Team", "Tickets"}
+    assert words <= {
+        "Definition",
+        "Deutsch",
+        "English",
+        "Marketing",
+        "Median",
+        "Name",
+        "Service",
+        "Team",
+        "Tickets",
+    }
 
 
 def test_every_word_of_the_catalogue_has_a_german_one(english):
@@ -733,7 +818,7 @@ def test_every_name_of_the_shipped_seeds_has_a_german_one(german, tmp_path):
             names |= {row[column] for row in csv.DictReader(file)}
     assert names == set(read_texts("de")["names"])
     # A project of the same name is a member of a dimension, in the data of the page: the data's own word.
-    page = re.sub(r"<script.*?</script>", "", (german / "report.html").read_text("utf-8"), flags=re.DOTALL)
+    page = re.sub(r"<script.*?</script>", "", (german / "report.de.html").read_text("utf-8"), flags=re.DOTALL)
     assert [name for name in names if name in page] == []
     assert "CRM-Einführung, vor dem CRM gegen seit dem CRM: " in page
 

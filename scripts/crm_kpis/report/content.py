@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +20,8 @@ AREAS = ("sales", "marketing", "customers", "service", "team", "roll_out")
 GRAINS = ("month", "quarter", "year")
 # Enough days to rest on, recent enough to act on.
 FIRST_GRAIN = "quarter"
-_MOST_HEADLINES = 6
+# Two months are: 28 and 31 days.
+_ABOUT_AS_LONG = 1.15
 _OPPOSITES = {"improved": "worsened", "worsened": "improved"}
 _COMPARISONS = ("period before", "year before", "baseline")
 _VERDICT_SIGNS = {"improved": "better", "worsened": "worse"}
@@ -27,12 +29,17 @@ _VERDICT_SIGNS = {"improved": "better", "worsened": "worse"}
 
 @dataclass(frozen=True)
 class Change:
-    """What changed against another period; `tone` is better, worse or none, as the verdict says."""
+    """What changed against another period.
+
+    `tone` is better, worse or none, as the verdict says. `per_day` is the change per day of a total whose
+    periods are not of the same length; empty otherwise.
+    """
 
     comparison: str
     compared_with: str
     compared_text: str
     text: str
+    per_day: str
     p_text: str
     verdict: str | None
     tone: str
@@ -191,6 +198,11 @@ class Content:
     choices: dict[str, Any]
 
     @property
+    def has_money(self) -> bool:
+        """Whether any KPI with a value is an amount of money."""
+        return any(card.unit == "currency" for cards in self.cards.values() for card in cards)
+
+    @property
     def behind(self) -> tuple[Target, ...]:
         """The targets that are not where they should be."""
         return tuple(target for target in self.targets if target.status in ("behind", "missed"))
@@ -315,16 +327,36 @@ class _Reader:
 
     def _change(self, row: Row, unit: str) -> Change:
         formats = self.formats
+        text, per_day = self._change_texts(row, unit)
         return Change(
             comparison=row["comparison"],
             compared_with=formats.period(row["compared_with"] or ""),
             compared_text=formats.value(row["compared_value"], unit),
-            text=formats.change(row["absolute_change"], row["relative_change"], unit),
+            text=text,
+            per_day=per_day,
             p_text=formats.p_value(row["p_value"]),
             verdict=row["verdict"],
             tone=_VERDICT_SIGNS.get(row["verdict"] or "", "none"),
             row=row,
         )
+
+    def _change_texts(self, row: Row, unit: str) -> tuple[str, str]:
+        """The change of the two numbers shown, and that per day where a total's periods are of unlike length.
+
+        The scorecard compares totals per day. Where one period is several times as long as the other, only
+        that says anything.
+        """
+        before, relative = row["compared_value"], row["relative_change"]
+        difference = row["kpi_value"] - before
+        shown = difference / abs(before) if before else None
+        text = self.formats.change(difference, shown, unit)
+        if shown is None or relative is None or math.isclose(relative, shown, abs_tol=5e-4):
+            return text, ""
+        per_day = self.texts["per_day"].format(change=self.formats.change(difference, relative, "count"))
+        about_as_long = (
+            1 / _ABOUT_AS_LONG <= (1 + relative) / (1 + shown) <= _ABOUT_AS_LONG if shown != -1 else True
+        )
+        return (text, per_day) if about_as_long else (per_day, "")
 
     def _targets(self) -> tuple[Target, ...]:
         by_target = group(self.marts.rows("targets", "kpi_target_status"), "target_id")
@@ -506,7 +538,7 @@ def _headlines(cards: list[Card], grain: str, verdict: str) -> tuple[Headline, .
         change = _surest(view, verdict) if view else None
         if view and change:
             found.append(Headline(card, view, change, _surest(view, _OPPOSITES[verdict])))
-    return tuple(sorted(found, key=lambda headline: _p_value(headline.change))[:_MOST_HEADLINES])
+    return tuple(sorted(found, key=lambda headline: _p_value(headline.change)))
 
 
 def _surest(view: View, verdict: str) -> Change | None:

@@ -12,8 +12,10 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from crm_kpis.report import LANGUAGES
 from crm_kpis.report.content import FIRST_GRAIN, Content
 from crm_kpis.report.formats import Formats
+from crm_kpis.report.head import Head
 from crm_kpis.report.texts import Texts
 from crm_kpis.report.vega import read_bundle
 
@@ -22,7 +24,7 @@ _HERE = Path(__file__).parent
 _ESCAPES = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 
 
-def render_html(content: Content, texts: Texts, formats: Formats) -> str:
+def render_html(content: Content, head: Head, texts: Texts, formats: Formats) -> str:
     """One page that needs nothing but itself."""
     style = _asset("report.css")
     scripts = [read_bundle(), _asset("charts.js"), _asset("report.js")]
@@ -31,9 +33,11 @@ def render_html(content: Content, texts: Texts, formats: Formats) -> str:
         .get_template("report.html")
         .render(
             content=content,
+            head=head,
             texts=texts,
             formats=formats,
             first_grain=FIRST_GRAIN,
+            languages=LANGUAGES,
             policy=_policy(style, scripts),
             style=style,
             scripts=scripts,
@@ -42,13 +46,13 @@ def render_html(content: Content, texts: Texts, formats: Formats) -> str:
     )
 
 
-def render_markdown(content: Content, texts: Texts, formats: Formats) -> str:
+def render_markdown(content: Content, head: Head, texts: Texts, formats: Formats) -> str:
     """A page for a chat or a pull request."""
     environment = _environment()
     environment.autoescape = False
     environment.filters["md"] = _escape_markdown
     page = environment.get_template("report.md").render(
-        content=content, texts=texts, formats=formats, first_grain=FIRST_GRAIN
+        content=content, head=head, texts=texts, formats=formats, first_grain=FIRST_GRAIN
     )
     return page.strip() + "\n"
 

@@ -9,7 +9,6 @@ from typing import Any
 import yaml
 
 TEXTS_DIR = Path(__file__).parent / "languages"
-LANGUAGES = ("en", "de")
 
 Texts = dict[str, Any]
 
@@ -19,6 +18,6 @@ def read_texts(language: str) -> Texts:
     """The texts of a language, in nested groups.
 
     Args:
-        language: One of LANGUAGES.
+        language: One of crm_kpis.report.LANGUAGES.
     """
     return yaml.safe_load((TEXTS_DIR / f"{language}.yml").read_text(encoding="utf-8"))

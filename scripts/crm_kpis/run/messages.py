@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timezone
+from pathlib import Path
 
 import click
 
 from crm_kpis.published.connect import FILE_NAME
 from crm_kpis.published.write import Run
-from crm_kpis.report import REPORT_FILES
 from crm_kpis.run.build import BuildOptions, BuildResult
 from crm_kpis.run.summary import Summary, format_raw_counts, format_rejections
 
@@ -22,8 +22,8 @@ def print_wait(holder: str) -> None:
     click.echo(f"{holder} Waiting for it to end ...", err=True)
 
 
-def print_unchanged(options: BuildOptions, last: Run) -> None:
-    """Print that nothing has changed since the last publication, with its warnings."""
+def print_unchanged(options: BuildOptions, last: Run, report: Path) -> None:
+    """Print that nothing has changed since the last publication, its warnings, and where the report is."""
     for warning in (last.warnings or "").splitlines():
         warn(warning)
     if last.as_of:
@@ -32,7 +32,7 @@ def print_unchanged(options: BuildOptions, last: Run) -> None:
         f"Nothing has changed since {options.output / FILE_NAME} was published"
         f" at {last.published_at:%Y-%m-%d %H:%M:%S} UTC, so nothing is built; --full-refresh does it anyway."
     )
-    click.echo(f"The report: {options.output / REPORT_FILES['html']}")
+    click.echo(f"The report: {report}")
 
 
 def print_failures(result: BuildResult) -> None:
@@ -46,13 +46,16 @@ def print_failures(result: BuildResult) -> None:
             click.echo(f"  {line}", err=True)
 
 
-def print_summary(options: BuildOptions, result: BuildResult, summary: Summary, seconds: float) -> None:
+def print_summary(
+    options: BuildOptions, result: BuildResult, summary: Summary, report: Path | None, seconds: float
+) -> None:
     """Print what was read, rejected, computed and written.
 
     Args:
         options: The options of the run.
         result: What came of the build.
         summary: What the warehouse holds.
+        report: The report; None where nothing is published.
         seconds: How long the build and the publication took.
     """
     for lines in (format_raw_counts(summary), format_rejections(summary)):
@@ -67,13 +70,13 @@ def print_summary(options: BuildOptions, result: BuildResult, summary: Summary, 
     if summary.kpi_count:
         click.echo(_count_kpis(summary))
     state = "Done" if result.succeeded else "Failed"
-    click.echo(f"{state} after {seconds:.0f} s. {_describe_files(options, result)}")
+    click.echo(f"{state} after {seconds:.0f} s. {_describe_files(options, report)}")
 
 
-def _describe_files(options: BuildOptions, result: BuildResult) -> str:
+def _describe_files(options: BuildOptions, report: Path | None) -> str:
     published = options.output / FILE_NAME
-    if result.succeeded:
-        return f"Published: {published}. The report: {options.output / REPORT_FILES['html']}"
+    if report:
+        return f"Published: {published}. The report: {report}"
     kept = f" {published} is as it was before." if published.exists() else ""
     return f"Nothing is published.{kept} The warehouse, to look into: {options.warehouse}"
 

@@ -16,7 +16,7 @@ from crm_kpis.errors import InputError
 from crm_kpis.published.connect import FILE_NAME, explain_unusable
 from crm_kpis.published.write import Run, publish, read_history
 from crm_kpis.raw.raw_directory import inspect
-from crm_kpis.report import write_report
+from crm_kpis.report import write_pages
 from crm_kpis.run import messages
 from crm_kpis.run.build import BuildOptions, BuildResult, build
 from crm_kpis.run.input_hash import hash_inputs
@@ -44,7 +44,7 @@ def run(
         wait: Whether to wait for the end of another run in the same output directory; else that is an error.
         full_refresh: Whether to build even where nothing has changed.
         snapshot: The name of the snapshot to take of what is published; None: none.
-        language: The language of the report, `en` or `de`.
+        language: The language of the report that is named: `en` or `de`; the other is written as well.
 
     Returns:
         Whether the data passed all checks.
@@ -65,14 +65,13 @@ def run(
         inputs = hash_inputs(options, raw_directory)
         if not full_refresh and history and _is_current(options, history[-1], inputs):
             succeeded = True
-            write_report(options.output, language)
-            messages.print_unchanged(options, history[-1])
+            messages.print_unchanged(options, history[-1], write_pages(options.output, language))
         else:
             started = time.monotonic()
             result = build(options)
             messages.print_failures(result)
             summary = read_summary(options.warehouse, result.built)
-            succeeded = result.succeeded
+            succeeded, report = result.succeeded, None
             if succeeded:
                 publish(
                     options.warehouse,
@@ -80,8 +79,8 @@ def run(
                     options.output,
                     [*history, _describe_run(options, result, summary, inputs)],
                 )
-                write_report(options.output, language)
-            messages.print_summary(options, result, summary, seconds=time.monotonic() - started)
+                report = write_pages(options.output, language)
+            messages.print_summary(options, result, summary, report, seconds=time.monotonic() - started)
         if succeeded and snapshot is not None:
             directory = take_snapshot(options.output, snapshot, snapshots=options.snapshots_dir)
             click.echo(f"The snapshot: {directory}")

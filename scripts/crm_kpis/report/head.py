@@ -1,0 +1,122 @@
+"""The first screen: how complete the data are, and the headline numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from crm_kpis.report.content import GRAINS, Card, Change, Content, View
+from crm_kpis.report.drawing import Sparkline
+from crm_kpis.report.formats import Formats
+from crm_kpis.report.marts import Marts
+from crm_kpis.report.texts import Texts
+
+# Each line is one headline number: the first of its KPIs that has a value.
+HEADLINE_KPIS = (
+    ("won_revenue", "revenue"),
+    ("open_pipeline", "active_customers"),
+    ("win_rate", "close_rate"),
+    ("new_customers", "leads_created"),
+    ("retention_rate", "churn_rate"),
+    ("customer_satisfaction_score", "net_promoter_score"),
+    ("resolution_hours", "first_response_hours"),
+)
+_LINE_GRAIN = "month"
+
+
+@dataclass(frozen=True)
+class DataState:
+    """How complete the raw data are: one sentence each; a sentence that says nothing is empty.
+
+    Attributes:
+        rows: How many rows were read, and how many of them were rejected.
+        reason: The most frequent reason.
+        missing: Which raw tables had no rows.
+        warnings: What the checks warned of.
+    """
+
+    rows: str
+    reason: str
+    missing: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A headline number: a KPI in each grain, over the line of its last 13 months."""
+
+    card: Card
+    line: Sparkline | None
+
+    def year_before(self, view: View) -> Change | None:
+        """The change of a view of the card against a year before; None: there is none."""
+        return next((change for change in view.changes if change.comparison == "year before"), None)
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the first screen shows beside the content.
+
+    Attributes:
+        state: How complete the data are; None where the published file does not say.
+        tiles: The headline numbers.
+        periods: The last complete period of each grain that has one.
+    """
+
+    state: DataState | None
+    tiles: tuple[Tile, ...]
+    periods: dict[str, str]
+
+
+def read_head(marts: Marts, content: Content, texts: Texts, formats: Formats) -> Head:
+    """Read what the first screen shows.
+
+    Args:
+        marts: The published marts.
+        content: What the report says below.
+        texts: The texts of the language.
+        formats: The formats of the language.
+    """
+    cards = [card for area in content.cards.values() for card in area]
+    latest = {
+        grain: max(views, key=lambda view: view.row["period_start"]).period
+        for grain in GRAINS
+        if (views := [view for card in cards if (view := card.views.get(grain)) and view.is_latest])
+    }
+    return Head(_read_state(marts, texts, formats), _choose_tiles(cards), latest)
+
+
+def _read_state(marts: Marts, texts: Texts, formats: Formats) -> DataState | None:
+    rows = marts.rows("data_state", "runs", "raw_row_counts", "rejected_records")
+    if not rows:
+        return None
+    row, words = rows[0], texts["data_state"]
+    share = row["rows_rejected"] / row["rows_read"] if row["rows_read"] else 0.0
+    place = ".".join(part for part in (row["worst_table"], row["worst_column"]) if part)
+    return DataState(
+        rows=words["rows" if row["rows_rejected"] else "no_rejections"].format(
+            read=formats.count(row["rows_read"]),
+            tables=formats.count(row["tables_read"]),
+            rejected=formats.count(row["rows_rejected"]),
+            share=formats.value(share, "ratio"),
+        ),
+        reason=words["reason"].format(
+            count=formats.count(row["worst_rejected"]),
+            place=place,
+            reason=texts["reasons"].get(row["worst_reason"], row["worst_reason"]),
+        )
+        if row["worst_reason"]
+        else "",
+        missing=words["missing"].format(tables=row["tables_missing"]) if row["tables_missing"] else "",
+        warnings=tuple((row["warnings"] or "").splitlines()),
+    )
+
+
+def _choose_tiles(cards: Iterable[Card]) -> tuple[Tile, ...]:
+    by_id = {card.kpi_id: card for card in cards}
+    chosen = (next((by_id[kpi] for kpi in kpis if kpi in by_id), None) for kpis in HEADLINE_KPIS)
+    return tuple(
+        Tile(card, card.views[_LINE_GRAIN].sparkline if _LINE_GRAIN in card.views else None)
+        for card in chosen
+        if card
+    )
