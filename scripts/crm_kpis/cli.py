@@ -12,6 +12,7 @@ import os
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -285,7 +286,7 @@ def report(output: Path, language: str, file_format: str) -> int:
 @click.option("--clean", is_flag=True, help="Leave out the flaws: about 1 % of the rows are wrong otherwise.")
 @click.option("--replace", is_flag=True, help="Replace the raw tables that stand in the directory.")
 def generate(  # noqa: PLR0913, PLR0917 - an argument for each option
-    deals: int, output: Path, seed: int, file_format: str, clean: bool, replace: bool
+    deals: int, output: Path, seed: int, file_format: Literal["parquet", "csv"], clean: bool, replace: bool
 ) -> int:
     """Write a synthetic CRM of any size: all raw tables, the same for the same seed.
 

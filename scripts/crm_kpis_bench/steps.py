@@ -7,7 +7,8 @@ import os
 import shutil
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from datetime import date, datetime
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -24,8 +25,10 @@ from crm_kpis.sql import quote_text
 
 # The last day of the synthetic company.
 AS_OF = date(2026, 6, 30)
-_LAYERS = ("seeds", "staging", "calendar", "dimensions", "rejections", "facts", "intermediate", "measures")
-_LAYERS += ("kpis", "comparisons", "evaluation", "tests")
+_LAYERS = (
+    *("seeds", "staging", "calendar", "dimensions", "rejections", "facts", "intermediate", "measures"),
+    *("kpis", "comparisons", "evaluation", "tests"),
+)
 _SETTINGS = OFFLINE | {"threads": 2}
 
 
@@ -74,7 +77,7 @@ def compute_layers(raw_dir: Path, run: Path, result: Path) -> None:
     models = {key: node for key, node in nodes.items() if node["resource_type"] == "model"}
     order = TopologicalSorter({key: node["depends_on"]["nodes"] for key, node in models.items()})
     counts: Counter[str] = Counter()
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     warehouse = result.with_suffix(".duckdb")
     warehouse.unlink(missing_ok=True)
     with duckdb.connect(config=_SETTINGS) as connection:
@@ -192,7 +195,7 @@ def _read_nodes(run: Path) -> dict[str, Any]:
     return json.loads((run / "dbt_target" / "manifest.json").read_text(encoding="utf-8"))["nodes"]
 
 
-STEPS = {
+STEPS: dict[str, Callable[..., None]] = {
     "read": read_all,
     "copy": copy_all,
     "sql": compute_by_sql,

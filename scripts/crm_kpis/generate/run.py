@@ -216,7 +216,7 @@ def _build_and_write(
             steps.add((make, name), (make, needed))
             # a view reads when it is written
             steps.add((drop, needed), (write if name in views else make, name))
-    order = [
+    order: list[_Step] = [
         *((drop, name) for name in names),
         *((make, name) for name in _READ_BY_OTHERS),
         *((step, name) for name in _FILE_ORDER for step in (write, make)),

@@ -18,7 +18,7 @@ from crm_kpis.errors import InputError, first_line
 FILE_NAME = "kpis.duckdb"
 SCHEMA = "marts"
 # No network is ever asked.
-OFFLINE = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+OFFLINE: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
 _LOCK_HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 

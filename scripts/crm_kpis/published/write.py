@@ -242,8 +242,9 @@ def _read_runs(path: Path) -> list[Run]:
         rows = connection.execute(f"from kpis.{SCHEMA}.runs order by published_at")
         names = [column[0] for column in rows.description]
         # Another version of this file may have fewer columns, or more.
+        missing: dict[str, Any] = dict.fromkeys(_RUNS_COLUMNS)
         return [
-            Run(**dict.fromkeys(_RUNS_COLUMNS) | {name: row[name] for name in _RUNS_COLUMNS if name in row})
+            Run(**missing | {name: row[name] for name in _RUNS_COLUMNS if name in row})
             for row in (dict(zip(names, values, strict=True)) for values in rows.fetchall())
         ]
 

@@ -120,7 +120,9 @@ def scan(path: Path, header: CsvHeader) -> CsvScan:
         position = 0
         while position < len(chunk):
             if not in_quotes:
-                end = len(chunk) if _is_plain(chunk) else whole_lines.match(chunk, position).end()
+                # The pattern matches nothing, too, so that there is always a match.
+                match = None if _is_plain(chunk) else whole_lines.match(chunk, position)
+                end = match.end() if match else len(chunk)
                 if end > position:
                     lines = chunk[position:end]
                     _check_line_ends(path, lines, line_number, header)
@@ -351,7 +353,8 @@ def _check_line_ends(path: Path, lines: bytes, lines_before: int, header: CsvHea
 def _records(path: Path, header: CsvHeader) -> Iterator[tuple[int, bytes]]:
     """Yield the line at which each record starts and its bytes; what is too long is cut."""
     opening = _opening_quote(header.delimiter)
-    line_number, start, lines, size, in_quotes = header.line, 0, [], 0, False
+    lines: list[bytes] = []
+    line_number, start, size, in_quotes = header.line, 0, 0, False
     for chunk in _chunks_after_header(path, header):
         for line in io.BytesIO(chunk):
             line_number += 1

@@ -155,7 +155,11 @@ def register(connection: duckdb.DuckDBPyConnection, raw_directory: RawDirectory)
             if file is None:
                 _create_empty_table(connection, table)
                 continue
-            rows = _load_csv(connection, file) if file.header else _create_parquet_view(connection, file)
+            rows = (
+                _load_csv(connection, file, file.header)
+                if file.header
+                else _create_parquet_view(connection, file)
+            )
             connection.execute(
                 f"insert into {SCHEMA}._files values (?, ?, ?, ?, ?)",
                 [table.name, file.path.name, file.file_format, file.size_bytes, rows],
@@ -392,11 +396,10 @@ def _parquet_expression(file: RawFile, column: RawColumn) -> str:
     return f"cast({source} as varchar) as {alias}"
 
 
-def _load_csv(connection: duckdb.DuckDBPyConnection, file: RawFile) -> int:
-    header = file.header
+def _load_csv(connection: duckdb.DuckDBPyConnection, file: RawFile, header: CsvHeader) -> int:
     scan = csv_file.scan(file.path, header)
     columns = "".join(f"{_csv_expression(file, column)}, " for column in file.table.columns)
-    source = f"(select *, row_number() over () as record from {_read_csv(file, scan)})"
+    source = f"(select *, row_number() over () as record from {_read_csv(file, header, scan)})"
     parameters: list[list[int]] = []
     if len(scan.line_offsets) <= 1:
         line = f"record + {scan.line_offsets[0][1] if scan.line_offsets else 0}"
@@ -431,8 +434,7 @@ def _csv_expression(file: RawFile, column: RawColumn) -> str:
     return f"{source} as {quote_identifier(column.name)}"
 
 
-def _read_csv(file: RawFile, scan: CsvScan) -> str:
-    header = file.header
+def _read_csv(file: RawFile, header: CsvHeader, scan: CsvScan) -> str:
     columns = ", ".join(f"{column.identifier}: 'VARCHAR'" for column in file.columns)
     options = {
         "auto_detect": "false",

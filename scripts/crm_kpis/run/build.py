@@ -69,7 +69,7 @@ class BuildOptions:
     @property
     def environment(self) -> dict[str, str]:
         """The environment variables that dbt_plugin.py and the macro as_of_override read."""
-        variables = {"OUTPUT": self.output, "RAW_DIR": self.raw_dir}
+        variables: dict[str, Path | date] = {"OUTPUT": self.output, "RAW_DIR": self.raw_dir}
         if self.snapshots:
             variables["SNAPSHOTS"] = self.snapshots
         if self.as_of:
@@ -173,7 +173,7 @@ def _build_arguments(options: BuildOptions) -> list[str]:
         "--exclude-resource-type": "unit_test",
         "--exclude": "tag:examples",
     }
-    # dbt parses only the files that have changed since. What it gets wrong, unit tests, is left out here.
+    # dbt parses only the files that have changed since.
     parsed = PROJECT_DIR / _PARSED
     if parsed.exists():
         arguments["--partial-parse-file-path"] = parsed

@@ -47,10 +47,12 @@ class Plugin(BasePlugin):
         self._lock = threading.Lock()
         self._is_registered = False
         # dbt-duckdb makes its plugins before it opens the file.
-        path = Path(self.creds.path)
+        credentials = self.creds
+        assert credentials is not None  # noqa: S101 - dbt-duckdb gives them to every plugin
+        path = Path(credentials.path)
         if environment["OUTPUT"]:
             path = Path(environment["OUTPUT"]) / path.name
-            self.creds.path = str(path)
+            credentials.path = str(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._snapshots_dir = Path(
             given.get("snapshots_dir") or environment["SNAPSHOTS"] or path.parent / SNAPSHOTS

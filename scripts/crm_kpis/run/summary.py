@@ -118,12 +118,14 @@ def format_raw_counts(summary: Summary) -> list[str]:
     if not summary.raw_counts:
         return []
     header = ("file", "rows read", "staged", "rejected", "values rejected")
-    rows = [
-        (count.file_name, count.rows_read, count.rows_staged, count.rows_rejected, count.values_rejected)
+    numbers = [
+        (count.rows_read, count.rows_staged, count.rows_rejected, count.values_rejected)
         for count in summary.raw_counts
     ]
-    total = ("total", *(sum(row[position] for row in rows) for position in range(1, len(header))))
-    lines = format_table(header, [*rows, total])
+    rows: list[tuple[str | int, ...]] = [
+        (count.file_name, *counted) for count, counted in zip(summary.raw_counts, numbers, strict=True)
+    ]
+    lines = format_table(header, [*rows, ("total", *map(sum, zip(*numbers, strict=True)))])
     if summary.missing_tables:
         lines.append(f"Without a file: {', '.join(summary.missing_tables)}.")
     return lines

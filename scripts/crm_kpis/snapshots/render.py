@@ -215,9 +215,9 @@ def _change_row(change: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _part_row(part: dict[str, Any]) -> tuple[str, ...]:
-    values = (part["baseline_value"] or "(none)", part["current_value"] or "(none)")
+    values = [part["baseline_value"] or "(none)", part["current_value"] or "(none)"]
     if part["part"].startswith(SQL_PART):
-        values = tuple(value[:_HASH_LENGTH] for value in values)
+        values = [value[:_HASH_LENGTH] for value in values]
     return (part["kpi_id"], part["part"], *map(printable, values))
 
 
