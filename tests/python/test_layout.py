@@ -115,6 +115,14 @@ def test_unit_tests_lie_in_the_folder_of_their_model(manifest, models):
         assert test["original_file_path"] == f"{folder}/_unit_tests.yml", test["name"]
 
 
+def test_unit_tests_give_the_rows_of_their_inputs(manifest):
+    """Of an input without rows dbt takes the seed's file, and does not see when that changes."""
+    for test in manifest["unit_tests"].values():
+        for given in test["given"]:
+            assert given["rows"] is not None, (test["name"], given["input"])
+            assert given["fixture"] is None, (test["name"], given["input"])
+
+
 def test_every_yaml_file_is_named_after_what_it_holds():
     names = {"_sources.yml", "_unit_tests.yml", "_exposures.yml"}
     for path in MODELS.rglob("*.yml"):
