@@ -31,14 +31,15 @@ test: setup ## Run all tests
 	$(BIN)/pytest --numprocesses 2 $(ARGS)
 
 .PHONY: lint
-lint: setup ## Check the style of SQL and Python, and that dbt parses without a warning
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+lint: setup ## Check style and types, and that dbt parses without a warning
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy --no-error-summary
 	$(BIN)/sqlfluff lint --processes 2 models tests analyses
-	$(BIN)/dbt --quiet --warn-error parse --target lint
+	$(BIN)/dbt --quiet --warn-error --no-partial-parse parse --target lint --target-path target/lint
 
 .PHONY: format
-format: setup ## Mend what the style checks can mend themselves
+format: setup ## Fix what the style checks can fix themselves
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff fix models tests analyses
