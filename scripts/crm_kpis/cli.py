@@ -246,10 +246,10 @@ def snapshot(name: str, replace: bool, output: Path, snapshots: Path | None) -> 
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(["html", "markdown", "json"]),
+    type=click.Choice(["html", "markdown", "json", "xlsx", "pdf"]),
     default="html",
     show_default=True,
-    help="html: a page that opens without a network; markdown: for a chat; json: for programs.",
+    help="html: a page; markdown: for a chat; json: for programs; xlsx: for Excel; pdf: A4.",
 )
 def report(output: Path, language: str, file_format: str) -> int:
     """Write the report for people from the published marts, such as report.en.html.
@@ -259,6 +259,8 @@ def report(output: Path, language: str, file_format: str) -> int:
       crm-kpis report
     In German, and short, for a chat or a pull request:
       crm-kpis report --language de --format markdown
+    The numbers as an Excel workbook:
+      crm-kpis report --format xlsx
     """
     from crm_kpis.report import write_report
 

@@ -7,12 +7,12 @@ import tempfile
 from pathlib import Path
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file that readers see whole or not at all. A reader of the old file keeps it.
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file that readers see whole or not at all. A reader of the old file keeps it.
 
     Args:
         path: The file. Its directory is made if it is not there.
-        text: Its new content, written as UTF-8.
+        content: Its new content; text is written as UTF-8.
 
     Raises:
         OSError: The directory can't be written, or the disk is full. The old file is as it was.
@@ -20,8 +20,8 @@ def write_whole(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
         Path(name).chmod(0o644)
         Path(name).replace(path)
     except BaseException:

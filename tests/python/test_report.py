@@ -11,12 +11,14 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
 import duckdb
+import openpyxl
+import pypdf
 import pytest
 from crm_kpis.errors import InputError
 from crm_kpis.raw.contract import PROJECT_DIR
@@ -260,6 +262,64 @@ def test_each_page_links_to_the_other_language(english, tmp_path):
     assert 'href="report.en.html"' in (marts / "report.de.html").read_text(encoding="utf-8")
     assert 'href="report.de.html"' in (marts / "report.en.html").read_text(encoding="utf-8")
     assert not (marts / "report.html").exists()
+
+
+# Workbook and PDF
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_workbook_holds_numbers_as_numbers(english, language):
+    path = write_report(english, language, "xlsx")
+    book = openpyxl.load_workbook(path)
+    texts = read_texts(language)
+    areas = list(texts["areas"].values())
+    assert book.sheetnames == [*areas, texts["evaluation"], texts["targets"], texts["definitions"]]
+
+    sales = book[texts["areas"]["sales"]]
+    label, revenue = ask(
+        english,
+        f"select label_{language}, (select sum(kpi_value) from marts.kpi_values where kpi_id = 'won_revenue'"
+        " and segment_by = 'all' and period_grain = 'year')"
+        " from marts.kpi_catalogue where kpi_id = 'won_revenue'",
+    )[0]
+    years = [
+        row
+        for row in sales.iter_rows(min_row=2)
+        if row[0].value == label and row[1].value == texts["grains"]["year"]
+    ]
+    assert sum(row[4].value for row in years) == pytest.approx(revenue)
+    assert {row[4].number_format for row in years} == {'#,##0.00 "EUR"'}
+    assert all(isinstance(row[3].value, datetime) for row in years)
+    rates = {
+        row[4].number_format
+        for row in sales.iter_rows(min_row=2)
+        if row[0].value
+        == ask(english, f"select label_{language} from marts.kpi_catalogue where kpi_id = 'win_rate'")[0][0]
+    }
+    assert rates == {"0.0%"}
+
+
+def test_no_name_from_the_data_becomes_a_formula(hostile):
+    sheet = openpyxl.load_workbook(write_report(hostile, "en", "xlsx"))
+    cells = [cell for page in sheet for row in page.iter_rows() for cell in row if cell.value is not None]
+    assert [cell for cell in cells if cell.data_type == "f" or cell.hyperlink] == []
+    assert any(str(cell.value).startswith("=cmd") or "<script>" in str(cell.value) for cell in cells)
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "At a glance"), ("de", "Auf einen Blick")])
+def test_the_pdf_is_short_and_holds_the_text(browser, english, language, title):
+    reader = pypdf.PdfReader(write_report(english, language, "pdf"))
+    assert len(reader.pages) <= 8
+    assert {(round(page.mediabox.width), round(page.mediabox.height)) for page in reader.pages} == {
+        (595, 842)
+    }
+    assert title in reader.pages[0].extract_text()
+
+
+def test_without_a_browser_there_is_no_pdf_but_a_hint(english, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(InputError, match="No browser is installed that can print a PDF"):
+        write_report(english, "en", "pdf")
 
 
 # In the browser

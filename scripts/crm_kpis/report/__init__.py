@@ -8,7 +8,7 @@ from crm_kpis.errors import InputError
 from crm_kpis.files import write_whole
 
 LANGUAGES = ("en", "de")
-ENDINGS = {"html": "html", "markdown": "md", "json": "json"}
+ENDINGS = {"html": "html", "markdown": "md", "json": "json", "xlsx": "xlsx", "pdf": "pdf"}
 
 
 def write_pages(output: Path, language: str = LANGUAGES[0]) -> Path:
@@ -42,14 +42,24 @@ def write_report(output: Path, language: str = "en", file_format: str = "html") 
         The file that was written.
 
     Raises:
-        InputError: Nothing is published there, or the report can't be written.
+        InputError: Nothing is published there, the report can't be written, or no browser can print it.
     """
-    # Jinja and Babel are imported where they are needed, as the command line starts without them.
+    path = output / f"report.{language}.{ENDINGS[file_format]}"
+    report = _render(output, language, file_format)
+    try:
+        write_whole(path, report)
+    except OSError as error:
+        raise InputError(f"{path} can't be written: {error.strerror}.") from error
+    return path
+
+
+def _render(output: Path, language: str, file_format: str) -> str | bytes:
+    # What a format needs is imported for it alone: the command line starts without Jinja and Babel.
+    from crm_kpis.report import rendering  # noqa: PLC0415
     from crm_kpis.report.content import read_content  # noqa: PLC0415
     from crm_kpis.report.formats import Formats  # noqa: PLC0415
     from crm_kpis.report.head import read_head  # noqa: PLC0415
     from crm_kpis.report.marts import open_marts  # noqa: PLC0415
-    from crm_kpis.report.rendering import render_html, render_json, render_markdown  # noqa: PLC0415
     from crm_kpis.report.texts import read_texts  # noqa: PLC0415
 
     texts = read_texts(language)
@@ -57,15 +67,18 @@ def write_report(output: Path, language: str = "en", file_format: str = "html") 
         formats = Formats(language, marts.currency, texts)
         content = read_content(marts, texts, formats)
         head = read_head(marts, content, texts, formats)
-    if file_format == "html":
-        text = render_html(content, head, texts, formats)
-    elif file_format == "markdown":
-        text = render_markdown(content, head, texts, formats)
-    else:
-        text = render_json(content)
-    path = output / f"report.{language}.{ENDINGS[file_format]}"
-    try:
-        write_whole(path, text)
-    except OSError as error:
-        raise InputError(f"{path} can't be written: {error.strerror}.") from error
-    return path
+        totals = marts.rows("totals") if file_format == "xlsx" else []
+    if file_format == "json":
+        return rendering.render_json(content)
+    if file_format == "markdown":
+        return rendering.render_markdown(content, head, texts, formats)
+    if file_format == "xlsx":
+        from crm_kpis.report.workbook import render_workbook  # noqa: PLC0415
+
+        return render_workbook(content, totals, texts, formats)
+    page = rendering.render_html(content, head, texts, formats)
+    if file_format == "pdf":
+        from crm_kpis.report.pdf import print_page  # noqa: PLC0415
+
+        return print_page(page)
+    return page
