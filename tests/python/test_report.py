@@ -550,6 +550,22 @@ def test_nothing_is_cut_off_at_the_side(english_page, hostile_page, width):
         page.set_viewport_size({"width": 1280, "height": 900})
 
 
+def test_on_a_phone_sections_fold_and_links_open_them(english, open_page):
+    page = open_page(english, viewport={"width": 360, "height": 800})
+    assert page.evaluate("document.documentElement.scrollHeight") < 12_000
+    assert not page.is_visible("#kpi-churn_rate")
+    page.click(".tile a[href='#kpi-retention_rate']")
+    page.wait_for_selector("#kpi-churn_rate", state="visible")
+
+    # Each row of before and after is a card: nothing is cut, and each number says what it is.
+    page.click("nav a[href='#evaluation']")
+    row = page.locator(".evaluation tbody tr").first
+    row.wait_for(state="visible")
+    assert row.evaluate("row => row.scrollWidth <= row.clientWidth")
+    labels = row.locator("[data-label]").evaluate_all("cells => cells.map(cell => cell.dataset.label)")
+    assert labels == ["Before", "After", "Difference", "p, adjusted"]
+
+
 def test_all_can_be_reached_by_keyboard(english_page):
     page = english_page
     assert page.evaluate("document.querySelector('a, button, select, summary, input').className") == "skip"

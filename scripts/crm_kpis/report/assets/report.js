@@ -261,7 +261,26 @@
     idle(next);
   }
 
+  // On a phone the page is its first screen and the list of its sections; a link opens the section that it leads to.
+  function foldOnPhones() {
+    const sections = [...document.querySelectorAll("details.fold")];
+    if (!window.matchMedia("(max-width: 50rem)").matches) return;
+    for (const section of sections) section.open = false;
+    const openTarget = () => {
+      const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+      const section = target && (target.querySelector("details.fold") || target.closest("details.fold"));
+      if (section && !section.open) {
+        section.open = true;
+        target.scrollIntoView();
+      }
+    };
+    window.addEventListener("hashchange", openTarget);
+    window.addEventListener("beforeprint", () => sections.forEach((section) => { section.open = true; }));
+    openTarget();
+  }
+
   function start() {
+    foldOnPhones();
     const figures = [...document.querySelectorAll("figure.chart")];
     for (const table of document.querySelectorAll("main table")) {
       makeDownloadable(table);
