@@ -45,6 +45,10 @@ inputs as (
     select * from {{ ref('kpi_inputs') }}
 ),
 
+reporting_window as (
+    select * from {{ ref('reporting_window') }}
+),
+
 measured as (
     select distinct
         measure,
@@ -168,6 +172,7 @@ in_units as (
         every_part.segment,
         computable.aggregation,
         computable.interval_method,
+        computable.matures_in_days,
         case
             when computable.aggregation = 'median' then cast(every_part.numerator as double) / computable.per_unit
             else cast(coalesce(every_part.numerator, 0) as double) / computable.per_unit
@@ -194,34 +199,59 @@ valued as (
             else numerator
         end as kpi_value
     from in_units
+),
+
+-- What happens to a thing takes time: of the last days of the records too little is known yet.
+covered as (
+    select
+        valued.*,
+        periods.period_grain,
+        periods.period_name,
+        periods.period_start,
+        periods.period_end,
+        periods.is_complete,
+        case
+            when {{ unmatured_share(
+                days_between('periods.period_start', 'periods.read_on') ~ ' + 1',
+                days_between('periods.read_on', 'reporting_window.as_of'),
+                'valued.matures_in_days'
+            ) }} > 0.05 then 'maturing'
+            else 'full'
+        end as coverage,
+        1.0 as covered_share
+    from valued
+    inner join periods on valued.period_id = periods.period_id
+    cross join reporting_window
 )
 
 select
-    valued.kpi_id,
-    periods.period_grain,
-    periods.period_name,
-    periods.period_start,
-    periods.period_end,
-    periods.is_complete,
-    valued.segment_by,
-    valued.segment,
-    case when valued.aggregation <> 'median' then valued.numerator end as numerator,
-    valued.denominator,
-    valued.sample_size,
-    valued.kpi_value,
-    case valued.interval_method
-        when 'wilson' then {{ wilson_low('valued.numerator', 'valued.denominator') }}
-        when 'mean' then {{ mean_low('valued.numerator', 'valued.squares', 'valued.denominator') }}
-        when 'nps' then {{ nps_low('valued.numerator', 'valued.squares', 'valued.denominator') }}
+    kpi_id,
+    period_grain,
+    period_name,
+    period_start,
+    period_end,
+    is_complete,
+    segment_by,
+    segment,
+    case when aggregation <> 'median' then numerator end as numerator,
+    denominator,
+    sample_size,
+    kpi_value,
+    case interval_method
+        when 'wilson' then {{ wilson_low('numerator', 'denominator') }}
+        when 'mean' then {{ mean_low('numerator', 'squares', 'denominator') }}
+        when 'nps' then {{ nps_low('numerator', 'squares', 'denominator') }}
     end as interval_low,
-    case valued.interval_method
-        when 'wilson' then {{ wilson_high('valued.numerator', 'valued.denominator') }}
-        when 'mean' then {{ mean_high('valued.numerator', 'valued.squares', 'valued.denominator') }}
-        when 'nps' then {{ nps_high('valued.numerator', 'valued.squares', 'valued.denominator') }}
+    case interval_method
+        when 'wilson' then {{ wilson_high('numerator', 'denominator') }}
+        when 'mean' then {{ mean_high('numerator', 'squares', 'denominator') }}
+        when 'nps' then {{ nps_high('numerator', 'squares', 'denominator') }}
     end as interval_high,
     case
-        when valued.interval_method in ('mean', 'nps')
-            then {{ mean_standard_error('valued.numerator', 'valued.squares', 'valued.denominator') }}
-    end as standard_error
-from valued
-inner join periods on valued.period_id = periods.period_id
+        when interval_method in ('mean', 'nps')
+            then {{ mean_standard_error('numerator', 'squares', 'denominator') }}
+    end as standard_error,
+    coverage,
+    cast(covered_share as double) as covered_share,
+    is_complete and kpi_value is not null and coverage = 'full' as is_comparable
+from covered
