@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import duckdb
 import pytest
-from pipeline import Build, CompiledProject, build
+from crm_kpis.raw.contract import PROJECT_DIR
+from crm_kpis.raw.raw_directory import inspect
+from crm_kpis.run.build import BuildOptions
+from crm_kpis.run.input_hash import hash_inputs
+from pipeline import SAMPLE_DIR, Build, CompiledProject, build
 
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
 BuildOnce = Callable[..., Build]
-_LONGEST_BUILD_S = 900
 
 
 @pytest.fixture
@@ -102,41 +106,67 @@ def open_directory() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def build_once(tmp_path_factory: pytest.TempPathFactory) -> BuildOnce:
-    """Build under a name once in the session, whichever of pytest's processes asks first; the others wait."""
-    shared = tmp_path_factory.getbasetemp()
+    """Build under a name once in the session, whichever of pytest's processes asks first; the others wait.
+
+    A build of the sample is kept for the sessions to come, until anything changes from which it is made.
+    """
+    session = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent  # of all workers
+        session = session.parent  # of all workers
 
     def make(
-        name: str, *arguments: str | Path, builder: Callable[..., Build] = build, **options: str
+        name: str,
+        *arguments: str | Path,
+        builder: Callable[..., Build] = build,
+        keep: bool = False,
+        **options: str,
     ) -> Build:
-        output, result_file = shared / name, shared / f"{name}.json"
-        try:
-            os.close(os.open(shared / f"{name}.lock", os.O_CREAT | os.O_EXCL))
-        except FileExistsError:
-            return _wait_for(result_file)
-        result = builder(output, *arguments, **options)
-        unfinished = result_file.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(asdict(result) | {"output": str(result.output)}), encoding="utf-8")
-        unfinished.replace(result_file)
+        directory = _kept_builds() if keep else session
+        output, result_file = directory / name, directory / f"{name}.json"
+        with (directory / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            result = _read_build(result_file, output)
+            if result is None:
+                shutil.rmtree(output, ignore_errors=True)
+                result = builder(output, *arguments, **options)
+                written = asdict(result) | {"output": str(output), "files": _list_files(output)}
+                result_file.write_text(json.dumps(written), encoding="utf-8")
         return result
 
     return make
 
 
-def _wait_for(result_file: Path) -> Build:
-    deadline = time.monotonic() + _LONGEST_BUILD_S
-    while not result_file.exists():
-        assert time.monotonic() < deadline, f"no other process has written {result_file}"
-        time.sleep(0.2)
+@cache
+def _kept_builds() -> Path:
+    """A directory for what is built from the project as it is now; those of other states are removed."""
+    options = BuildOptions(SAMPLE_DIR, PROJECT_DIR / "output", as_of=None, snapshots=PROJECT_DIR / "none")
+    builds = PROJECT_DIR / ".pytest_cache" / "builds"
+    directory = builds / hash_inputs(options, inspect(SAMPLE_DIR))
+    directory.mkdir(parents=True, exist_ok=True)
+    for other in set(builds.iterdir()) - {directory}:
+        shutil.rmtree(other, ignore_errors=True)
+    return directory
+
+
+def _read_build(result_file: Path, output: Path) -> Build | None:
+    """What was built, unless it is missing or not as it was left."""
+    if not result_file.exists():
+        return None
     result = json.loads(result_file.read_text(encoding="utf-8"))
-    return Build(**result | {"output": Path(result["output"])})
+    if result.pop("files") != _list_files(output):
+        return None
+    return Build(**result | {"output": output})
+
+
+def _list_files(directory: Path) -> dict[str, int]:
+    """The time of the last change of each file."""
+    return {str(path): path.stat().st_mtime_ns for path in directory.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="session")
 def sample_build(build_once: BuildOnce) -> Build:
     """The shipped sample, built by `crm-kpis run`."""
-    result = build_once("sample")
+    result = build_once("sample", keep=True)
     assert result.status == 0, result.all_output
     return result
 

@@ -12,7 +12,6 @@ import io
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import unicodedata
@@ -27,8 +26,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import fork_server
 from crm_kpis.raw.contract import PROJECT_DIR, read_contract
 from crm_kpis.raw.raw_directory import inspect, register
+from crm_kpis.run import build as run_build
 from crm_kpis.snapshots.register import register_snapshots
 from crm_kpis.sql import quote_text
 
@@ -36,6 +37,7 @@ SAMPLE_DIR = PROJECT_DIR / "seeds" / "sample"
 CONTRACT = {table.name: table for table in read_contract()}
 # How the model reporting_window has the var as_of, where it is not set.
 _NO_AS_OF = "cast(null as date)"
+_DBT = "dbt.cli.main:cli"
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,25 @@ class Build:
 
 def build(output: Path, *arguments: str | Path) -> Build:
     """Run `crm-kpis run`."""
-    command = ["-m", "crm_kpis.cli", "run", "--output", output, *arguments]
-    return _run(output, command, cwd=output.parent)
+    return _run(output, "crm_kpis.cli:main", "run", "--output", output, *arguments, cwd=output.parent)
 
 
 def dbt_build(output: Path, **dbt_vars: Any) -> Build:
     """Run `dbt build` from the project's root, as the README has it, but let it write elsewhere."""
-    command = ["-m", "dbt.cli.main", "build", "--no-use-colors", "--vars", json.dumps(dbt_vars)]
-    return _run(output, command, cwd=PROJECT_DIR, DBT_TARGET_PATH=str(output / "dbt_target"))
+    arguments = ["build", "--no-use-colors", "--vars", json.dumps(dbt_vars)]
+    return _run(output, _DBT, *arguments, cwd=PROJECT_DIR, DBT_TARGET_PATH=str(output / "dbt_target"))
+
+
+def dbt_compile(output: Path, selected: str) -> Path:
+    """Compile a part of the project by dbt, and return the target directory."""
+    arguments = ["compile", "--quiet", "--select", selected]
+    target = output / "dbt_target"
+    # What the last run has parsed; dbt parses what has changed since.
+    parsed = str(PROJECT_DIR / "target" / "crm_kpis" / "partial_parse.msgpack")
+    options = {"DBT_TARGET_PATH": str(target), "DBT_PARTIAL_PARSE_FILE_PATH": parsed}
+    result = _run(output, _DBT, *arguments, cwd=PROJECT_DIR, **options)
+    assert result.status == 0, result.all_output
+    return target
 
 
 def small_project(directory: Path, models: Mapping[str, str]) -> Path:
@@ -95,21 +108,31 @@ def small_project(directory: Path, models: Mapping[str, str]) -> Path:
     return directory
 
 
+def build_project(project: Path, raw_dir: Path, output: Path, *as_of: str) -> Build:
+    """Build another project than the installed one, as `crm-kpis run` builds that."""
+    output.mkdir(exist_ok=True)
+    return _run(output, "pipeline:_build_project", project, raw_dir, output, *as_of, cwd=output)
+
+
+def _build_project() -> int:
+    run_build.PROJECT_DIR, raw_dir, output = map(Path, sys.argv[1:4])
+    as_of = date.fromisoformat(sys.argv[4]) if sys.argv[4:] else None
+    return 0 if run_build.build(run_build.BuildOptions(raw_dir, output, as_of)).succeeded else 1
+
+
 def dbt_in(project: Path, *arguments: str | Path, raw_dir: Path = SAMPLE_DIR) -> Build:
     """Run dbt in a project of its own, which writes below its own directory."""
-    command = ["-m", "dbt.cli.main", *arguments, "--no-use-colors", "--profiles-dir", project]
-    return _run(project / "output", command, cwd=project, CRM_KPIS_RAW_DIR=str(raw_dir))
+    arguments = (*arguments, "--no-use-colors", "--profiles-dir", project)
+    return _run(project / "output", _DBT, *arguments, cwd=project, CRM_KPIS_RAW_DIR=str(raw_dir))
 
 
-def _run(output: Path, command: list[str | Path], cwd: Path, **environment: str) -> Build:
-    result = subprocess.run(
-        [sys.executable, *map(str, command)],
+def _run(output: Path, entry_point: str, *arguments: str | Path, cwd: Path, **environment: str) -> Build:
+    result = fork_server.run(
+        entry_point,
+        *arguments,
         cwd=cwd,
-        env=os.environ | {"CRM_KPIS_OUTPUT": str(output)} | environment,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
+        environment=os.environ | {"CRM_KPIS_OUTPUT": str(output)} | environment,
+        timeout_s=900,
     )
     return Build(output, result.returncode, result.stdout, result.stderr)
 

@@ -22,9 +22,10 @@ from pipeline import (
     staging_contradictions,
     write_csv,
 )
+from sizes import size
 
-_DIRECTORIES = 25
-_CORRUPTIONS = 8
+_DIRECTORIES = size("CORRUPTED_DIRECTORIES", 10, 60)
+_CORRUPTIONS = 20
 
 _JUNK = [
     "?",
@@ -223,7 +224,7 @@ def _choose(number: int) -> tuple[random.Random, list[tuple[str, str]]]:
 
 
 def corrupt_sample(number: int, directory: Path) -> Corrupted:
-    """Write the sample with eight random corruptions, the same for the same number."""
+    """Write the sample with twenty random corruptions, the same for the same number."""
     rng, kinds = _choose(number)
     corrupted = Corrupted(directory, kinds=kinds)
     shutil.copytree(SAMPLE_DIR, directory)
@@ -238,7 +239,7 @@ def corrupt_sample(number: int, directory: Path) -> Corrupted:
 
 def test_the_directories_hold_every_kind_of_corruption():
     kinds = [kind for number in range(_DIRECTORIES) for kind, _ in _choose(number)[1]]
-    assert len(kinds) == 200
+    assert len(kinds) >= 200
     assert set(kinds) == set(CORRUPTIONS)
 
 
@@ -304,11 +305,9 @@ def test_every_row_and_value_of_a_corrupted_directory_is_accounted_for(
         _assert_values_make_sense(warehouse)
 
 
-@pytest.mark.parametrize(("number", "as_of"), [(3, None), (11, date(2025, 6, 30))])
-def test_a_corrupted_directory_builds_by_the_command_line(tmp_path, compiled, build_once, number, as_of):
-    corrupted = corrupt_sample(number, tmp_path / "raw")
-    options = ["--as-of", str(as_of)] if as_of else []
-    result = build_once(f"corrupted_{number}", "--raw-dir", corrupted.path, *options)
+def test_a_corrupted_directory_builds_by_the_command_line(tmp_path, compiled, build_once):
+    corrupted, as_of = corrupt_sample(3, tmp_path / "raw"), date(2025, 6, 30)
+    result = build_once("corrupted", "--raw-dir", corrupted.path, "--as-of", str(as_of))
     assert result.status == 0, result.all_output
     assert " 0 warned, 0 failed." in result.stdout
     # So that what the tests find in the compiled SQL holds for builds by the command line.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import duckdb
@@ -11,9 +10,10 @@ from crm_kpis.snapshots.register import register_snapshots
 from crm_kpis.sql import quote_text
 from pipeline import Build
 from power import LINKED, MOVED, Study, run
+from sizes import size
 
 # The whole study has 200: see docs/evaluation_power.md.
-COMPANIES = int(os.environ.get("CRM_KPIS_COMPANIES", "3"))
+COMPANIES = size("COMPANIES", 3, 25)
 SURE = {
     *("win_rate", "sales_cycle_days", "stage_days", "first_response_hours"),
     *("resolution_hours", "resolution_business_hours", "service_level_rate"),

@@ -4,33 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 
 import duckdb
-from pipeline import PROJECT_DIR, SAMPLE_DIR, small_project
-
-# Builds another project than the installed one: PROJECT RAW_DIR OUTPUT [AS_OF].
-BUILD = """
-import sys
-from datetime import date
-from pathlib import Path
-
-from crm_kpis.run import build
-
-build.PROJECT_DIR, raw_dir, output = map(Path, sys.argv[1:4])
-as_of = date.fromisoformat(sys.argv[4]) if sys.argv[4:] else None
-output.mkdir(exist_ok=True)
-assert build.build(build.BuildOptions(raw_dir, output, as_of)).succeeded
-"""
+from pipeline import PROJECT_DIR, SAMPLE_DIR, build_project, small_project
 
 
 def build_numbers(project: Path, raw_dir: Path, output: Path, *as_of: str) -> tuple:
-    command = [sys.executable, "-c", BUILD, project, raw_dir, output, *as_of]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr
+    done = build_project(project, raw_dir, output, *as_of)
+    assert done.status == 0, done.all_output
     with duckdb.connect(output / "warehouse.duckdb", read_only=True) as warehouse:
         return warehouse.execute("select * from numbers").fetchone()
 

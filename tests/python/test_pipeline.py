@@ -23,10 +23,12 @@ from pipeline import (
     CompiledProject,
     csv_path,
     dbt_build,
+    dbt_in,
     kpi_bytes,
     kpis_of,
     raw_counts,
     read_csv,
+    small_project,
     staging_contradictions,
     write_csv,
 )
@@ -167,7 +169,7 @@ def test_dbt_build_from_the_root_gives_the_same_values_to_the_last_bit(
     build_once, compiled, sample_warehouse
 ):
     # Both builds run on two threads, in which DuckDB may add up doubles in any order.
-    result = build_once("dbt", builder=dbt_build, raw_dir=str(SAMPLE_DIR))
+    result = build_once("dbt", keep=True, builder=dbt_build, raw_dir=str(SAMPLE_DIR))
     assert result.status == 0, result.all_output
     # All of them, and so the unit tests, which the command line leaves out.
     assert f"{compiled.unit_test_count} unit tests" in result.stdout
@@ -441,7 +443,8 @@ def test_the_past_is_what_an_export_of_that_day_would_have_shown(tmp_path, compi
 
 
 def test_dbt_build_refuses_a_missing_directory_with_one_message(tmp_path):
-    result = dbt_build(tmp_path / "output", raw_dir=str(tmp_path / "missing"))
+    project = small_project(tmp_path / "project", {"one.sql": "select 1 as number"})
+    result = dbt_in(project, "build", raw_dir=tmp_path / "missing")
     assert result.status != 0
     assert (
         result.all_output.count(f"The raw directory {tmp_path / 'missing'} does not exist. Check the path.")

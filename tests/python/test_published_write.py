@@ -31,11 +31,11 @@ from publishing import (
     write_manifest,
     write_warehouse,
 )
+from sizes import size
 
-# By hand with larger numbers: CRM_KPIS_PUBLISHES=50 CRM_KPIS_KILLS=100 CRM_KPIS_KILLED_RUNS=20 pytest
-PUBLISHES = int(os.environ.get("CRM_KPIS_PUBLISHES", "20"))
-KILLS = int(os.environ.get("CRM_KPIS_KILLS", "10"))
-KILLED_RUNS = int(os.environ.get("CRM_KPIS_KILLED_RUNS", "1"))
+PUBLISHES = size("PUBLISHES", 10, 50)
+KILLS = size("KILLS", 5, 100)
+KILLED_RUNS = size("KILLED_RUNS", 1, 20)
 READERS = 4
 
 
@@ -372,7 +372,7 @@ def test_a_killed_run_leaves_what_is_published_and_the_next_one_works(tmp_path, 
         before = read_history(output)
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(moment.uniform(3, 40))
+                process.wait(moment.uniform(2, 9))
             process.kill()
         after = read_history(output)
         assert after[: len(before)] == before

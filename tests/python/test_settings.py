@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 
 import pytest
@@ -9,7 +10,7 @@ import yaml
 from crm_kpis.errors import InputError
 from crm_kpis.raw.contract import PROJECT_DIR, read_contract
 from crm_kpis.settings.checks import CHECKS, check_vars, publishable_columns
-from pipeline import dbt_build
+from pipeline import dbt_in, small_project
 
 
 def test_what_the_project_sets_is_right():
@@ -98,7 +99,9 @@ def test_only_personal_columns_have_a_place_to_be_published_in():
 
 
 def test_dbt_by_hand_refuses_a_wrong_var_before_it_builds_anything(tmp_path):
-    refused = dbt_build(tmp_path, as_of="yesterday", publish_personal_columns=5)
+    project = small_project(tmp_path / "project", {"one.sql": "select 1 as number"})
+    given = json.dumps({"as_of": "yesterday", "publish_personal_columns": 5})
+    refused = dbt_in(project, "build", "--vars", given)
     assert refused.status == 2
     assert "The var as_of in --vars is 'yesterday': write a date as YYYY-MM-DD" in refused.stdout
     assert "Traceback" not in refused.all_output

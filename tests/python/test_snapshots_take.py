@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 
 import duckdb
@@ -22,10 +23,11 @@ from crm_kpis.snapshots.register import register_snapshots
 from crm_kpis.snapshots.take import check_name, list_snapshots, open_snapshot, take_snapshot
 from pipeline import SAMPLE_DIR, dbt_build
 from publishing import FIRST_RUN
+from sizes import size
 from snapshots import AS_OF, kpi, publish_marts, value
 
 # A kill is awaited at a random moment of a snapshot; the full test of 50 takes half a minute.
-KILLS = int(os.environ.get("CRM_KPIS_SNAPSHOT_KILLS", "8"))
+KILLS = size("SNAPSHOT_KILLS", 4, 40)
 FILES = {"kpi_catalogue.parquet", "kpi_values.parquet", "manifest.json"}
 
 
@@ -78,7 +80,7 @@ def test_the_manifest_says_what_the_snapshot_holds(output):
     manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["format_version"] == FORMAT_VERSION
     assert manifest["as_of"] == str(AS_OF)
-    assert manifest["project_version"] == "0.1.0"
+    assert manifest["project_version"] == version("crm-kpis")
     assert manifest["duckdb_version"] == duckdb.__version__
     assert manifest["raw_rows"] == [
         {
@@ -138,7 +140,7 @@ def test_the_same_marts_give_the_same_bytes(output, tmp_path):
 
 def test_two_builds_give_the_same_bytes(sample_build, build_once, tmp_path):
     # The other one that the tests make of the sample, by dbt alone, which publishes nothing.
-    by_dbt = build_once("dbt", builder=dbt_build, raw_dir=str(SAMPLE_DIR))
+    by_dbt = build_once("dbt", keep=True, builder=dbt_build, raw_dir=str(SAMPLE_DIR))
     publish(by_dbt.warehouse, by_dbt.output / "dbt_target" / "manifest.json", tmp_path, [FIRST_RUN])
     first, second = (
         contents(take_snapshot(output, "same", snapshots=tmp_path / name))
