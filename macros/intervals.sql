@@ -14,15 +14,48 @@
 
         {{ t_quantile('sample_size - 1') }}
 
-    Its logarithm is a smooth function of 1 / degrees. These are the coefficients of its Chebyshev approximation of degree 12 between 0 and
-    1: from 1 degree to infinitely many the quantile is right to 2 parts in 1,000,000,000.
+    Its logarithm is a smooth function of 1 / degrees. These are the coefficients of its Chebyshev approximations, of which one reaches from
+    infinitely many degrees to 2 and one from there to 1: the quantile is right to 1 part in 10,000,000,000.
 #}
 {% macro t_quantile(degrees) -%}
-    {%- set reciprocal = '(1.0 / (' ~ degrees ~ '))' -%}
-    case when {{ degrees }} >= 1 then exp({{ polynomial(reciprocal, [
-        0.672926096294, 1.21036522434, 0.707557241734, 0.152644370945, -0.236880299275, -0.0703059620843, 0.231653202668,
-        -0.406216816374, 0.776080135075, -0.956600125084, 0.678427556209, -0.259548438472, 0.0419882511742,
-    ]) }}) end
+    case
+        when {{ degrees }} >= 2 then exp({{ polynomial('(4.0 / (' ~ degrees ~ ') - 1.0)', [
+            1.021171370289, 0.3943801040613, 0.04569280745121, -0.00131469967868, -0.000802145735861, 0.0000894662408321,
+            0.00001772009001286, -0.000001833808350248, -0.000001114001780948, -0.0000001457313328298, 0.000000284032936313,
+            -0.00000006682632665028,
+        ]) }})
+        when {{ degrees }} >= 1 then exp({{ polynomial('(4.0 / (' ~ degrees ~ ') - 3.0)', [
+            1.972911594, 0.5447040254358, 0.0275796418555, -0.003314101617685, 0.0001817662512123, 0.00003829156624146,
+            -0.00001206887094823, 0.000001197587684832, 0.0000001501860154049, -0.00000006813349646452, 0.000000007799655818215,
+        ]) }})
+    end
+{%- endmacro %}
+
+
+{#
+    The same for any number of degrees above 0: those of swings (with_swings) may be fewer than 1. Down to a quarter of a degree by
+    Chebyshev approximations; below, where the point is so far out that one term of the incomplete beta function is all of it, by that term. Below
+    0.05 degrees it stays at 1e25.
+
+        {{ t_quantile_of_any('degrees') }}
+
+    degrees  a column
+#}
+{% macro t_quantile_of_any(degrees) -%}
+    {%- set half = '(greatest(' ~ degrees ~ ', 0.05) / 2.0)' -%}
+    case
+        when {{ degrees }} >= 1 then {{ t_quantile(degrees) }}
+        when {{ degrees }} >= 0.5 then exp({{ polynomial('(2.0 / ' ~ degrees ~ ' - 3.0)', [
+            3.78371365439, 1.288952778423, 0.03716129329182, -0.008022597873979, 0.001753882417115, -0.0003455146984858, 0.00005019943080806,
+            -0.0000006746635182365, -0.000002911922144701, 0.000001295952577317, -0.0000003458669766288, 0.00000004854529520388,
+        ]) }})
+        when {{ degrees }} >= 0.25 then exp({{ polynomial('(1.0 / ' ~ degrees ~ ' - 3.0)', [
+            7.855324761132, 2.799228210405, 0.0358579041152, -0.008369163101507, 0.002142197773667, -0.0005750809544435, 0.0001587293849563,
+            -0.00004444049214389, 0.0000124426470817, -0.000003433324298878, 0.0000009181230937552, -0.0000002160568723611, 0.00000003072881704199,
+        ]) }})
+        when {{ degrees }} > 0
+            then sqrt(2.0 * {{ half }} * (exp(ln({{ half_beta_reciprocal(half) }} / (0.05 * {{ half }})) / {{ half }}) - 1.0))
+    end
 {%- endmacro %}
 
 

@@ -26,7 +26,7 @@
 
 
 {#
-    The two-sided p-values of Student's t with 1 or more degrees of freedom, whole or not; NULL below 1. Their error is below 0.00000002. Renders CTEs, the
+    The two-sided p-values of Student's t with any number of degrees of freedom above 0, whole or not. Their error is below 0.000000001. Renders CTEs, the
     last of which is the relation with the p-values; each step has its own, since what is named often would make an expression without end.
 
         with
@@ -37,7 +37,7 @@
     name      of the last CTE; those before it begin with it
     p_values  a name for each p-value: the column with t, not negative, and the one with its degrees of freedom
 
-    From 8 degrees on by Hill's expansion (Algorithm 395, Communications of the ACM, 1970), which turns t into a normal z. Below that it is the
+    From 16 degrees on by Hill's expansion (Algorithm 395, Communications of the ACM, 1970), which turns t into a normal z. Below that it is the
     incomplete beta function I_x(degrees / 2, 1 / 2) at x = degrees / (degrees + t * t) by its continued fraction (Abramowitz and Stegun
     26.5.8), or 1 - I_(1 - x)(1 / 2, degrees / 2), whichever converges faster.
 #}
@@ -83,24 +83,33 @@
     select
         *,
         {%- for p in p_values %}
-        {{ _beta_fraction(p, [6, 5, 4], '1.0') }} as {{ p }}_inner_fraction{{ ',' if not loop.last }}
+        {{ _beta_fraction(p, [11, 10, 9, 8], '1.0') }} as {{ p }}_inner_fraction{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ name }}_arguments
+),
+
+{{ name }}_fractions as (
+    select
+        *,
+        {%- for p in p_values %}
+        {{ _beta_fraction(p, [7, 6, 5, 4], p ~ '_inner_fraction') }} as {{ p }}_fraction{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ name }}_inner_fractions
 ),
 
 {{ name }}_tails as (
     select
         *,
         {%- for p, (t, degrees) in p_values.items() %}
-        case when {{ degrees }} >= 8 then {{ _hill_z(p ~ '_y', degrees) }} end as {{ p }}_z,
+        case when {{ degrees }} >= 16 then {{ _hill_z(p ~ '_y', degrees) }} end as {{ p }}_z,
         case
-            when {{ degrees }} >= 1 and {{ degrees }} < 8
+            when {{ degrees }} > 0 and {{ degrees }} < 16
                 then
-                    {{ p }}_power * {{ _half_beta_reciprocal('(' ~ degrees ~ ' / 2.0)') }} / {{ p }}_a
-                    / {{ _beta_fraction(p, [3, 2, 1, 0], p ~ '_inner_fraction') }}
+                    {{ p }}_power * {{ half_beta_reciprocal('(' ~ degrees ~ ' / 2.0)') }} / {{ p }}_a
+                    / {{ _beta_fraction(p, [3, 2, 1, 0], p ~ '_fraction') }}
         end as {{ p }}_tail{{ ',' if not loop.last }}
         {%- endfor %}
-    from {{ name }}_inner_fractions
+    from {{ name }}_fractions
 ),
 
 {{ name }} as (
@@ -108,8 +117,8 @@
         *,
         {%- for p, (t, degrees) in p_values.items() %}
         case
-            when {{ degrees }} >= 8 then {{ normal_p_value(p ~ '_z') }}
-            when {{ degrees }} >= 1 then case when {{ p }}_is_far then {{ p }}_tail else 1 - {{ p }}_tail end
+            when {{ degrees }} >= 16 then {{ normal_p_value(p ~ '_z') }}
+            when {{ degrees }} > 0 then case when {{ p }}_is_far then {{ p }}_tail else 1 - {{ p }}_tail end
         end as {{ p }}{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ name }}_tails
@@ -145,12 +154,15 @@
 
 {#
     1 / B(a, 1 / 2) = Gamma(a + 1 / 2) / Gamma(a) / sqrt(pi). The quotient is taken eight steps further on, where its asymptotic series (Tricomi and
-    Erdelyi, 1951) is right to nine digits, and brought back by Gamma(x + 1) = x * Gamma(x).
+    Erdelyi, 1951) is right to eleven digits, and brought back by Gamma(x + 1) = x * Gamma(x).
 #}
-{% macro _half_beta_reciprocal(a) -%}
+{% macro half_beta_reciprocal(a) -%}
     {%- set reciprocal = '(1 / (' ~ a ~ ' + 8))' -%}
     sqrt(({{ a }} + 8) / 3.141592653589793)
-    * ({{ polynomial(reciprocal, [1, -0.125, 0.0078125, 0.0048828125, -0.000640869140625, -0.001522064208984375]) }})
+    * ({{ polynomial(reciprocal, [
+        1, -0.125, 0.0078125, 0.0048828125, -0.000640869140625, -0.001522064208984375, 0.00020718574523925781, 0.0011719763278961182,
+        -0.00015575298108160496, -0.0016715768585,
+    ]) }})
     {%- for step in range(8) %} * ({{ a }} + {{ step }}) / ({{ a }} + {{ step }}.5){% endfor %}
 {%- endmacro %}
 

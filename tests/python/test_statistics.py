@@ -18,16 +18,28 @@ from statistics_macros import compute
 # Student's t
 
 
-def test_the_t_quantile_is_right_to_eight_digits():
+def test_the_t_quantile_is_right_to_ten_digits():
     whole = [*range(1, 201), 250, 365, 500, 1_000, 5_000, 100_000, 10**7, 10**9]
     degrees = [*whole, *(1 + step / 50 for step in range(1, 600)), 1.0000001, 33.3, 1234.5]
     computed = compute("t_quantile('degrees')", "degrees", [(df,) for df in degrees])
     exact = [float(stats.t.ppf(0.975, df)) for df in degrees]
-    assert computed == pytest.approx(exact, rel=2e-9)
+    assert computed == pytest.approx(exact, rel=1e-10)
 
 
 def test_there_is_no_t_quantile_below_one_degree():
     assert compute("t_quantile('degrees')", "degrees", [(0,), (0.99,), (-1,), (None,)]) == [None] * 4
+
+
+def test_the_t_quantile_of_any_degrees_is_that_of_scipy():
+    degrees = [0.05, 0.0501, *(step / 100 for step in range(6, 200)), 2.25, 7.3, 1e6]
+    computed = compute("t_quantile_of_any('degrees')", "degrees", [(df,) for df in degrees])
+    assert computed == pytest.approx([float(stats.t.ppf(0.975, df)) for df in degrees], rel=1e-9)
+
+
+def test_far_below_one_degree_the_t_quantile_stays_a_number():
+    nearly_none, none = compute("t_quantile_of_any('degrees')", "degrees", [(1e-9,), (0,)])
+    assert nearly_none == pytest.approx(float(stats.t.ppf(0.975, 0.05)), rel=1e-6)
+    assert none is None
 
 
 def test_the_t_quantile_falls_to_the_normal_one():
