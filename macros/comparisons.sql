@@ -1,7 +1,8 @@
 {#
     The comparison of two values of a KPI, the second with the first, as evaluations, the scorecard and weak spots make it: one way for all.
 
-    Macros: test_differences, varied_error, verdict, are_about_as_long, unmatured_share, squares_of_mean.
+    Macros: test_differences, varied_error, verdict, are_about_as_long, unmatured_share, squares_of_mean,
+    squares_of_side.
 #}
 
 {#
@@ -9,16 +10,17 @@
 
         difference       current minus baseline, per day where the KPI is a total: the baseline is scaled to the days of the current period
         relative_change  the difference divided by that baseline without its sign; NULL where it is 0
-        difference_low   lower end of the 95 % interval of the difference
-        difference_high  upper end
-        p_value          two-sided
+        records_low      lower end of the 95 % interval of the difference, if all records are independent
+        records_high     upper end
+        p_value_records  two-sided, if all records are independent; NULL where they are too few, or nothing is known of them
+        variance_by_chance  of the difference; 0 where nothing is known of it
         is_tested        whether a difference of this KPI may be claimed at all
 
         with
         {{ test_differences('compared', 'tested') }}
-        select difference, p_value from tested
+        select difference, p_value_records from tested
 
-    relation  has interval_method, good, scale (what makes the baseline comparable: 1, or days by days; NULL: they are not), claimable (which
+    relation  has testing_method, good, scale (what makes the baseline comparable: 1, or days by days; NULL: they are not), claimable (which
               differences may be claimed: both, up, down or none), and for each of the two sides, baseline_ and current_: value, numerator, denominator,
               interval_low, interval_high, sample_size, standard_error
     name      of the last CTE; those before it begin with it
@@ -45,9 +47,9 @@
         baseline_n + current_n - 2 as pooled_degrees,
         {{ pooled_error('baseline_error', 'baseline_n', 'current_error', 'current_n') }} as pooled_error,
         {{ welch_degrees('baseline_error', 'baseline_n', 'current_error', 'current_n') }} as welch_degrees,
-        case when interval_method in ('mean', 'nps') then sqrt(baseline_error * baseline_error + current_error * current_error) end as error,
+        case when testing_method = 'mean' then sqrt(baseline_error * baseline_error + current_error * current_error) end as error,
         case
-            when interval_method = 'wilson'
+            when testing_method = 'proportion'
                 then {{ proportions_z('baseline_numerator', 'baseline_denominator', 'current_numerator', 'current_denominator') }}
         end as proportions_z
     from {{ name }}_errors
@@ -61,11 +63,10 @@
         case when pooled_error > 0 and difference is not null then least(abs(difference) / pooled_error, 1e9) end as pooled_t,
         {{ t_quantile('welch_degrees') }} as welch_t_quantile,
         (
-            interval_method <> 'none'
-            and good <> 'none'
+            good <> 'none'
             and scale is not null
             -- More clicks than impressions are no proportion.
-            and not (interval_method = 'wilson' and (coalesce(baseline_value, 0) > 1 or coalesce(current_value, 0) > 1))
+            and not (testing_method = 'proportion' and (coalesce(baseline_value, 0) > 1 or coalesce(current_value, 0) > 1))
             and (
                 claimable = 'both'
                 or (claimable = 'up' and coalesce(difference, 0) >= 0)
@@ -85,25 +86,35 @@
     select
         *,
         difference / nullif(abs(baseline_value * scale), 0) as relative_change,
-        case
-            when interval_method = 'wilson' then {{ proportions_difference_low(
+        case testing_method
+            when 'proportion' then {{ proportions_difference_low(
                 'baseline_value', 'baseline_interval_low', 'baseline_interval_high', 'current_value', 'current_interval_low', 'current_interval_high'
             ) }}
-            else difference - welch_t_quantile * error
-        end as difference_low,
-        case
-            when interval_method = 'wilson' then {{ proportions_difference_high(
+            when 'mean' then difference - welch_t_quantile * error
+        end as records_low,
+        case testing_method
+            when 'proportion' then {{ proportions_difference_high(
                 'baseline_value', 'baseline_interval_low', 'baseline_interval_high', 'current_value', 'current_interval_low', 'current_interval_high'
             ) }}
-            else difference + welch_t_quantile * error
-        end as difference_high,
+            when 'mean' then difference + welch_t_quantile * error
+        end as records_high,
+        case testing_method
+            when 'proportion'
+                then
+                    case
+                        when baseline_denominator > 0 and current_denominator > 0
+                            then {{ variance_of_proportions('baseline', 'current') }}
+                    end
+            when 'mean' then error * error
+            else 0.0
+        end as variance_by_chance,
         case
             -- least and greatest take no notice of NULL.
             when not is_tested then null
             when proportions_z is not null then least(1.0, {{ normal_p_value('proportions_z') }})
             when error = 0 and difference = 0 then 1.0
             when welch_p is not null and pooled_p is not null then least(1.0, greatest(welch_p, pooled_p, 0.0))
-        end as p_value
+        end as p_value_records
     from {{ name }}_p_values
 )
 {%- endmacro %}
@@ -118,8 +129,8 @@
 
 
 {#
-    The verdict on a row of test_differences with its adjusted p-value. What is claimed, interval and test both bear out: the adjusted p-value is at
-    most 0.05, and the interval of the difference leaves out 0. So an interval may leave out 0 and nothing is claimed, since it is the interval of one
+    The verdict on a difference, of a row of add_swings with its two adjusted p-values. What is claimed, interval and test both bear out: the adjusted p-value
+    is at most 0.05, and the interval of the difference leaves out 0. So an interval may leave out 0 and nothing is claimed, since it is the interval of one
     comparison and the p-value is that of one among many; never the other way round.
 
         {{ verdict() }} as verdict
@@ -127,9 +138,18 @@
 {% macro verdict() -%}
     case
         when not is_tested then 'not tested'
+        when difference is null or (testing_method <> 'plain' and p_value_records is null) then 'too few data'
+        when evidence_basis = 'too few weeks' then 'too few weeks'
         when p_value is null then 'too few data'
         when p_value_adjusted <= 0.05 and (difference_low > 0 or difference_high < 0)
-            then case when (good = 'up') = (difference > 0) then 'improved' else 'worsened' end
+            then
+                case
+                    when evidence_basis = 'usual changes' then case when (good = 'up') = (difference > 0) then 'improved' else 'worsened' end
+                    when is_moving_already then 'as it was already doing'
+                    when (good = 'up') = (difference > 0) then 'probably improved'
+                    else 'probably worsened'
+                end
+        when p_value_records_adjusted <= 0.05 or (testing_method = 'plain' and difference <> 0) then 'within usual changes'
         else 'no evidence of change'
     end
 {%- endmacro %}
@@ -155,5 +175,14 @@
     (
         {{ relation }}.denominator * {{ relation }}.kpi_value * {{ relation }}.kpi_value
         + coalesce({{ relation }}.standard_error * {{ relation }}.standard_error, 0.0) * {{ relation }}.denominator * ({{ relation }}.denominator - 1)
+    )
+{%- endmacro %}
+
+
+{# The same of one side of a comparison: columns that begin with `side`, such as baseline or tested.current. #}
+{% macro squares_of_side(side) -%}
+    (
+        {{ side }}_denominator * {{ side }}_value * {{ side }}_value
+        + coalesce({{ side }}_standard_error * {{ side }}_standard_error, 0.0) * {{ side }}_denominator * ({{ side }}_denominator - 1)
     )
 {%- endmacro %}

@@ -26,6 +26,16 @@
 
 
 {#
+    The two-sided p-value of a difference whose variance is known, by the normal distribution; NULL where it does not vary.
+
+        {{ normal_p_value_of('difference', 'variance') }} as p_value
+#}
+{% macro normal_p_value_of(difference, variance) -%}
+    case when {{ variance }} > 0 then least(1.0, {{ normal_p_value('(' ~ difference ~ ' / sqrt(' ~ variance ~ '))') }}) end
+{%- endmacro %}
+
+
+{#
     The two-sided p-values of Student's t with any number of degrees of freedom above 0, whole or not. Their error is below 0.000000001. Renders CTEs, the
     last of which is the relation with the p-values; each step has its own, since what is named often would make an expression without end.
 
@@ -267,28 +277,30 @@
 
 {#
     Adjusts p-values for their number by the procedure of Benjamini and Hochberg (Controlling the false discovery rate, 1995): of what has an adjusted p-value
-    of at most 0.05, no more than 5 % is chance on average. Renders `select *, p_value_adjusted`; rows without a p-value keep NULL.
+    of at most 0.05, no more than 5 % is chance on average. Renders `select *, p_value_adjusted`; rows without a
+    p-value keep NULL.
 
         {{ adjust_p_values('tested', family=['evaluation_name'], key=['kpi_id']) }}
 
     relation  has the column p_value
+    p_value   its name; the name of the adjusted one ends in _adjusted
     family    columns: p-values that are equal in them are judged together
     key       columns that order equal p-values, so that a run repeats the other
 #}
-{% macro adjust_p_values(relation, family, key) -%}
+{% macro adjust_p_values(relation, family, key, p_value='p_value') -%}
     select
         *,
         case
-            when p_value is not null
-                then least(1.0, min(p_value * tests / p_rank) over (
-                    partition by {{ family | join(', ') }} order by p_rank desc rows between unbounded preceding and current row
+            when {{ p_value }} is not null
+                then least(1.0, min({{ p_value }} * {{ p_value }}_tests / {{ p_value }}_rank) over (
+                    partition by {{ family | join(', ') }} order by {{ p_value }}_rank desc rows between unbounded preceding and current row
                 ))
-        end as p_value_adjusted
+        end as {{ p_value }}_adjusted
     from (
         select
             *,
-            count(p_value) over (partition by {{ family | join(', ') }}) as tests,
-            row_number() over (partition by {{ family | join(', ') }} order by p_value asc nulls last, {{ key | join(', ') }}) as p_rank
+            count({{ p_value }}) over (partition by {{ family | join(', ') }}) as {{ p_value }}_tests,
+            row_number() over (partition by {{ family | join(', ') }} order by {{ p_value }} asc nulls last, {{ key | join(', ') }}) as {{ p_value }}_rank
         from {{ relation }}
     ) as ranked
 {%- endmacro %}

@@ -7,8 +7,13 @@ catalogue as (
 pairs as (
     select
         *,
-        comparison || coalesce(' ' || evaluation_name, '') || ' ' || current_grain as pair_id
+        split_part(control_segment, '=', 1) as control_by,
+        substr(control_segment, length(split_part(control_segment, '=', 1)) + 2) as control_member
     from {{ ref('period_pairs') }}
+),
+
+usual_changes as (
+    select * from {{ ref('usual_changes') }}
 ),
 
 kpi_values as (
@@ -119,16 +124,24 @@ sides as (
         pairs.pair_id,
         pairs.comparison,
         pairs.evaluation_name,
+        pairs.control_segment,
+        pairs.control_by,
+        pairs.control_member,
         pairs.baseline_snapshot,
         pairs.baseline_period,
         pairs.current_grain,
         pairs.current_period,
         pairs.current_start,
         pairs.current_end,
+        pairs.calendar_overlap,
         catalogue.good,
-        catalogue.interval_method,
+        catalogue.aggregation,
         catalogue.matures,
         catalogue.not_tested_because,
+        {{ testing_method() }} as testing_method,
+        catalogue.usual_change_from <> 'whole periods' or pairs.are_whole_periods as has_usual_changes,
+        -- Usual changes of totals are per day.
+        case when catalogue.length_effect = 'proportional' then cast(pairs.current_days as double) else 1.0 end as usual_change_scale,
         {% for side in ['baseline', 'current'] %}
         {{ side }}s.kpi_value as {{ side }}_value,
         {{ side }}s.numerator as {{ side }}_numerator,
@@ -170,7 +183,7 @@ with_claimable as (
     select
         *,
         case
-            when not_tested_because is not null then 'none'
+            when not_tested_because is not null or not has_usual_changes then 'none'
             when matures = 'none' or (baseline_unmatured <= 0.05 and current_unmatured <= 0.05) then 'both'
             when matures = 'either' then 'none'
             when baseline_unmatured = current_unmatured then 'both'
@@ -182,78 +195,275 @@ with_claimable as (
 
 {{ test_differences('with_claimable', 'tested') }},
 
-adjusted as (
-    {{ adjust_p_values(
-        'tested',
-        family=['pair_id', "case when segment_by = 'all' then 'all' else kpi_id end", 'segment_by'],
-        key=['kpi_id', 'segment']
-    ) }}
+-- What changed while the control did not: the total without the control, or another segment of its dimension.
+controls as (
+    select
+        pair_id,
+        kpi_id,
+        testing_method,
+        aggregation,
+        difference as control_difference,
+        variance_by_chance as control_variance,
+        {%- for side in ['baseline', 'current'] %}
+        {{ side }}_value as {{ side }}_control_value,
+        {{ side }}_numerator as {{ side }}_control_numerator,
+        {{ side }}_denominator as {{ side }}_control_denominator,
+        case when testing_method = 'mean' then {{ squares_of_side(side) }} end as {{ side }}_control_squares{{ ',' if not loop.last }}
+        {%- endfor %}
+    from tested
+    where segment_by = control_by and segment = control_member
 ),
 
--- A segment is judged within its KPI: it has not changed more surely than the total that it is a part of.
-judged as (
+with_controls as (
     select
-        comparison,
-        evaluation_name,
-        baseline_snapshot,
-        baseline_period,
-        current_grain,
-        current_period,
-        current_start,
-        current_end,
+        tested.*,
+        controls.control_difference,
+        controls.control_variance,
+        controls.pair_id is not null as is_controlled,
+        {%- for side in ['baseline', 'current'] %}
+        tested.{{ side }}_value - controls.{{ side }}_control_value as {{ side }}_value_left,
+        tested.{{ side }}_numerator - controls.{{ side }}_control_numerator as {{ side }}_rest_numerator,
+        tested.{{ side }}_denominator - controls.{{ side }}_control_denominator as {{ side }}_rest_denominator,
+        case
+            when tested.testing_method = 'mean' then {{ squares_of_side('tested.' ~ side) }} - controls.{{ side }}_control_squares
+        end as {{ side }}_rest_squares{{ ',' if not loop.last }}
+        {%- endfor %}
+    from tested
+    left join controls
+        on
+            tested.pair_id = controls.pair_id
+            and tested.kpi_id = controls.kpi_id
+            and not (tested.segment_by = tested.control_by and tested.segment = tested.control_member)
+            -- A median without a part of its records is not known.
+            and not (tested.segment_by = 'all' and tested.aggregation = 'median')
+),
+
+against_controls as (
+    select
+        *,
+        case
+            when not is_controlled then difference
+            when segment_by <> 'all' then difference - control_difference
+            when aggregation = 'total' then current_value_left - baseline_value_left * scale - control_difference
+            when aggregation = 'ratio'
+                then
+                    current_rest_numerator / nullif(current_rest_denominator, 0)
+                    - baseline_rest_numerator / nullif(baseline_rest_denominator, 0) * scale
+                    - control_difference
+        end as judged_difference,
+        case
+            when not is_controlled then variance_by_chance
+            when segment_by <> 'all' or aggregation <> 'ratio' then variance_by_chance + control_variance
+            else {{ variance_by_chance('testing_method', 'baseline_rest', 'current_rest') }} + control_variance
+        end as judged_variance
+    from with_controls
+),
+
+-- The total as it would be had each segment kept its share of the baseline.
+same_mixes as (
+    select
+        pair_id,
+        kpi_id,
+        segment_by,
+        min(good) as good,
+        min(testing_method) as testing_method,
+        min(usual_change_scale) as usual_change_scale,
+        bool_or(is_tested) as is_tested,
+        sum(baseline_denominator * difference) / sum(baseline_denominator) as difference,
+        sum(baseline_denominator * baseline_denominator * variance_by_chance)
+        / sum(baseline_denominator) / sum(baseline_denominator) as variance_by_chance
+    from tested
+    where
+        segment_by <> 'all'
+        and aggregation = 'ratio'
+        and control_segment is null
+        and difference is not null
+        and variance_by_chance is not null
+        and baseline_denominator > 0
+        and current_denominator > 0
+    group by pair_id, kpi_id, segment_by
+),
+
+every_difference as (
+    select
+        pair_id,
         kpi_id,
         segment_by,
         segment,
-        baseline_value,
-        baseline_interval_low,
-        baseline_interval_high,
-        baseline_sample_size,
-        current_value,
-        current_interval_low,
-        current_interval_high,
-        current_sample_size,
-        difference,
-        difference_low,
-        difference_high,
-        relative_change,
-        p_value,
-        case
-            when p_value_adjusted is not null
-                then greatest(
-                    p_value_adjusted,
-                    coalesce(max(case when segment_by = 'all' then p_value_adjusted end) over (partition by pair_id, kpi_id), 1.0)
-                )
-        end as p_value_adjusted,
         good,
-        is_tested
+        testing_method,
+        usual_change_scale,
+        -- A segment of another dimension is in part the control.
+        is_tested and not (is_controlled and segment_by not in ('all', control_by)) as is_tested,
+        judged_difference as difference,
+        judged_variance as variance_by_chance,
+        is_controlled,
+        case when is_controlled then control_difference end as control_difference,
+        case when is_controlled then {{ normal_p_value_of('judged_difference', 'judged_variance') }} else p_value_records end as p_value_records,
+        case when is_controlled then judged_difference - {{ z_quantile() }} * sqrt(judged_variance) else records_low end as records_low,
+        case when is_controlled then judged_difference + {{ z_quantile() }} * sqrt(judged_variance) else records_high end as records_high
+    from against_controls
+    union all
+    select
+        pair_id,
+        kpi_id,
+        segment_by,
+        cast(null as {{ dbt.type_string() }}) as segment,
+        good,
+        testing_method,
+        usual_change_scale,
+        is_tested,
+        difference,
+        variance_by_chance,
+        false as is_controlled,
+        cast(null as double) as control_difference,
+        {{ normal_p_value_of('difference', 'variance_by_chance') }} as p_value_records,
+        difference - {{ z_quantile() }} * sqrt(variance_by_chance) as records_low,
+        difference + {{ z_quantile() }} * sqrt(variance_by_chance) as records_high
+    from same_mixes
+),
+
+with_usual_changes as (
+    select
+        every_difference.*,
+        coalesce(usual_changes.earlier_comparisons, 0) as earlier_comparisons,
+        sqrt(usual_changes.mean_square) * every_difference.usual_change_scale as usual_change,
+        coalesce(usual_changes.is_moving_already, false) as is_moving_already,
+        case when every_difference.is_controlled then 2.0 else 1.0 end as difference_limit,
+        case
+            when usual_changes.earlier_comparisons >= 3 then 'usual changes'
+            when usual_changes.blocks is not null then 'swings within the periods'
+            else 'too few weeks'
+        end as evidence_basis,
+        case
+            when usual_changes.earlier_comparisons >= 3 then usual_changes.mean_square
+            else usual_changes.block_variance
+        end * every_difference.usual_change_scale * every_difference.usual_change_scale as observed_variance,
+        case
+            when usual_changes.earlier_comparisons >= 3
+                then usual_changes.mean_variance * every_difference.usual_change_scale * every_difference.usual_change_scale
+            else every_difference.variance_by_chance
+        end as expected_variance,
+        case
+            when usual_changes.earlier_comparisons >= 3
+                then
+                    2.0 * usual_changes.earlier_comparisons * usual_changes.earlier_comparisons
+                    / (3 * usual_changes.earlier_comparisons - 1)
+            else usual_changes.blocks - 2
+        end as swing_degrees
+    from every_difference
+    left join usual_changes
+        on
+            every_difference.pair_id = usual_changes.pair_id
+            and every_difference.kpi_id = usual_changes.kpi_id
+            and every_difference.segment_by = usual_changes.segment_by
+            and every_difference.segment is not distinct from usual_changes.segment
+),
+
+{{ add_swings('with_usual_changes', 'with_swings') }},
+
+-- The families that are judged together: all totals; all totals of the same mix; the segments of a KPI.
+ranked as (
+    select
+        *,
+        case
+            when segment_by = 'all' then 'totals'
+            when segment is null then 'same mix by ' || segment_by
+            else kpi_id || ' by ' || segment_by
+        end as family
+    from with_swings
+),
+
+testable as (
+    select
+        *,
+        case when is_tested and evidence_basis <> 'too few weeks' then p_value end as tested_p_value,
+        case when is_tested then p_value_records end as tested_p_value_records
+    from ranked
+),
+
+adjusted_by_records as (
+    {{ adjust_p_values('testable', family=['pair_id', 'family'], key=['kpi_id', 'segment'], p_value='tested_p_value_records') }}
+),
+
+adjusted as (
+    {{ adjust_p_values('adjusted_by_records', family=['pair_id', 'family'], key=['kpi_id', 'segment'], p_value='tested_p_value') }}
+),
+
+-- A segment is judged within its KPI: it has not changed more surely than the total, as it is or with the mix of before.
+gates as (
+    select
+        *,
+        {%- for p_value in ['tested_p_value_adjusted', 'tested_p_value_records_adjusted'] %}
+        case
+            when segment_by = 'all' then 0.0
+            else least(
+                coalesce(max(case when segment_by = 'all' then {{ p_value }} end) over (partition by pair_id, kpi_id), 1.0),
+                coalesce(max(case when segment is null then {{ p_value }} end) over (partition by pair_id, kpi_id, segment_by), 1.0)
+            )
+        end as {{ p_value }}_gate{{ ',' if not loop.last }}
+        {%- endfor %}
     from adjusted
+),
+
+judged as (
+    select
+        *,
+        {%- for p_value, name in [
+            ('tested_p_value_adjusted', 'p_value_adjusted'), ('tested_p_value_records_adjusted', 'p_value_records_adjusted')
+        ] %}
+        case when {{ p_value }} is not null then greatest({{ p_value }}, {{ p_value }}_gate) end as {{ name }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from gates
+),
+
+with_verdicts as (
+    select
+        *,
+        {{ verdict() }} as verdict
+    from judged
 )
 
 select
-    comparison,
-    evaluation_name,
-    baseline_snapshot,
-    baseline_period,
-    current_grain,
-    current_period,
-    current_start,
-    current_end,
-    kpi_id,
-    segment_by,
-    segment,
-    baseline_value,
-    baseline_interval_low,
-    baseline_interval_high,
-    baseline_sample_size,
-    current_value,
-    current_interval_low,
-    current_interval_high,
-    current_sample_size,
-    difference,
-    difference_low,
-    difference_high,
-    relative_change,
-    p_value,
-    p_value_adjusted,
-    {{ verdict() }} as verdict
-from judged
+    pairs.comparison,
+    pairs.evaluation_name,
+    case when with_verdicts.is_controlled then pairs.control_segment end as control_segment,
+    pairs.baseline_snapshot,
+    pairs.baseline_period,
+    pairs.current_grain,
+    pairs.current_period,
+    pairs.current_start,
+    pairs.current_end,
+    pairs.calendar_overlap,
+    with_verdicts.kpi_id,
+    with_verdicts.segment_by,
+    with_verdicts.segment,
+    sides.baseline_value,
+    sides.baseline_interval_low,
+    sides.baseline_interval_high,
+    sides.baseline_sample_size,
+    sides.current_value,
+    sides.current_interval_low,
+    sides.current_interval_high,
+    sides.current_sample_size,
+    with_verdicts.difference,
+    with_verdicts.difference_low,
+    with_verdicts.difference_high,
+    with_verdicts.difference / nullif(abs(sides.baseline_value * sides.scale), 0) as relative_change,
+    with_verdicts.control_difference,
+    with_verdicts.tested_p_value as p_value,
+    with_verdicts.p_value_adjusted,
+    with_verdicts.tested_p_value_records as p_value_records,
+    with_verdicts.usual_change,
+    with_verdicts.earlier_comparisons,
+    with_verdicts.degrees_of_freedom,
+    case when with_verdicts.is_tested then with_verdicts.evidence_basis end as evidence_basis,
+    with_verdicts.verdict
+from with_verdicts
+inner join pairs on with_verdicts.pair_id = pairs.pair_id
+left join sides
+    on
+        with_verdicts.pair_id = sides.pair_id
+        and with_verdicts.kpi_id = sides.kpi_id
+        and with_verdicts.segment_by = sides.segment_by
+        and with_verdicts.segment = sides.segment

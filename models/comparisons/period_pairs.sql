@@ -70,9 +70,11 @@ evaluated as (
     select
         'evaluation' as comparison,
         evaluations.evaluation_name,
+        evaluations.control_segment,
         baselines.snapshot_name as baseline_snapshot,
         baselines.period_grain as baseline_grain,
         baselines.period_name as baseline_period,
+        baselines.period_start as baseline_start,
         baselines.period_end as baseline_end,
         baselines.day_count as baseline_days,
         baselines.days_since as baseline_age,
@@ -116,9 +118,11 @@ scored as (
     select
         'period before' as comparison,
         cast(null as {{ dbt.type_string() }}) as evaluation_name,
+        cast(null as {{ dbt.type_string() }}) as control_segment,
         befores.snapshot_name as baseline_snapshot,
         befores.period_grain as baseline_grain,
         befores.period_name as baseline_period,
+        befores.period_start as baseline_start,
         befores.period_end as baseline_end,
         befores.day_count as baseline_days,
         befores.days_since as baseline_age,
@@ -136,9 +140,11 @@ scored as (
     select
         'year before' as comparison,
         cast(null as {{ dbt.type_string() }}) as evaluation_name,
+        cast(null as {{ dbt.type_string() }}) as control_segment,
         befores.snapshot_name as baseline_snapshot,
         befores.period_grain as baseline_grain,
         befores.period_name as baseline_period,
+        befores.period_start as baseline_start,
         befores.period_end as baseline_end,
         befores.day_count as baseline_days,
         befores.days_since as baseline_age,
@@ -158,9 +164,11 @@ scored as (
     select
         'baseline' as comparison,
         cast(null as {{ dbt.type_string() }}) as evaluation_name,
+        cast(null as {{ dbt.type_string() }}) as control_segment,
         baselines.baseline_snapshot,
         baselines.baseline_grain,
         baselines.baseline_period,
+        baselines.baseline_start,
         baselines.baseline_end,
         baselines.baseline_days,
         baselines.baseline_age,
@@ -173,36 +181,141 @@ scored as (
     from latest
     inner join baselines on latest.period_start > baselines.baseline_end
     where latest.recency = 1 and baselines.place = 1
+),
+
+every_pair as (
+    select
+        comparison,
+        evaluation_name,
+        control_segment,
+        baseline_snapshot,
+        baseline_grain,
+        baseline_period,
+        baseline_start,
+        baseline_end,
+        baseline_days,
+        baseline_age,
+        current_grain,
+        current_period,
+        current_start,
+        current_end,
+        current_days,
+        current_age
+    from evaluated
+    union all
+    select
+        comparison,
+        evaluation_name,
+        control_segment,
+        baseline_snapshot,
+        baseline_grain,
+        baseline_period,
+        baseline_start,
+        baseline_end,
+        baseline_days,
+        baseline_age,
+        current_grain,
+        current_period,
+        current_start,
+        current_end,
+        current_days,
+        current_age
+    from scored
+),
+
+-- How alike the seasons of two evaluated periods are: by the days of each calendar month, as a share of the days of the period.
+evaluated_spans as (
+    select
+        evaluation_name,
+        {{ add_days('baseline_end', '1 - baseline_days') }} as baseline_start,
+        baseline_end,
+        baseline_days,
+        {{ add_days('current_end', '1 - current_days') }} as current_start,
+        current_end,
+        current_days
+    from evaluated
+),
+
+evaluated_span as (
+    select
+        min(baseline_start) as first_day,
+        max(current_end) as last_day
+    from evaluated_spans
+),
+
+evaluated_days as (
+    {{ days_of('evaluated_span', 'first_day', 'last_day') }}
+),
+
+calendar_months as (
+    select
+        evaluated_spans.evaluation_name,
+        extract(month from evaluated_days.day) as calendar_month,
+        cast(count(*) filter (where evaluated_days.day <= evaluated_spans.baseline_end) as double)
+        / min(evaluated_spans.baseline_days) as baseline_share,
+        cast(count(*) filter (where evaluated_days.day >= evaluated_spans.current_start) as double)
+        / min(evaluated_spans.current_days) as current_share
+    from evaluated_spans
+    inner join evaluated_days
+        on
+            evaluated_days.day between evaluated_spans.baseline_start and evaluated_spans.baseline_end
+            or evaluated_days.day between evaluated_spans.current_start and evaluated_spans.current_end
+    group by evaluated_spans.evaluation_name, extract(month from evaluated_days.day)
+),
+
+calendar_overlaps as (
+    select
+        evaluation_name,
+        sum(least(baseline_share, current_share)) as calendar_overlap
+    from calendar_months
+    group by evaluation_name
+),
+
+-- Two whole months, quarters or years: some KPIs can be compared between such alone.
+whole_pairs as (
+    select distinct
+        every_pair.evaluation_name,
+        every_pair.comparison,
+        every_pair.current_grain,
+        every_pair.baseline_period,
+        every_pair.current_period
+    from every_pair
+    inner join periods as befores
+        on every_pair.baseline_start = befores.period_start and every_pair.baseline_end = befores.period_end
+    inner join periods as afters
+        on
+            befores.period_grain = afters.period_grain
+            and every_pair.current_start = afters.period_start
+            and every_pair.current_end = afters.period_end
+    where every_pair.baseline_snapshot is null and befores.period_grain in ('month', 'quarter', 'year')
 )
 
 select
-    comparison,
-    evaluation_name,
-    baseline_snapshot,
-    baseline_grain,
-    baseline_period,
-    baseline_days,
-    baseline_age,
-    current_grain,
-    current_period,
-    current_start,
-    current_end,
-    current_days,
-    current_age
-from evaluated
-union all
-select
-    comparison,
-    evaluation_name,
-    baseline_snapshot,
-    baseline_grain,
-    baseline_period,
-    baseline_days,
-    baseline_age,
-    current_grain,
-    current_period,
-    current_start,
-    current_end,
-    current_days,
-    current_age
-from scored
+    every_pair.comparison || coalesce(' ' || every_pair.evaluation_name, '') || ' ' || every_pair.current_grain as pair_id,
+    every_pair.comparison,
+    every_pair.evaluation_name,
+    every_pair.control_segment,
+    every_pair.baseline_snapshot,
+    every_pair.baseline_grain,
+    every_pair.baseline_period,
+    every_pair.baseline_start,
+    every_pair.baseline_end,
+    every_pair.baseline_days,
+    every_pair.baseline_age,
+    every_pair.current_grain,
+    every_pair.current_period,
+    every_pair.current_start,
+    every_pair.current_end,
+    every_pair.current_days,
+    every_pair.current_age,
+    calendar_overlaps.calendar_overlap,
+    whole_pairs.comparison is not null as are_whole_periods
+from every_pair
+left join calendar_overlaps on every_pair.evaluation_name = calendar_overlaps.evaluation_name
+left join whole_pairs
+    on
+        every_pair.evaluation_name is not distinct from whole_pairs.evaluation_name
+        and every_pair.comparison = whole_pairs.comparison
+        and every_pair.current_grain = whole_pairs.current_grain
+        and every_pair.baseline_period = whole_pairs.baseline_period
+        and every_pair.current_period = whole_pairs.current_period

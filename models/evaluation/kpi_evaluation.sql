@@ -2,7 +2,7 @@ with
 
 period_comparisons as (
     select * from {{ ref('period_comparisons') }}
-    where comparison = 'evaluation'
+    where comparison = 'evaluation' and segment is not null
 )
 
 select
@@ -26,5 +26,13 @@ select
     relative_change,
     p_value,
     p_value_adjusted,
-    verdict
+    verdict,
+    usual_change,
+    earlier_comparisons,
+    evidence_basis,
+    p_value_records,
+    degrees_of_freedom,
+    calendar_overlap,
+    control_segment,
+    control_difference
 from period_comparisons

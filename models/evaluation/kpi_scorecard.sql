@@ -2,7 +2,7 @@ with
 
 period_comparisons as (
     select * from {{ ref('period_comparisons') }}
-    where comparison <> 'evaluation'
+    where comparison <> 'evaluation' and segment is not null
 ),
 
 target_periods as (
@@ -40,7 +40,11 @@ select
     relative_change,
     p_value,
     verdict,
-    cast(null as {{ dbt.type_string() }}) as target_status
+    cast(null as {{ dbt.type_string() }}) as target_status,
+    usual_change,
+    earlier_comparisons,
+    evidence_basis,
+    p_value_records
 from period_comparisons
 union all
 select
@@ -65,6 +69,10 @@ select
     gap / nullif(abs(target_value), 0) as relative_change,
     cast(null as double) as p_value,
     cast(null as {{ dbt.type_string() }}) as verdict,
-    status as target_status
+    status as target_status,
+    cast(null as double) as usual_change,
+    cast(null as bigint) as earlier_comparisons,
+    cast(null as {{ dbt.type_string() }}) as evidence_basis,
+    cast(null as double) as p_value_records
 from latest_targets
 where recency = 1

@@ -42,6 +42,7 @@ testable as (
         catalogue.good,
         catalogue.unit,
         catalogue.interval_method,
+        {{ testing_method() }} as testing_method,
         catalogue.dated_by,
         catalogue.numerator as numerator_measure
     from kpi_values
@@ -51,6 +52,7 @@ testable as (
     where
         latest_periods.place = 1
         and catalogue.interval_method <> 'none'
+        and catalogue.records_alike_because is null
         and catalogue.good <> 'none'
         and catalogue.not_tested_because is null
         and kpi_values.kpi_value is not null
@@ -74,6 +76,7 @@ rests as (
         segments.good,
         segments.unit,
         segments.interval_method,
+        segments.testing_method,
         segments.dated_by,
         segments.numerator_measure,
         totals.kpi_value as total_value,
@@ -99,7 +102,14 @@ compared as (
     from rests
 ),
 
-{{ test_differences('compared', 'tested') }},
+{{ test_differences('compared', 'with_tests') }},
+
+tested as (
+    select
+        *,
+        p_value_records as p_value
+    from with_tests
+),
 
 -- The list is read as one, so all of its tests are judged together.
 adjusted as (
@@ -109,7 +119,9 @@ adjusted as (
 judged as (
     select
         *,
-        {{ verdict() }} as verdict
+        p_value_adjusted <= 0.05
+        and (records_low > 0 or records_high < 0)
+        and (good = 'up') <> (difference > 0) as is_worse
     from adjusted
 ),
 
@@ -122,7 +134,7 @@ weak as (
         / nullif(case when interval_method = 'nps' then 100.0 else abs(total_value) end, 0) as effect_on_total,
         abs(difference) * current_denominator * case when dated_by = 'end of period' then 1.0 else 365.0 / day_count end as units
     from judged
-    where verdict = 'worsened'
+    where is_worse
 )
 
 select

@@ -81,7 +81,7 @@ def run(project: CompiledProject, seeds: Iterable[int], deals: int = SAMPLE_DEAL
     for seed in seeds:
         with tempfile.TemporaryDirectory() as directory:
             generate(Path(directory), deals=deals, seed=seed, flaws=False, proportions=SAMPLE_PROPORTIONS)
-            periods = "period_grain in ('named', 'year')"
+            periods = "period_grain in ('week', 'named', 'year')"
             with project.run(Path(directory), only=only, conditions={"periods": periods}) as warehouse:
                 verdicts = warehouse.execute(
                     "select kpi_id, segment_by = 'all', verdict from main.kpi_evaluation"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -22,6 +23,10 @@ GRAINS = ("month", "quarter", "year")
 FIRST_GRAIN = "quarter"
 # Two months are: 28 and 31 days.
 _ABOUT_AS_LONG = 1.15
+# The share of calendar months that two periods must have in common not to be told apart by their seasons.
+MATCHING_SEASONS = 0.9
+# From how many earlier comparisons on it is known how much a KPI usually changes.
+FEWEST_EARLIER_COMPARISONS = 3
 _OPPOSITES = {"improved": "worsened", "worsened": "improved"}
 _COMPARISONS = ("period before", "year before", "baseline")
 _VERDICT_SIGNS = {"improved": "better", "worsened": "worse"}
@@ -125,6 +130,7 @@ class Comparison:
     before_interval: str
     after_interval: str
     difference: str
+    usual_change: str
     p_text: str
     verdict: str
     tone: str
@@ -142,8 +148,10 @@ class Evaluation:
     after: str
     improved: int
     worsened: int
+    probable: int
     unchanged: int
     untested: int
+    notes: tuple[str, ...]
     comparisons: tuple[Comparison, ...]
 
 
@@ -480,9 +488,35 @@ class _Reader:
             after=self.formats.period(rows[0]["current_period"]),
             improved=count["improved"],
             worsened=count["worsened"],
-            unchanged=count["no evidence of change"],
-            untested=count["too few data"] + count["not tested"],
+            probable=count["probably improved"] + count["probably worsened"],
+            unchanged=count["no evidence of change"]
+            + count["within usual changes"]
+            + count["as it was already doing"],
+            untested=count["too few weeks"] + count["too few data"] + count["not tested"],
+            notes=tuple(self._evaluation_notes(rows)),
             comparisons=tuple(self._comparison(row) for row in known),
+        )
+
+    def _evaluation_notes(self, rows: list[Row]) -> Iterator[str]:
+        overlap = rows[0]["calendar_overlap"]
+        if overlap is not None and overlap < MATCHING_SEASONS:
+            yield self.texts["seasons_differ"].format(share=self.formats.value(overlap, "ratio"))
+        control = next((row["control_segment"] for row in rows if row["control_segment"]), None)
+        if control:
+            dimension, _, member = control.partition("=")
+            yield self.texts["controlled"].format(control=f"{self.labels.dimension(dimension)} {member}")
+
+    def _usual_change(self, row: Row) -> str:
+        if row["usual_change"] is None or row["earlier_comparisons"] < FEWEST_EARLIER_COMPARISONS:
+            return ""
+        relative = row["relative_change"] and row["difference"] and row["relative_change"] / row["difference"]
+        change = self.formats.change(
+            row["usual_change"],
+            abs(relative) * row["usual_change"] if relative else None,
+            self.labels.unit(row["kpi_id"]),
+        )
+        return self.texts["usual_change_of"].format(
+            change=change.removeprefix("+"), count=row["earlier_comparisons"]
         )
 
     def _comparison(self, row: Row) -> Comparison:
@@ -499,6 +533,7 @@ class _Reader:
                 row["current_interval_low"], row["current_interval_high"], unit
             ),
             difference=self.formats.change(row["difference"], row["relative_change"], unit),
+            usual_change=self._usual_change(row),
             p_text=self.formats.p_value(row["p_value_adjusted"]),
             verdict=row["verdict"],
             tone=_VERDICT_SIGNS.get(row["verdict"] or "", "none"),

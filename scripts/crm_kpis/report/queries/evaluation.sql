@@ -18,7 +18,11 @@ select
     relative_change,
     p_value,
     p_value_adjusted,
-    verdict
+    verdict,
+    usual_change,
+    earlier_comparisons,
+    calendar_overlap,
+    control_segment
 from marts.kpi_evaluation
 where segment_by = 'all'
 order by evaluation_name, kpi_id

@@ -1,0 +1,136 @@
+{#
+    When may a change be called a change? When it is clearly larger than the changes that are usual, and larger than chance among its records.
+
+    Macros: testing_method, may_be_compared, variance_by_chance, variance_of_proportions, add_swings.
+#}
+
+{#
+    How much chance among its records tells of a KPI, from columns of kpi_catalogue: 'proportion' (of independent trials), 'mean' (of independent values,
+    Net Promoter Scores too) or 'plain': totals, medians, and what is counted in bunches that are alike, which the usual changes alone judge.
+
+        {{ testing_method() }} as testing_method
+#}
+{% macro testing_method() -%}
+    case
+        when interval_method = 'none' or records_alike_because is not null then 'plain'
+        when interval_method = 'wilson' then 'proportion'
+        else 'mean'
+    end
+{%- endmacro %}
+
+
+{#
+    Whether a row of kpi_values may be compared with others: its period is over.
+
+        where {{ may_be_compared() }}
+#}
+{% macro may_be_compared() -%} is_complete {%- endmacro %}
+
+
+{#
+    The variance of the difference of two values if all records were independent, and, of proportions, nothing had changed. 0 where chance among records
+    is not known; NULL for means of fewer than two values.
+
+        {{ variance_by_chance('testing_method', 'baseline', 'current') }} as variance
+
+    method  a column: proportion, mean or plain
+    sides   the beginnings of the names of two groups of columns: _numerator, _denominator, and for means _squares, the sum of squares
+#}
+{% macro variance_by_chance(method, baseline, current) -%}
+    case
+        when {{ baseline }}_denominator <= 0 or {{ current }}_denominator <= 0 then null
+        when {{ method }} = 'proportion' then {{ variance_of_proportions(baseline, current) }}
+        when {{ method }} = 'mean'
+            then
+                power({{ mean_standard_error(baseline ~ '_numerator', baseline ~ '_squares', baseline ~ '_denominator') }}, 2)
+                + power({{ mean_standard_error(current ~ '_numerator', current ~ '_squares', current ~ '_denominator') }}, 2)
+        else 0.0
+    end
+{%- endmacro %}
+
+{# Of two proportions that are the same, from both together. #}
+{% macro variance_of_proportions(baseline, current) -%}
+    {%- set numerators = '(' ~ baseline ~ '_numerator + ' ~ current ~ '_numerator)' -%}
+    {%- set denominators = '(' ~ baseline ~ '_denominator + ' ~ current ~ '_denominator)' -%}
+    {{ numerators }} / {{ denominators }} * (1 - {{ numerators }} / {{ denominators }})
+    * (1 / {{ baseline }}_denominator + 1 / {{ current }}_denominator)
+{%- endmacro %}
+
+
+{#
+    Adds what swings mean for a difference: the test of chance among records stands only where the earlier comparisons moved no more than chance would
+    move them. Renders CTEs; the last of them is the relation with the columns
+
+        swing_variance      what swings add to chance: 0 where chance explains what was observed
+        total_variance      variance_by_chance plus swing_variance
+        degrees_of_freedom  of the t of the difference; NULL where nothing is added
+        p_value             NULL where records are too few, or where neither they nor the swings tell of any chance
+        difference_low, difference_high  the 95 % interval; a rate's is the records' with its arms stretched, within difference_limit
+
+        with
+        {{ add_swings('compared', 'judged') }}
+        select p_value, degrees_of_freedom from judged
+
+    relation  has difference, testing_method, variance_by_chance, the records' own p_value_records, records_low and records_high; observed_variance and
+              difference_limit (the largest that a rate can have), expected_variance (how much the comparisons differed that are known to have no cause, and how much they would by chance), and
+              swing_degrees, the degrees of freedom of the first
+    name      of the last CTE; those before it begin with it
+#}
+{% macro add_swings(relation, name) -%}
+{{ name }}_swings as (
+    select
+        *,
+        case
+            when observed_variance is not null
+                then greatest(observed_variance - coalesce(expected_variance, 0.0), 0.0)
+        end as swing_variance
+    from {{ relation }}
+),
+
+{{ name }}_totals as (
+    select
+        *,
+        variance_by_chance + swing_variance as total_variance,
+        case
+            when swing_variance > 0
+                then
+                    swing_degrees * (variance_by_chance + swing_variance) / observed_variance
+                    * (variance_by_chance + swing_variance) / observed_variance
+        end as degrees_of_freedom
+    from {{ name }}_swings
+),
+
+{{ name }}_ts as (
+    select
+        *,
+        least(abs(difference) / sqrt(nullif(total_variance, 0)), 1e9) as swing_t,
+        {{ t_quantile_of_any('degrees_of_freedom') }} as swing_quantile
+    from {{ name }}_totals
+),
+
+{{ add_student_p_values(name ~ '_ts', name ~ '_p_values', {'swing_p': ['swing_t', 'degrees_of_freedom']}) }},
+
+{{ name }} as (
+    select
+        *,
+        case
+            when testing_method <> 'plain' and p_value_records is null then null
+            when swing_variance = 0 and testing_method = 'plain' then case when difference = 0 then 1.0 end
+            when swing_variance = 0 then p_value_records
+            else least(1.0, greatest(swing_p, coalesce(p_value_records, 0.0)))
+        end as p_value,
+        {%- for side, sign, bound in [('low', '-', 'greatest'), ('high', '+', 'least')] %}
+        case
+            when swing_variance is null or (swing_variance = 0 and testing_method <> 'plain') then records_{{ side }}
+            when testing_method = 'proportion' and variance_by_chance > 0
+                then {{ bound }}(
+                    difference + (records_{{ side }} - difference)
+                    * swing_quantile * sqrt(total_variance) / ({{ z_quantile() }} * sqrt(variance_by_chance)),
+                    {{ sign }}difference_limit
+                )
+            else difference {{ sign }} swing_quantile * sqrt(total_variance)
+        end as difference_{{ side }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ name }}_p_values
+)
+{%- endmacro %}
