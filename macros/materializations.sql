@@ -4,11 +4,11 @@
     costs more than all SQL does on small data. Hooks are run; indexes and grants are not looked at.
 #}
 {% materialization table, adapter='duckdb' %}
-    {{ return(replace_relation('table', compiled_code)) }}
+    {{ return(crm_kpis.replace_relation('table', compiled_code)) }}
 {% endmaterialization %}
 
 {% materialization view, adapter='duckdb' %}
-    {{ return(replace_relation('view', compiled_code)) }}
+    {{ return(crm_kpis.replace_relation('view', compiled_code)) }}
 {% endmaterialization %}
 
 {#

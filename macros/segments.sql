@@ -39,5 +39,5 @@
 #}
 {% macro segment_member(dimension) -%}
         '{{ dimension }}' as segment_by,
-        {{ "'all'" if dimension == 'all' else segment_column(dimension) }} as segment
+        {{ "'all'" if dimension == 'all' else crm_kpis.segment_column(dimension) }} as segment
 {%- endmacro %}

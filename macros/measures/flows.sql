@@ -15,7 +15,8 @@
     up for each of the two, and for the total.
 #}
 {% macro flow_measures(fact, day, segments, where=none, days=none) -%}
-{%- set measures = parse_measures(caller()) -%}
+{%- set measures = crm_kpis.parse_measures(caller()) -%}
+{%- if not measures -%}{{ return(crm_kpis.no_measures()) }}{%- endif -%}
 {%- set pairs = (segments | batch(2) | list) or [[]] -%}
 with
 
@@ -24,14 +25,14 @@ by_day_and_pair_{{ loop.index }} as (
     select
         {{ day }} as day,
         {%- for dimension in pair %}
-        {{ segment_column(dimension) }},
+        {{ crm_kpis.segment_column(dimension) }},
         {%- endfor %}
         {%- for measure in measures %}
-        cast({{ measure.expression }} as {{ measure_type() }}) as {{ measure.name }}{{ ',' if not loop.last }}
+        cast({{ measure.expression }} as {{ crm_kpis.measure_type() }}) as {{ measure.name }}{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ fact }}
     where {{ where ~ ' and ' if where }}{{ day }} is not null
-    group by {{ day }}{% for dimension in pair %}, {{ segment_column(dimension) }}{% endfor %}
+    group by {{ day }}{% for dimension in pair %}, {{ crm_kpis.segment_column(dimension) }}{% endfor %}
 ),
 
 {% endfor -%}
@@ -39,12 +40,12 @@ by_day as (
     {%- for dimension in ['all'] + segments %}
     select
         day,
-        {{ segment_member(dimension) }},
+        {{ crm_kpis.segment_member(dimension) }},
         {%- for measure in measures %}
-        cast(sum({{ measure.name }}) as {{ measure_type() }}) as {{ measure.name }}{{ ',' if not loop.last }}
+        cast(sum({{ measure.name }}) as {{ crm_kpis.measure_type() }}) as {{ measure.name }}{{ ',' if not loop.last }}
         {%- endfor %}
     from by_day_and_pair_{{ 1 if dimension == 'all' else (loop.index0 + 1) // 2 }}
-    group by day{{ ', ' ~ segment_column(dimension) if dimension != 'all' }}
+    group by day{{ ', ' ~ crm_kpis.segment_column(dimension) if dimension != 'all' }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
@@ -55,12 +56,12 @@ by_period as (
         by_day.segment_by,
         by_day.segment,
         {%- for measure in measures %}
-        cast(sum(by_day.{{ measure.name }}) as {{ measure_type() }}) as {{ measure.name }}{{ ',' if not loop.last }}
+        cast(sum(by_day.{{ measure.name }}) as {{ crm_kpis.measure_type() }}) as {{ measure.name }}{{ ',' if not loop.last }}
         {%- endfor %}
     from by_day
     inner join {{ days or ref('period_days') }} as period_days on by_day.day = period_days.day
     group by period_days.period_id, by_day.segment_by, by_day.segment
 )
 
-{{ unpivot_measures('by_period', measures) }}
+{{ crm_kpis.unpivot_measures('by_period', measures) }}
 {%- endmacro %}

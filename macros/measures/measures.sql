@@ -7,16 +7,19 @@
     with segment_by 'all' and segment 'all' for the total. Values are DECIMAL(38, 12): sums of decimals and integers are the same in every
     run, sums of doubles are not. A measure without a value (a sum of nothing) has no row.
 
-    Macros: measure_type, parse_measures, aggregate_by_segment, unpivot_measures, period_measures, sum_of_squares.
+    A model of another project calls them by the package's name, `{% call crm_kpis.flow_measures(...) %}`, and so do the macros themselves: dbt
+    looks for a name without it in the project of the model.
+
+    Macros: measure_type, parse_measures, no_measures, aggregate_by_segment, unpivot_measures, period_measures, sum_of_squares.
 #}
 
 {% macro measure_type() %}{{ return('decimal(38, 12)') }}{% endmacro %}
 
 
-{# The lines of a call block as a list of {name, expression}. #}
+{# The lines of a call block as a list of {name, expression}, without comments. #}
 {% macro parse_measures(block) %}
     {% set measures = [] %}
-    {% for line in block.strip().splitlines() if line.strip() %}
+    {% for line in block.strip().splitlines() if line.strip() and not line.strip().startswith('--') %}
         {% set parts = line.strip().rstrip(',').rsplit(' as ', 1) %}
         {% if parts | length != 2 %}
             {{ exceptions.raise_compiler_error("a measure is one line, `<aggregate> as <name>`, and this is not: " ~ line.strip()) }}
@@ -25,6 +28,18 @@
     {% endfor %}
     {{ return(measures) }}
 {% endmacro %}
+
+
+{# Renders the query of a call block without a measure, such as the one of a new project: it has no row. #}
+{% macro no_measures() -%}
+    select
+        cast(null as bigint) as period_id,
+        cast(null as {{ dbt.type_string() }}) as segment_by,
+        cast(null as {{ dbt.type_string() }}) as segment,
+        cast(null as {{ dbt.type_string() }}) as measure,
+        cast(null as {{ crm_kpis.measure_type() }}) as value
+    where false
+{%- endmacro %}
 
 
 {#
@@ -44,15 +59,15 @@
         {%- for name, expression in keys.items() %}
         {{ expression }} as {{ name }},
         {%- endfor %}
-        {{ segment_member(dimension) }},
+        {{ crm_kpis.segment_member(dimension) }},
         {%- for measure in measures %}
-        {{ sign }}cast({{ measure.expression }} as {{ measure_type() }}) as {{ measure.name }}{{ ',' if not loop.last }}
+        {{ sign }}cast({{ measure.expression }} as {{ crm_kpis.measure_type() }}) as {{ measure.name }}{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ relation }}
     {%- if where %}
     where {{ where }}
     {%- endif %}
-    group by {{ keys.values() | join(', ') }}{{ ', ' ~ segment_column(dimension) if dimension != 'all' }}
+    group by {{ keys.values() | join(', ') }}{{ ', ' ~ crm_kpis.segment_column(dimension) if dimension != 'all' }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 {%- endmacro %}
@@ -80,14 +95,15 @@
         {% endcall %}
 #}
 {% macro period_measures(relation, segments) -%}
-{%- set measures = parse_measures(caller()) -%}
+{%- set measures = crm_kpis.parse_measures(caller()) -%}
+{%- if not measures -%}{{ return(crm_kpis.no_measures()) }}{%- endif -%}
 with
 
 by_period as (
-    {{ aggregate_by_segment(relation, {'period_id': 'period_id'}, segments, measures) }}
+    {{ crm_kpis.aggregate_by_segment(relation, {'period_id': 'period_id'}, segments, measures) }}
 )
 
-{{ unpivot_measures('by_period', measures) }}
+{{ crm_kpis.unpivot_measures('by_period', measures) }}
 {%- endmacro %}
 
 
@@ -104,5 +120,5 @@ by_period as (
 #}
 {% macro sum_of_squares(column, scale=4) -%}
     {%- set wide = 'cast(' ~ column ~ ' as decimal(20, ' ~ scale ~ '))' -%}
-    sum(try_cast({{ wide }} * {{ wide }} as {{ measure_type() }}))
+    sum(try_cast({{ wide }} * {{ wide }} as {{ crm_kpis.measure_type() }}))
 {%- endmacro %}

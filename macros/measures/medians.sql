@@ -53,10 +53,10 @@ span_periods as (
 observations as (
     select
         spans.span,
-        {{ magnitude_step('fact.' ~ value) }} as step,
+        {{ crm_kpis.magnitude_step('fact.' ~ value) }} as step,
         fact.{{ value }} as observed
         {%- for dimension in segments %},
-        fact.{{ segment_column(dimension) }}
+        fact.{{ crm_kpis.segment_column(dimension) }}
         {%- endfor %}
     from {{ fact }} as fact
     inner join spans on fact.{{ day }} = spans.day
@@ -67,13 +67,13 @@ steps_by_segment as (
     {%- for dimension in ['all'] + segments %}
     select
         span,
-        {{ segment_member(dimension) }},
+        {{ crm_kpis.segment_member(dimension) }},
         step,
         count(*) as times,
         min(observed) as lowest,
         max(observed) as highest
     from observations
-    group by span, step{{ ', ' ~ segment_column(dimension) if dimension != 'all' }}
+    group by span, step{{ ', ' ~ crm_kpis.segment_column(dimension) if dimension != 'all' }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
@@ -195,7 +195,7 @@ middle_values as (
             observations.span = to_sort.span
             and observations.step = to_sort.step
             {%- if dimension != 'all' %}
-            and observations.{{ segment_column(dimension) }} = to_sort.segment
+            and observations.{{ crm_kpis.segment_column(dimension) }} = to_sort.segment
             {%- endif %}
     where to_sort.segment_by = '{{ dimension }}'
     {{ 'union all' if not loop.last }}
@@ -214,8 +214,8 @@ in_the_middle as (
     select
         period_id,
         member_id,
-        {{ nth_smallest('observed', 'lower_place') }} as lower_middle,
-        {{ nth_smallest('observed', 'upper_place') }} as upper_middle
+        {{ crm_kpis.nth_smallest('observed', 'lower_place') }} as lower_middle,
+        {{ crm_kpis.nth_smallest('observed', 'upper_place') }} as upper_middle
     from middle_values
     group by period_id, member_id, lower_place, upper_place
 ),
@@ -234,7 +234,7 @@ select
     members.segment_by,
     members.segment,
     '{{ name }}' as measure,
-    cast(by_period.twice_the_median * cast(0.5 as decimal(2, 1)) as {{ measure_type() }}) as value
+    cast(by_period.twice_the_median * cast(0.5 as decimal(2, 1)) as {{ crm_kpis.measure_type() }}) as value
 from by_period
 inner join members on by_period.member_id = members.member_id
 {%- endmacro %}

@@ -13,13 +13,14 @@
     read_on    the day on which a stock is read, over the columns of periods
 #}
 {% macro stock_measures(fact, first_day, end_day, segments, read_on='read_on') -%}
-{%- set measures = parse_measures(caller()) -%}
+{%- set measures = crm_kpis.parse_measures(caller()) -%}
+{%- if not measures -%}{{ return(crm_kpis.no_measures()) }}{%- endif -%}
 with
 
 changes as (
-    {{ aggregate_by_segment(fact, {'day': first_day}, segments, measures, where=first_day ~ ' is not null') }}
+    {{ crm_kpis.aggregate_by_segment(fact, {'day': first_day}, segments, measures, where=first_day ~ ' is not null') }}
     union all
-    {{ aggregate_by_segment(fact, {'day': end_day}, segments, measures, sign='-', where=end_day ~ ' is not null') }}
+    {{ crm_kpis.aggregate_by_segment(fact, {'day': end_day}, segments, measures, sign='-', where=end_day ~ ' is not null') }}
 ),
 
 first_changes as (
@@ -55,7 +56,7 @@ changes_and_reads as (
         read_days.day,
         first_changes.segment_by,
         first_changes.segment,
-        {% for measure in measures %}cast(0 as {{ measure_type() }}) as {{ measure.name }}{{ ', ' if not loop.last }}{% endfor %}
+        {% for measure in measures %}cast(0 as {{ crm_kpis.measure_type() }}) as {{ measure.name }}{{ ', ' if not loop.last }}{% endfor %}
     from first_changes
     inner join read_days on first_changes.day <= read_days.day
 ),
@@ -78,7 +79,7 @@ running as (
         segment_by,
         segment,
         {%- for measure in measures %}
-        cast(sum({{ measure.name }}) over so_far as {{ measure_type() }}) as {{ measure.name }}{{ ',' if not loop.last }}
+        cast(sum({{ measure.name }}) over so_far as {{ crm_kpis.measure_type() }}) as {{ measure.name }}{{ ',' if not loop.last }}
         {%- endfor %}
     from by_day
     window so_far as (
@@ -96,5 +97,5 @@ by_period as (
     inner join reads on running.day = reads.day
 )
 
-{{ unpivot_measures('by_period', measures) }}
+{{ crm_kpis.unpivot_measures('by_period', measures) }}
 {%- endmacro %}

@@ -53,7 +53,7 @@
     'measures_duplicate_records',
 ] %}
 
-{% for model in models %}
+{% for model in models + (var('own_measures') or []) %}
 select
     period_id,
     segment_by,

@@ -98,11 +98,34 @@ def cli() -> None:
 
 
 @cli.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--sample", is_flag=True, help="Copy the raw tables of the shipped sample into it.")
+def init(directory: Path, sample: bool) -> int:
+    """Write a company's own project.
+
+    \b
+    A project, and a first run on the shipped sample:
+      crm-kpis init acme --sample
+      cd acme
+      crm-kpis run
+
+    It holds a company's settings, KPIs and measures; the models come from the installed package. In its
+    directory crm-kpis run reads raw/ and writes output/, and so does dbt build.
+    """
+    from crm_kpis.init.write import init_project
+
+    directory = init_project(directory, sample=sample)
+    click.echo(f"The project: {directory}\nWhat to do next: {directory / 'README.md'}")
+    return 0
+
+
+@cli.command()
 @click.option(
     "--raw-dir",
     envvar="CRM_KPIS_RAW_DIR",
     type=click.Path(path_type=Path),
-    help="The directory with the raw tables, <table>.parquet, .csv or .csv.gz.  [default: the sample]",
+    help="The directory with the raw tables, <table>.parquet, .csv or .csv.gz.  "
+    "[default: raw in a company's project, else the sample]",
 )
 @click.option(
     "--as-of",
@@ -152,16 +175,18 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     Where neither the raw files nor the project, its settings or the snapshots have changed since the last
     publication, nothing is built.
     """
-    from crm_kpis.raw.contract import PROJECT_DIR
+    from crm_kpis.project import PROJECT_DIR, find_project
     from crm_kpis.run.build import BuildError, BuildOptions
     from crm_kpis.run.steps import run as run_pipeline
 
-    raw_dir = raw_dir or PROJECT_DIR / "seeds" / "sample"
+    project_dir = find_project(Path.cwd())
+    default = PROJECT_DIR / "seeds" / "sample" if project_dir == PROJECT_DIR else project_dir / "raw"
     options = BuildOptions(
-        Path(os.path.abspath(raw_dir)),
+        Path(os.path.abspath(raw_dir or default)),
         Path(os.path.abspath(output)),
         as_of,
         Path(os.path.abspath(snapshots)) if snapshots else None,
+        project_dir,
     )
     try:
         succeeded = run_pipeline(

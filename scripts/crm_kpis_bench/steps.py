@@ -153,7 +153,7 @@ def build_project(project: Path, raw_dir: Path, output: Path) -> None:
     """Build another project than this one as `crm-kpis run` does."""
     build.PROJECT_DIR = project
     output.mkdir(exist_ok=True)
-    build.build(build.BuildOptions(raw_dir, output, None))
+    build.build(build.BuildOptions(raw_dir, output, None, project_dir=project))
 
 
 def kpi_query(raw_dir: Path) -> str:

@@ -65,6 +65,17 @@ class _Dbt:
         return f"listagg({measure}, {delimiter} {order_by})"
 
 
+class _Package:
+    """The package's own macros by its name, as models of other projects call them."""
+
+    def __getattr__(self, name: str) -> Any:
+        @pass_context
+        def call(context: Context, *values: Any, **named: Any) -> Any:
+            return context[name](*values, **named)
+
+        return call
+
+
 def var(name: str, default: object = None) -> Any:
     """The value of a var of dbt_project.yml."""
     return _VARS.get(name, default)
@@ -75,4 +86,4 @@ def env_var(name: str, default: str = "") -> str:
     return default
 
 
-adapter, exceptions, dbt = _Adapter(), _Exceptions(), _Dbt()
+adapter, exceptions, dbt, crm_kpis = _Adapter(), _Exceptions(), _Dbt(), _Package()

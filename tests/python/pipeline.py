@@ -115,9 +115,11 @@ def build_project(project: Path, raw_dir: Path, output: Path, *as_of: str) -> Bu
 
 
 def _build_project() -> int:
-    run_build.PROJECT_DIR, raw_dir, output = map(Path, sys.argv[1:4])
+    project, raw_dir, output = map(Path, sys.argv[1:4])
+    run_build.PROJECT_DIR = project
     as_of = date.fromisoformat(sys.argv[4]) if sys.argv[4:] else None
-    return 0 if run_build.build(run_build.BuildOptions(raw_dir, output, as_of)).succeeded else 1
+    options = run_build.BuildOptions(raw_dir, output, as_of, project_dir=project)
+    return 0 if run_build.build(options).succeeded else 1
 
 
 def dbt_in(project: Path, *arguments: str | Path, raw_dir: Path = SAMPLE_DIR) -> Build:

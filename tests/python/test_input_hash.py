@@ -35,9 +35,12 @@ def options(tmp_path, monkeypatch):
     ):
         write(project / name)
     monkeypatch.setattr(inputs, "PROJECT_DIR", project)
+    monkeypatch.setattr(inputs, "_CODE_DIR", project / "scripts" / "crm_kpis")
+    company = tmp_path / "company"
+    write(company / "models" / "measures_acme.sql")
     write(tmp_path / "raw" / "users.csv", "user_id\nU1\n")
     write(tmp_path / "output" / "snapshots" / "first" / "manifest.json")
-    return BuildOptions(tmp_path / "raw", tmp_path / "output", None)
+    return BuildOptions(tmp_path / "raw", tmp_path / "output", None, project_dir=company)
 
 
 def write(path: Path, text: str = "before") -> None:
@@ -56,6 +59,7 @@ def hash_of(options: BuildOptions) -> str:
         *("project/dbt_project.yml", "project/profiles.yml", "project/seeds/targets.csv"),
         *("project/tests/a_test.sql", "project/tests/generic/wide.sql", "project/macros/dates.sql"),
         *("project/models/kpis/kpi_values.sql", "project/scripts/crm_kpis/raw/csv_file.py"),
+        "company/models/measures_acme.sql",
     ],
 )
 def test_a_changed_file_changes_the_hash(options, tmp_path, path):
@@ -107,14 +111,16 @@ def test_nothing_else_changes_the_hash(options, tmp_path, monkeypatch):
 
 
 def test_the_files_of_this_project_are_found():
-    found = {str(path.relative_to(PROJECT_DIR)) for path in inputs._project_files()}
+    found = set(inputs._hash_files(PROJECT_DIR, inputs._PROJECT_FILES))
     assert {
         "dbt_project.yml",
         "seeds/kpi_catalogue.csv",
         "macros/measures/measures.sql",
         "tests/generic/integrity.sql",
     } < found
-    assert {"models/kpis/kpi_values.sql", "scripts/crm_kpis/run/input_hash.py"} < found
+    assert "models/kpis/kpi_values.sql" in found
+    code = set(inputs._hash_files(inputs._CODE_DIR, ("**/*",)))
+    assert {"run/input_hash.py", "report/queries/as_of.sql"} < code
     assert not any(path.startswith(("tests/python", "seeds/sample", ".venv")) for path in found)
 
 

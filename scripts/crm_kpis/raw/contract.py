@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-# The package is installed in editable mode: the project stands three levels above it.
-PROJECT_DIR = Path(__file__).resolve().parents[3]
+from crm_kpis.project import PROJECT_DIR
+
 CONTRACT_FILE = PROJECT_DIR / "models" / "staging" / "_sources.yml"
 
 
@@ -75,7 +75,7 @@ def read_contract(path: Path = CONTRACT_FILE) -> tuple[RawTable, ...]:
         The tables of the source `raw`.
 
     Raises:
-        FileNotFoundError: There is no such file: the package is not installed in editable mode.
+        FileNotFoundError: There is no such file: the package is not installed as a whole.
     """
     sources = yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]
     return tuple(_table(table) for source in sources if source["name"] == "raw" for table in source["tables"])

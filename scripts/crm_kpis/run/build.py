@@ -19,13 +19,13 @@ from typing import Any
 import click
 
 from crm_kpis.errors import InputError
-from crm_kpis.raw.contract import PROJECT_DIR
+from crm_kpis.project import IS_CHECKOUT, PROJECT_DIR, link_package
 from crm_kpis.run.progress import BuildProgress
 from crm_kpis.snapshots.take import DIRECTORY as SNAPSHOTS
 
 WAREHOUSE = "warehouse.duckdb"
-# What dbt knows of the project's files, from one run to the next: the same for all output directories.
-_PARSED = Path("target", "crm_kpis", "partial_parse.msgpack")
+# What dbt knows of the project's files, from one run to the next.
+_PARSED = "partial_parse.msgpack"
 _TEST_TYPES = ("test", "unit_test")
 _MESSAGE_LINES = 12
 
@@ -39,12 +39,14 @@ class BuildOptions:
         output: The directory for all that is written, absolute.
         as_of: The day at whose end the data stand; None for the latest day that a raw event happened on.
         snapshots: The directory of the snapshots, absolute; None for `snapshots` in the output directory.
+        project_dir: The directory of the dbt project, absolute: this one's or a company's.
     """
 
     raw_dir: Path
     output: Path
     as_of: date | None
     snapshots: Path | None = None
+    project_dir: Path = PROJECT_DIR
 
     @property
     def warehouse(self) -> Path:
@@ -55,6 +57,14 @@ class BuildOptions:
     def target_dir(self) -> Path:
         """Where dbt puts the SQL that it ran."""
         return self.output / "dbt_target"
+
+    @property
+    def parsed(self) -> Path:
+        """What dbt knows of the project's files, from one run to the next.
+
+        In a checkout it is the same for all output directories; an installed project can't be written to.
+        """
+        return (_shared_target() if _is_checkout(self.project_dir) else self.target_dir) / _PARSED
 
     @property
     def manifest(self) -> Path:
@@ -135,9 +145,11 @@ def build(options: BuildOptions) -> BuildResult:
         InputError: The raw directory can't be read.
         BuildError: dbt stopped before it ran a model.
     """
+    link_package(options.project_dir)
     with BuildProgress() as progress, _environment(options.environment):
         outcome = _invoke_dbt(_build_arguments(options), progress.handle_event)
-    _share_parsed(options.target_dir / _PARSED.name)
+    if _is_checkout(options.project_dir):
+        _share_parsed(options.target_dir / _PARSED, options.parsed)
     return _summarize(options, outcome.result.results)
 
 
@@ -147,7 +159,7 @@ def parse_project() -> None:
     Raises:
         BuildError: The project can't be parsed.
     """
-    _invoke_dbt(["parse", *_common_arguments(PROJECT_DIR / _PARSED.parent)])
+    _invoke_dbt(["parse", *_common_arguments(PROJECT_DIR, _shared_target())])
 
 
 def _invoke_dbt(arguments: list[str], *callbacks: Callable[[Any], None]) -> Any:
@@ -174,16 +186,15 @@ def _build_arguments(options: BuildOptions) -> list[str]:
         "--exclude": "tag:examples",
     }
     # dbt parses only the files that have changed since.
-    parsed = PROJECT_DIR / _PARSED
-    if parsed.exists():
-        arguments["--partial-parse-file-path"] = parsed
-    return ["build", *_common_arguments(options.target_dir), *_flatten(arguments)]
+    if options.parsed.exists():
+        arguments["--partial-parse-file-path"] = options.parsed
+    return ["build", *_common_arguments(options.project_dir, options.target_dir), *_flatten(arguments)]
 
 
-def _common_arguments(target_dir: Path) -> list[str]:
+def _common_arguments(project_dir: Path, target_dir: Path) -> list[str]:
     arguments = {
-        "--project-dir": PROJECT_DIR,
-        "--profiles-dir": PROJECT_DIR,
+        "--project-dir": project_dir,
+        "--profiles-dir": project_dir,
         "--target-path": target_dir,
         "--log-path": target_dir / "logs",
         "--log-level": "none",
@@ -198,9 +209,16 @@ def _flatten(arguments: dict[str, Any]) -> list[str]:
     return [str(part) for item in arguments.items() for part in item]
 
 
-def _share_parsed(written: Path) -> None:
+def _is_checkout(project_dir: Path) -> bool:
+    return IS_CHECKOUT and project_dir == PROJECT_DIR
+
+
+def _shared_target() -> Path:
+    return PROJECT_DIR / "target" / "crm_kpis"
+
+
+def _share_parsed(written: Path, shared: Path) -> None:
     """Keep what dbt parsed, which it writes where a file has changed, for the runs to come."""
-    shared = PROJECT_DIR / _PARSED
     # Where it can't be kept, the next run parses again.
     with suppress(OSError):
         if not shared.exists() or written.stat().st_mtime > shared.stat().st_mtime:
@@ -272,7 +290,7 @@ def _show_command(options: BuildOptions, node: str) -> str:
     command = [
         str(dbt if dbt.exists() else "dbt"),
         *("show", "--quiet", "--select", node),
-        *("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)),
+        *("--project-dir", str(options.project_dir), "--profiles-dir", str(options.project_dir)),
     ]
     return " ".join([*settings, shlex.join(command)])
 

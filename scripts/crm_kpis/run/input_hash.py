@@ -11,19 +11,21 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+import crm_kpis
 from crm_kpis.errors import InputError
-from crm_kpis.raw.contract import PROJECT_DIR
+from crm_kpis.project import PROJECT_DIR
 from crm_kpis.raw.raw_directory import RawDirectory
 from crm_kpis.run.build import BuildOptions
 from crm_kpis.snapshots.manifest import FILE_NAME as MANIFEST
 from crm_kpis.snapshots.manifest import hash_file, hash_json
 from crm_kpis.snapshots.take import list_snapshots
 
+_CODE_DIR = Path(crm_kpis.__file__).resolve().parent
 _PACKAGES = ("crm-kpis", "dbt-core", "dbt-duckdb", "duckdb")
 # The sample is a raw directory, and what pytest runs says nothing of the marts.
 _PROJECT_FILES = (
-    *("dbt_project.yml", "profiles.yml", "seeds/*", "tests/*.sql", "tests/generic/*"),
-    *("macros/**/*", "models/**/*", "scripts/crm_kpis/**/*"),
+    *("dbt_project.yml", "profiles.yml", "packages.yml", "seeds/*"),
+    *("macros/**/*", "models/**/*", "tests/**/*.sql"),
 )
 
 
@@ -50,7 +52,9 @@ def hash_inputs(options: BuildOptions, raw_directory: RawDirectory) -> str:
                     name: hash_file(options.snapshots_dir / name / MANIFEST)
                     for name in list_snapshots(options.snapshots_dir)
                 },
-                "project": {str(path.relative_to(PROJECT_DIR)): hash_file(path) for path in _project_files()},
+                "code": _hash_files(_CODE_DIR, ("**/*",)),
+                "project": _hash_files(PROJECT_DIR, _PROJECT_FILES),
+                "company": _hash_files(options.project_dir, _PROJECT_FILES),
                 "as_of": environment.get("CRM_KPIS_AS_OF"),
                 # The settings of dbt.
                 "environment": {name: text for name, text in environment.items() if name.startswith("DBT_")},
@@ -61,6 +65,7 @@ def hash_inputs(options: BuildOptions, raw_directory: RawDirectory) -> str:
         raise InputError(f"{error.filename} can't be read: {error.strerror}.") from error
 
 
-def _project_files() -> list[Path]:
-    found = {path for pattern in _PROJECT_FILES for path in PROJECT_DIR.glob(pattern)}
-    return sorted(path for path in found if path.is_file() and path.suffix != ".pyc")
+def _hash_files(directory: Path, patterns: tuple[str, ...]) -> dict[str, str]:
+    found = {path for pattern in patterns for path in directory.glob(pattern)}
+    files = sorted(path for path in found if path.is_file() and path.suffix != ".pyc")
+    return {str(path.relative_to(directory)): hash_file(path) for path in files}

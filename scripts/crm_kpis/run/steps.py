@@ -56,7 +56,7 @@ def run(
     if snapshot is not None:
         snapshot = check_name(snapshot)
         check_free(options.snapshots_dir, snapshot)
-    check_vars({})
+    check_vars({}, options.project_dir)
     raw_directory = inspect(options.raw_dir)
     with open_output(options, wait=wait) as history:
         for warning in raw_directory.warnings:

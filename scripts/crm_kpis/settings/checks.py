@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import yaml
 
 from crm_kpis.days import FIRST_DAY, LAST_DAY, parse_day
 from crm_kpis.errors import InputError
-from crm_kpis.raw.contract import PROJECT_DIR, read_contract
+from crm_kpis.project import PACKAGE, PROJECT_DIR, PROJECT_FILE, read_project
+from crm_kpis.raw.contract import read_contract
 
 _LONGEST_DAYS = 36_500
 # Vars that dbt_plugin.py reads, and that therefore need not stand in dbt_project.yml.
@@ -25,25 +25,39 @@ _VARS_OF_THE_PLUGIN = ("raw_dir", "snapshots_dir")
 
 
 def check_vars(given: Mapping[str, Any], project_dir: Path = PROJECT_DIR) -> None:
-    """Check the vars of dbt_project.yml and those that override them.
+    """Check the vars of dbt_project.yml, those of a company's project, and those of the command line.
 
     Args:
         given: What the command line sets.
-        project_dir: The directory of dbt_project.yml.
+        project_dir: The directory of the dbt_project.yml of the project that is built.
 
     Raises:
         InputError: A var is not known, or its value is none that the models can use.
     """
-    project = yaml.safe_load((project_dir / "dbt_project.yml").read_text(encoding="utf-8"))
-    defaults = project["vars"]
+    defaults = read_project(PROJECT_DIR)["vars"]
+    of_project, of_package = _read_vars(project_dir)
+    for name in of_package:
+        if name not in defaults:
+            raise InputError(
+                f"{project_dir / PROJECT_FILE} sets the var {name} of {PACKAGE}, which has no such var."
+                f" There are: {', '.join(sorted(defaults))}."
+            )
     for name in given:
-        if name not in defaults and name not in _VARS_OF_THE_PLUGIN:
+        if name not in defaults | of_project and name not in _VARS_OF_THE_PLUGIN:
             raise InputError(f"There is no var {name}. There are: {', '.join(sorted(defaults))}.")
-    for name, value in (defaults | dict(given)).items():
+    for name, value in (defaults | of_project | of_package | dict(given)).items():
         complaint = CHECKS[name](value) if name in CHECKS else None
         if complaint:
-            origin = "--vars" if name in given else "dbt_project.yml"
+            origin = "--vars" if name in given else PROJECT_FILE
             raise InputError(f"The var {name} in {origin} is {_shown(value)}: {complaint}")
+
+
+def _read_vars(project_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The vars that a project sets for all packages, and those that it sets for this one alone."""
+    project = read_project(project_dir)
+    set_vars = project.get("vars") or {}
+    of_package = set_vars.get(PACKAGE) or {}
+    return {name: value for name, value in set_vars.items() if name != PACKAGE}, of_package
 
 
 def _check_day(value: Any) -> str | None:
@@ -98,6 +112,12 @@ def _check_personal_columns(value: Any) -> str | None:
     return f"no published table has a place for {unknown[0]}. {choice}" if unknown else None
 
 
+def _check_models(value: Any) -> str | None:
+    if value is None or (isinstance(value, list) and all(isinstance(name, str) for name in value)):
+        return None
+    return "it must be a list of models, such as [own_measures]."
+
+
 def publishable_columns() -> dict[str, str]:
     """The personal columns of the raw contract that have a place in a published table, by table.column."""
     return {
@@ -124,6 +144,7 @@ CHECKS: dict[str, Callable[[Any], str | None]] = {
     "gross_margin": partial(_check_number, lowest=0, highest=1),
     "max_lifespan_years": partial(_check_number, lowest=1, highest=100),
     "publish_personal_columns": _check_personal_columns,
+    "own_measures": _check_models,
     "raw_dir": _check_directory,
     "snapshots_dir": _check_directory,
 }

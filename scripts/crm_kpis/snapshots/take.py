@@ -22,8 +22,8 @@ import duckdb
 from crm_kpis.errors import InputError, first_line
 from crm_kpis.files import sync
 from crm_kpis.printable import is_unshown
+from crm_kpis.project import IS_CHECKOUT, PROJECT_DIR
 from crm_kpis.published.connect import open_published
-from crm_kpis.raw.contract import PROJECT_DIR
 from crm_kpis.run.lock import lock_output
 from crm_kpis.snapshots.manifest import FILE_NAME as MANIFEST
 from crm_kpis.snapshots.manifest import (
@@ -316,6 +316,8 @@ def _define(kpi: dict[str, Any], hashes: dict[str, str]) -> Definition:
 
 def _read_git_commit() -> str | None:
     """The commit of the project, or None where git or a repository is missing."""
+    if not IS_CHECKOUT:
+        return None
     command = ["git", "-C", str(PROJECT_DIR), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603

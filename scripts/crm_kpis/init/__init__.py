@@ -1,0 +1,1 @@
+"""A company's own project, written from the template in this package."""

@@ -1,0 +1,225 @@
+"""A company's own project: from the wheel, in an environment of its own, and after an upgrade."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+from crm_kpis.errors import InputError
+from crm_kpis.init.write import init_project
+from crm_kpis.project import PROJECT_DIR, find_project, is_company_project, link_package
+from pipeline import SAMPLE_DIR
+
+NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """The wheel of the checkout."""
+    directory = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*command, "--wheel-dir", directory, PROJECT_DIR], check=True, capture_output=True)
+    return next(directory.glob("*.whl"))
+
+
+class Environment:
+    """A virtual environment that has the wheel, and what it depends on from the environment of the tests."""
+
+    def __init__(self, directory: Path, wheel: Path) -> None:
+        self.bin = directory / "bin"
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", directory], check=True)
+        self.packages = next((directory / "lib").glob("python*")) / "site-packages"
+        # A file .pth in that directory, such as the one of this checkout, is not read from here.
+        (self.packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+        self.install(wheel)
+        for script, module in (("crm-kpis", "crm_kpis.cli"), ("dbt", "dbt.cli.main")):
+            entry = "main" if script == "crm-kpis" else "cli"
+            (self.bin / script).write_text(
+                f"#!{self.bin / 'python'}\nimport sys\nfrom {module} import {entry}\nsys.exit({entry}())\n",
+                encoding="utf-8",
+            )
+            (self.bin / script).chmod(0o755)
+
+    def install(self, wheel: Path) -> None:
+        """Put the wheel in place of the one before, as pip does."""
+        for path in (*self.packages.glob("crm_kpis*"), *self.packages.glob("dbt_crm_kpis*")):
+            shutil.rmtree(path)
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(self.packages)
+
+    def run(self, *command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        """Run a command of the environment; no variable of the tests reaches it."""
+        variables = {name: text for name, text in os.environ.items() if not name.startswith(("CRM_", "DBT_"))}
+        variables |= {"PATH": f"{self.bin}:{os.environ['PATH']}", "PYTHONPATH": ""}
+        return subprocess.run(
+            command, cwd=cwd, env=variables, capture_output=True, text=True, check=False, timeout=600
+        )
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory, wheel) -> Environment:
+    return Environment(tmp_path_factory.mktemp("environment"), wheel)
+
+
+def published(output: Path, query: str) -> list[tuple]:
+    with duckdb.connect(output / "kpis.duckdb", read_only=True) as marts:
+        return marts.execute(query).fetchall()
+
+
+def succeeded(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+# The project that a company has
+
+
+def test_init_writes_a_project_that_reads_in_a_minute(tmp_path):
+    acme = init_project(tmp_path / "Acme GmbH")
+    files = [path.read_text(encoding="utf-8") for path in acme.rglob("*") if path.is_file()]
+    assert yaml.safe_load((acme / "dbt_project.yml").read_text(encoding="utf-8"))["name"] == "acme_gmbh"
+    assert not any("[[" in text for text in files)
+    assert sum(len(text.splitlines()) for text in files) <= 250
+    assert not list((acme / "raw").glob("*.csv"))
+
+
+def test_init_copies_the_sample_where_that_is_asked_for(tmp_path):
+    acme = init_project(tmp_path / "acme", sample=True)
+    copied = {path.name: path.read_bytes() for path in (acme / "raw").glob("*.csv")}
+    assert copied == {path.name: path.read_bytes() for path in SAMPLE_DIR.glob("*.csv")}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("2026", "begin with a letter"), ("crm_kpis", "neither crm_kpis"), ("raw", "empty")]
+)
+def test_init_says_why_a_directory_does_not_do(tmp_path, name, message):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "deals.csv").touch()
+    with pytest.raises(InputError, match=message):
+        init_project(tmp_path / name)
+
+
+def test_a_command_works_on_the_project_that_it_stands_in(tmp_path):
+    acme = init_project(tmp_path / "acme")
+    assert find_project(acme) == acme
+    assert find_project(tmp_path) == PROJECT_DIR
+    assert find_project(PROJECT_DIR) == PROJECT_DIR
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "dbt_project.yml").write_text("name: other\n", encoding="utf-8")
+    assert not is_company_project(other)
+
+
+def test_the_link_points_to_the_installed_project(tmp_path):
+    acme = init_project(tmp_path / "acme")
+    link = acme / "dbt_packages" / "crm_kpis"
+    link.parent.mkdir()
+    link.symlink_to(tmp_path / "of another version")
+    link_package(acme)
+    assert link.resolve() == PROJECT_DIR
+    assert [path.name for path in link.parent.iterdir()] == ["crm_kpis"]
+
+
+def test_a_package_from_a_repository_is_left_alone(tmp_path):
+    acme = init_project(tmp_path / "acme")
+    packages = "packages: [{git: https://example.com/crm-kpis.git}]"
+    (acme / "packages.yml").write_text(packages, encoding="utf-8")
+    link_package(acme)
+    assert not (acme / "dbt_packages").exists()
+
+
+# From the wheel
+
+
+def test_the_wheel_carries_the_dbt_project_and_no_test_of_python(wheel):
+    names = {name.removeprefix("crm_kpis/dbt/") for name in zipfile.ZipFile(wheel).namelist()}
+    for pattern in (
+        "models/**/*.*ml",
+        "models/**/*.sql",
+        "macros/**/*.sql",
+        "seeds/**/*.csv",
+        "tests/**/*.sql",
+    ):
+        assert {str(path.relative_to(PROJECT_DIR)) for path in PROJECT_DIR.glob(pattern)} <= names, pattern
+    assert {"dbt_project.yml", "profiles.yml"} <= names
+    assert not any("tests/python" in name for name in names)
+
+
+def test_a_run_from_the_wheel_writes_below_its_output_alone(environment, tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in environment.packages.rglob("*.sql")}
+    for path in (environment.packages / "crm_kpis").rglob("*"):
+        path.chmod(path.stat().st_mode & ~0o222)
+    try:
+        succeeded(environment.run("crm-kpis", "run", "--output", "kpis", cwd=tmp_path))
+    finally:
+        for path in (environment.packages / "crm_kpis").rglob("*"):
+            path.chmod(path.stat().st_mode | 0o200)
+    assert [path.name for path in tmp_path.iterdir()] == ["kpis"]
+    assert {path: path.stat().st_mtime_ns for path in environment.packages.rglob("*.sql")} == before
+    assert not [path for path in environment.packages.rglob("*") if path.name in ("target", "logs")]
+    assert published(tmp_path / "kpis", "select count(*) > 100000 from marts.kpi_values") == [(True,)]
+
+
+def test_another_project_takes_the_package_from_a_directory(environment, tmp_path):
+    # It sets no var at all, and calls macros of the package by its name.
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "own.sql").write_text(
+        "{% call crm_kpis.stock_measures(ref('stg_deals'), 'created_at', 'closed_at', ['pipeline']) %}\n"
+        "count(*) as records\n{% endcall %}",
+        encoding="utf-8",
+    )
+    project = "{name: other, profile: crm_kpis, flags: {send_anonymous_usage_stats: false}}"
+    (tmp_path / "dbt_project.yml").write_text(project, encoding="utf-8")
+    package = environment.packages / "crm_kpis" / "dbt"
+    (tmp_path / "packages.yml").write_text(f"packages: [{{local: {package}}}]", encoding="utf-8")
+    profile = yaml.safe_load((package / "profiles.yml").read_text(encoding="utf-8"))
+    profile["crm_kpis"]["outputs"]["duckdb"]["plugins"][0]["config"]["raw_dir"] = str(SAMPLE_DIR)
+    (tmp_path / "profiles.yml").write_text(yaml.safe_dump(profile), encoding="utf-8")
+    succeeded(environment.run("dbt", "deps", cwd=tmp_path))
+    succeeded(environment.run("dbt", "build", "--select", "+own", *NO_TESTS, cwd=tmp_path))
+    with duckdb.connect(tmp_path / "output" / "warehouse.duckdb", read_only=True) as warehouse:
+        assert warehouse.execute("select distinct measure from own").fetchall() == [("records",)]
+
+
+def test_a_company_goes_on_after_an_upgrade(environment, wheel, tmp_path):
+    succeeded(environment.run("crm-kpis", "init", "acme", "--sample", cwd=tmp_path))
+    acme = tmp_path / "acme"
+    files = {path for path in acme.rglob("*") if path.is_file()}
+    succeeded(environment.run("crm-kpis", "run", cwd=acme))
+    written = {path for path in acme.rglob("*") if path.is_file()} - files
+    assert {path.relative_to(acme).parts[0] for path in written} == {"output"}
+    before = published(acme / "output", "from marts.kpi_values order by all")
+    assert before
+
+    upgraded = _change_version(wheel, tmp_path / "upgraded")
+    environment.install(upgraded)
+    succeeded(environment.run("crm-kpis", "run", cwd=acme))
+    assert published(acme / "output", "from marts.kpi_values order by all") == before
+    versions = "select crm_kpis_version from marts.runs order by published_at"
+    assert [version for (version,) in published(acme / "output", versions)][1:] == ["99.0.0"]
+
+
+def _change_version(wheel: Path, directory: Path) -> Path:
+    """A newer build, whose dbt project lies elsewhere in the wheel and has another line in a model."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(directory)
+    metadata = next(directory.glob("*.dist-info"))
+    text = (metadata / "METADATA").read_text(encoding="utf-8")
+    version = next(line for line in text.splitlines() if line.startswith("Version: "))
+    (metadata / "METADATA").write_text(text.replace(version, "Version: 99.0.0"), encoding="utf-8")
+    metadata.rename(directory / "crm_kpis-99.0.0.dist-info")
+    model = directory / "crm_kpis" / "dbt" / "models" / "kpis" / "kpi_values.sql"
+    model.write_text(f"-- Of a newer build.\n{model.read_text(encoding='utf-8')}", encoding="utf-8")
+    newer = directory.with_name("crm_kpis-99.0.0-py3-none-any.whl")
+    with zipfile.ZipFile(newer, "w") as archive:
+        for path in sorted(directory.rglob("*")):
+            archive.write(path, path.relative_to(directory))
+    return newer
