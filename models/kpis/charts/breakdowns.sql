@@ -1,10 +1,9 @@
 {# Name and place of each part, and where it begins and ends, in hours, for the ones of a time. #}
 {% set parts = [
-    ('funnel', 'visitors', 1, none, none),
-    ('funnel', 'leads', 2, none, none),
-    ('funnel', 'qualified leads', 3, none, none),
-    ('funnel', 'leads with a deal', 4, none, none),
-    ('funnel', 'leads with a won deal', 5, none, none),
+    ('funnel', 'leads', 1, none, none),
+    ('funnel', 'qualified leads', 2, none, none),
+    ('funnel', 'leads with a deal', 3, none, none),
+    ('funnel', 'leads with a won deal', 4, none, none),
     ('net promoter score', 'promoters', 1, none, none),
     ('net promoter score', 'passives', 2, none, none),
     ('net promoter score', 'detractors', 3, none, none),
@@ -19,10 +18,6 @@
 ] %}
 
 with
-
-visitors as (
-    select * from {{ ref('fct_web_visitors') }}
-),
 
 leads as (
     select * from {{ ref('fct_leads') }}
@@ -61,27 +56,61 @@ parts (breakdown, part, part_order, hours_from, hours_to) as (
     {% endfor %}
 ),
 
--- The link stands in the deal, in the lead, or in both.
-leads_with_deal as (
-    select lead_id
+-- A deal is linked to its lead by the deal, by the lead, or by both.
+lead_deals as (
+    select
+        lead_id,
+        created_on,
+        case when is_won then closed_on end as won_on
     from deals
     where lead_id is not null
-    union
-    select leads.lead_id
+    union all
+    select
+        leads.lead_id,
+        deals.created_on,
+        case when deals.is_won then deals.closed_on end as won_on
     from leads
     inner join deals on leads.deal_id = deals.deal_id
 ),
 
-leads_by_day as (
+first_deals as (
+    select
+        lead_id,
+        min(created_on) as deal_created_on,
+        min(won_on) as won_on
+    from lead_deals
+    group by lead_id
+),
+
+-- A lead that came to a later step has passed the ones before it, recorded or not: so each step is a part of the one before.
+lead_steps as (
     select
         leads.created_on,
-        count(*) as leads_created,
-        count(*) filter (where leads.is_qualified) as leads_qualified,
-        count(*) filter (where leads_with_deal.lead_id is not null or leads.is_won) as leads_with_deal,
-        count(*) filter (where leads.is_won) as leads_won
+        leads.qualified_on,
+        first_deals.deal_created_on,
+        first_deals.won_on,
+        leads.is_won,
+        leads.is_won or first_deals.lead_id is not null as has_deal,
+        leads.is_won or first_deals.lead_id is not null or leads.is_qualified as is_qualified
     from leads
-    left join leads_with_deal on leads.lead_id = leads_with_deal.lead_id
-    group by leads.created_on
+    left join first_deals on leads.lead_id = first_deals.lead_id
+),
+
+leads_by_day as (
+    select
+        created_on,
+        count(*) as leads_created,
+        count(*) filter (where is_qualified) as leads_qualified,
+        count(*) filter (where has_deal) as leads_with_deal,
+        count(*) filter (where is_won) as leads_won,
+        count(*) filter (where qualified_on >= created_on) as leads_qualified_dated,
+        sum({{ days_between('created_on', 'qualified_on') }}) filter (where qualified_on >= created_on) as days_to_qualified,
+        count(*) filter (where deal_created_on >= created_on) as leads_with_deal_dated,
+        sum({{ days_between('created_on', 'deal_created_on') }}) filter (where deal_created_on >= created_on) as days_to_deal,
+        count(*) filter (where is_won and won_on >= created_on) as leads_won_dated,
+        sum({{ days_between('created_on', 'won_on') }}) filter (where is_won and won_on >= created_on) as days_to_won
+    from lead_steps
+    group by created_on
 ),
 
 -- Each in the first part that it is short enough for; what lasted less than nothing is in none.
@@ -102,45 +131,47 @@ resolved as (
 by_day as (
     select
         'funnel' as breakdown,
-        'visitors' as part,
-        first_visited_on as day,
-        count(*) as item_count
-    from visitors
-    group by first_visited_on
-    union all
-    select
-        'funnel' as breakdown,
         'leads' as part,
         created_on as day,
-        leads_created as item_count
+        leads_created as item_count,
+        cast(null as bigint) as dated_count,
+        cast(null as bigint) as total_days
     from leads_by_day
     union all
     select
         'funnel' as breakdown,
         'qualified leads' as part,
         created_on as day,
-        leads_qualified as item_count
+        leads_qualified as item_count,
+        leads_qualified_dated as dated_count,
+        days_to_qualified as total_days
     from leads_by_day
     union all
     select
         'funnel' as breakdown,
         'leads with a deal' as part,
         created_on as day,
-        leads_with_deal as item_count
+        leads_with_deal as item_count,
+        leads_with_deal_dated as dated_count,
+        days_to_deal as total_days
     from leads_by_day
     union all
     select
         'funnel' as breakdown,
         'leads with a won deal' as part,
         created_on as day,
-        leads_won as item_count
+        leads_won as item_count,
+        leads_won_dated as dated_count,
+        days_to_won as total_days
     from leads_by_day
     union all
     select
         'net promoter score' as breakdown,
         case when is_promoter then 'promoters' when is_detractor then 'detractors' else 'passives' end as part,
         responded_on as day,
-        count(*) as item_count
+        count(*) as item_count,
+        cast(null as bigint) as dated_count,
+        cast(null as bigint) as total_days
     from responses
     where survey_type = 'nps'
     group by responded_on, case when is_promoter then 'promoters' when is_detractor then 'detractors' else 'passives' end
@@ -149,7 +180,9 @@ by_day as (
         'resolution time' as breakdown,
         part,
         resolved_on as day,
-        count(*) as item_count
+        count(*) as item_count,
+        cast(null as bigint) as dated_count,
+        cast(null as bigint) as total_days
     from resolved
     where part is not null
     group by part, resolved_on
@@ -160,14 +193,15 @@ by_period as (
         by_day.breakdown,
         by_day.part,
         period_days.period_id,
-        cast(sum(by_day.item_count) as bigint) as item_count
+        cast(sum(by_day.item_count) as bigint) as item_count,
+        cast(sum(by_day.dated_count) as bigint) as dated_count,
+        cast(sum(by_day.total_days) as bigint) as total_days
     from by_day
     inner join period_days on by_day.day = period_days.day
     group by by_day.breakdown, by_day.part, period_days.period_id
 ),
 
--- A period that holds anything of a breakdown has all of its parts, the empty ones with 0. Without any web session in the data there are no
--- visitors to be told of, rather than none.
+-- A period that holds anything of a breakdown has all of its parts, the empty ones with 0.
 filled as (
     select distinct
         breakdown,
@@ -175,29 +209,50 @@ filled as (
     from by_period
 ),
 
-known_parts as (
-    select *
-    from parts
-    where part <> 'visitors' or exists (select 1 from visitors)
+parts_of_periods as (
+    select
+        parts.breakdown,
+        filled.period_id,
+        parts.part,
+        cast(parts.part_order as bigint) as part_order,
+        parts.hours_from,
+        parts.hours_to,
+        coalesce(by_period.item_count, 0) as item_count,
+        by_period.dated_count,
+        by_period.total_days
+    from filled
+    inner join parts on filled.breakdown = parts.breakdown
+    left join by_period
+        on
+            filled.period_id = by_period.period_id
+            and parts.breakdown = by_period.breakdown
+            and parts.part = by_period.part
+),
+
+-- Only the parts of the funnel follow one another.
+parts_with_previous as (
+    select
+        *,
+        case
+            when breakdown = 'funnel'
+                then lag(item_count) over (partition by breakdown, period_id order by part_order)
+        end as previous_count
+    from parts_of_periods
 )
 
 select
-    known_parts.breakdown,
+    parts_with_previous.breakdown,
     periods.period_grain,
     periods.period_name,
     periods.period_start,
     periods.period_end,
     periods.is_complete,
-    known_parts.part,
-    cast(known_parts.part_order as bigint) as part_order,
-    known_parts.hours_from,
-    known_parts.hours_to,
-    coalesce(by_period.item_count, 0) as item_count
-from filled
-inner join known_parts on filled.breakdown = known_parts.breakdown
-inner join periods on filled.period_id = periods.period_id
-left join by_period
-    on
-        filled.period_id = by_period.period_id
-        and known_parts.breakdown = by_period.breakdown
-        and known_parts.part = by_period.part
+    parts_with_previous.part,
+    parts_with_previous.part_order,
+    parts_with_previous.hours_from,
+    parts_with_previous.hours_to,
+    parts_with_previous.item_count,
+    cast(parts_with_previous.item_count as double) / nullif(parts_with_previous.previous_count, 0) as share_of_previous,
+    cast(parts_with_previous.total_days as double) / nullif(parts_with_previous.dated_count, 0) as average_days
+from parts_with_previous
+inner join periods on parts_with_previous.period_id = periods.period_id

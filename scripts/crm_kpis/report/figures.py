@@ -167,12 +167,16 @@ class _Reader:
         return "".join(f" {text}" for text in shown)
 
     def _funnel(self, breakdowns: dict[tuple, list[Row]]) -> Figure | None:
-        return self._last_quarter(breakdowns.get(("funnel",), []), "funnel", "bars")
+        words = self.texts["figures"]["funnel"]
+        more = (Column("share", words["share"], "ratio"), Column("days", words["days"], "days"))
+        return self._last_quarter(breakdowns.get(("funnel",), []), "funnel", "bars", more)
 
     def _resolution(self, breakdowns: dict[tuple, list[Row]]) -> Figure | None:
         return self._last_quarter(breakdowns.get(("resolution time",), []), "resolution_time", "bars")
 
-    def _last_quarter(self, rows: list[Row], name: str, kind: str) -> Figure | None:
+    def _last_quarter(
+        self, rows: list[Row], name: str, kind: str, more: tuple[Column, ...] = ()
+    ) -> Figure | None:
         """The parts of a breakdown in the last quarter that is over."""
         last = [row for row in rows if row["period_start"] == rows[-1]["period_start"]]
         if not last:

@@ -15,7 +15,9 @@ select
     period_start,
     part,
     part_order,
-    item_count
+    item_count,
+    share_of_previous,
+    average_days
 from aged
 where age <= 9
 order by breakdown, period_start, part_order
