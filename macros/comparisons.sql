@@ -20,8 +20,8 @@
         {{ test_differences('compared', 'tested') }}
         select difference, p_value_records from tested
 
-    relation  has testing_method, good, scale (what makes the baseline comparable: 1, or days by days; NULL: they are not), claimable (which
-              differences may be claimed: both, up, down or none), and for each of the two sides, baseline_ and current_: value, numerator, denominator,
+    relation  has testing_method, good, scale (what makes the baseline comparable: 1, or days by days; NULL: they are not), may_be_claimed (whether
+              both can be compared), and for each of the two sides, baseline_ and current_: value, numerator, denominator,
               interval_low, interval_high, sample_size, standard_error
     name      of the last CTE; those before it begin with it
 
@@ -67,11 +67,7 @@
             and scale is not null
             -- More clicks than impressions are no proportion.
             and not (testing_method = 'proportion' and (coalesce(baseline_value, 0) > 1 or coalesce(current_value, 0) > 1))
-            and (
-                claimable = 'both'
-                or (claimable = 'up' and coalesce(difference, 0) >= 0)
-                or (claimable = 'down' and coalesce(difference, 0) <= 0)
-            )
+            and may_be_claimed
         ) as is_tested
     from {{ name }}_differences
 ),

@@ -1,7 +1,7 @@
 {#
     When may a change be called a change? When it is clearly larger than the changes that are usual, and larger than chance among its records.
 
-    Macros: testing_method, may_be_compared, variance_by_chance, variance_of_proportions, add_swings.
+    Macros: testing_method, variance_by_chance, variance_of_proportions, add_swings.
 #}
 
 {#
@@ -17,14 +17,6 @@
         else 'mean'
     end
 {%- endmacro %}
-
-
-{#
-    Whether a row of kpi_values may be compared with others: its period is over.
-
-        where {{ may_be_compared() }}
-#}
-{% macro may_be_compared() -%} is_complete {%- endmacro %}
 
 
 {#

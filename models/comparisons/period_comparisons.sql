@@ -57,7 +57,8 @@ baselines as (
         kpi_values.interval_low,
         kpi_values.interval_high,
         kpi_values.sample_size,
-        kpi_values.standard_error
+        kpi_values.standard_error,
+        kpi_values.is_comparable
     from pairs
     inner join kpi_values on pairs.baseline_grain = kpi_values.period_grain and pairs.baseline_period = kpi_values.period_name
     where pairs.baseline_snapshot is null
@@ -73,7 +74,8 @@ baselines as (
         snapshot_values.interval_low,
         snapshot_values.interval_high,
         snapshot_values.sample_size,
-        snapshot_values.standard_error
+        snapshot_values.standard_error,
+        coalesce(snapshot_values.is_comparable, true) as is_comparable
     from pairs
     inner join snapshot_values
         on
@@ -94,7 +96,8 @@ currents as (
         kpi_values.interval_low,
         kpi_values.interval_high,
         kpi_values.sample_size,
-        kpi_values.standard_error
+        kpi_values.standard_error,
+        kpi_values.is_comparable
     from pairs
     inner join kpi_values on pairs.current_grain = kpi_values.period_grain and pairs.current_period = kpi_values.period_name
 ),
@@ -136,7 +139,6 @@ sides as (
         pairs.calendar_overlap,
         catalogue.good,
         catalogue.aggregation,
-        catalogue.matures,
         catalogue.not_tested_because,
         {{ testing_method() }} as testing_method,
         catalogue.usual_change_from <> 'whole periods' or pairs.are_whole_periods as has_usual_changes,
@@ -150,7 +152,7 @@ sides as (
         {{ side }}s.interval_high as {{ side }}_interval_high,
         {{ side }}s.sample_size as {{ side }}_sample_size,
         {{ side }}s.standard_error as {{ side }}_standard_error,
-        {{ unmatured_share('pairs.' ~ side ~ '_days', 'pairs.' ~ side ~ '_age', 'catalogue.matures_in_days') }} as {{ side }}_unmatured,
+        coalesce({{ side }}s.is_comparable, true) as is_{{ side }}_comparable,
         {% endfor %}
         -- Totals per day. What depends on the length of its period in another way is compared with one about as long.
         case
@@ -177,23 +179,17 @@ sides as (
             and keys.segment = currents.segment
 ),
 
--- Of two periods that have matured, any difference may be claimed. Of the one that has matured less, values are still going up, or down:
--- only a difference against that can't be an artefact.
-with_claimable as (
+with_claims as (
     select
         *,
-        case
-            when not_tested_because is not null or not has_usual_changes then 'none'
-            when matures = 'none' or (baseline_unmatured <= 0.05 and current_unmatured <= 0.05) then 'both'
-            when matures = 'either' then 'none'
-            when baseline_unmatured = current_unmatured then 'both'
-            when (matures = 'up') = (baseline_unmatured < current_unmatured) then 'up'
-            else 'down'
-        end as claimable
+        not_tested_because is null
+        and is_baseline_comparable
+        and is_current_comparable
+        and coalesce(has_usual_changes, true) as may_be_claimed
     from sides
 ),
 
-{{ test_differences('with_claimable', 'tested') }},
+{{ test_differences('with_claims', 'tested') }},
 
 -- What changed while the control did not: the total without the control, or another segment of its dimension.
 controls as (

@@ -25,12 +25,12 @@ catalogue as (
 
 kpi_values as (
     select * from {{ ref('kpi_values') }}
-    where {{ may_be_compared() }}
+    where is_comparable
 ),
 
 snapshot_values as (
     select * from {{ source('snapshots', 'kpi_values') }}
-    where is_complete
+    where is_complete and coalesce(is_comparable, true)
 ),
 
 matched as (

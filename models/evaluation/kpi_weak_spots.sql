@@ -55,7 +55,7 @@ testable as (
         and catalogue.records_alike_because is null
         and catalogue.good <> 'none'
         and catalogue.not_tested_because is null
-        and kpi_values.kpi_value is not null
+        and kpi_values.is_comparable
 ),
 
 -- What the total is without the segment: counts and sums are subtracted, and so are sums of squares, which follow from the standard error.
@@ -98,7 +98,7 @@ compared as (
         {{ wilson_high('baseline_numerator', 'baseline_denominator') }} as baseline_interval_high,
         {{ mean_standard_error('baseline_numerator', 'rest_squares', 'baseline_denominator') }} as baseline_standard_error,
         1.0 as scale,
-        'both' as claimable
+        true as may_be_claimed
     from rests
 ),
 
