@@ -1,0 +1,358 @@
+"""The entities of a vendor as views: always there with all their columns, whatever was landed.
+
+For an entity `deal` there are two temporary views: `deal`, the records that count, and `deal__all`, every landed
+row with `_left_out`, the reason for which it does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import duckdb
+
+from crm_kpis.errors import InputError, first_line
+from crm_kpis.sources.layout import Entity, EntityColumn, LandedAs, Layout, Vendor
+from crm_kpis.sources.place import LandedTable
+from crm_kpis.sql import quote_identifier, quote_text
+
+DELETED = "deleted"
+OLDER = "older version"
+PARENT_LEFT_OUT = "of a record left out"
+
+_SQL_TYPES = {
+    "id": "varchar",
+    "text": "varchar",
+    "integer": "bigint",
+    "decimal": "decimal(18, 4)",
+    "boolean": "boolean",
+    "day": "date",
+    "time": "timestamp",
+}
+_WHOLE_TYPES = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
+# What loaders write beside a row: the row's own id, that of its parent, and when it was loaded.
+_ROW_ID, _PARENT_ROW_ID = "_dlt_id", "_dlt_parent_id"
+_LOAD_COLUMNS = ("_dlt_load_id", "_fivetran_synced", "_airbyte_extracted_at", "_airbyte_emitted_at")
+_ACTIVE = "_fivetran_active"
+_TABLE = "_table"
+
+
+@dataclass(frozen=True)
+class LandedColumns:
+    """What was found of an entity.
+
+    Attributes:
+        entity: The entity.
+        tables: The landed tables that hold it.
+        found: For each column of the entity the landed columns that are read.
+        missing: The columns of the entity that no landed column holds.
+    """
+
+    entity: Entity
+    tables: tuple[LandedTable, ...]
+    found: Mapping[str, tuple[str, ...]]
+    missing: tuple[EntityColumn, ...]
+
+
+@dataclass(frozen=True)
+class EntityCount:
+    """The landed rows of an entity.
+
+    Attributes:
+        name: The entity.
+        tables: The landed tables, with commas.
+        rows_landed: The rows of these.
+        left_out: The number of rows for each reason for which they do not count.
+        unread_values: The number of values that could not be read, by column.
+    """
+
+    name: str
+    tables: str
+    rows_landed: int
+    left_out: Mapping[str, int]
+    unread_values: Mapping[str, int]
+
+
+def find_columns(
+    vendor: Vendor, layout: Layout, tables: Mapping[str, LandedTable]
+) -> tuple[LandedColumns, ...]:
+    """Find the tables and columns of each entity among those that are landed."""
+    return tuple(_find_entity(vendor, entity, layout, tables) for entity in vendor.entities)
+
+
+def _find_entity(
+    vendor: Vendor, entity: Entity, layout: Layout, tables: Mapping[str, LandedTable]
+) -> LandedColumns:
+    landed_as = entity.landed_as.get(layout.name, LandedAs(()))
+    by_name = {_fold(vendor, name): table for name, table in tables.items()}
+    names = dict.fromkeys(_fold(vendor, name) for name in landed_as.tables)
+    found_tables = tuple(by_name[name] for name in names if name in by_name)
+    found = {}
+    for column in entity.columns:
+        names = column.names.get(layout.name, ())
+        landed = dict.fromkeys(
+            match for table in found_tables for match in _match(vendor, table, names)
+        )
+        made = [name for name in names if name.startswith("parent.") or name == _TABLE]
+        if landed or (made and found_tables):
+            found[column.name] = (*landed, *made)
+    return LandedColumns(
+        entity,
+        found_tables,
+        found,
+        tuple(column for column in entity.columns if column.name not in found),
+    )
+
+
+def create_views(
+    connection: duckdb.DuckDBPyConnection, vendor: Vendor, layout: Layout, columns: Iterable[LandedColumns]
+) -> list[EntityCount]:
+    """Create the views of all entities and count what they leave out.
+
+    Args:
+        connection: Where temporary views can be made; the places of the tables are attached.
+        vendor: The vendor.
+        layout: The loader that landed the tables.
+        columns: What `find_columns` found.
+
+    Raises:
+        InputError: A landed file can't be read.
+    """
+    counts = []
+    for landed in columns:
+        try:
+            counts.append(_create_entity(connection, vendor, layout, landed))
+        except duckdb.Error as error:
+            names = ", ".join(str(path) for table in landed.tables for path in table.files) or ", ".join(
+                table.name for table in landed.tables
+            )
+            raise InputError(f"{names} can't be read: {first_line(str(error))}. Land it again.") from error
+    return counts
+
+
+def drop_views(connection: duckdb.DuckDBPyConnection, vendor: Vendor) -> None:
+    """Drop what `create_views` made, the last first."""
+    for entity in reversed(vendor.entities):
+        for name in (entity.name, f"{entity.name}__all"):
+            connection.execute(f"drop view if exists temp.{quote_identifier(name)}")
+        connection.execute(f"drop table if exists temp.{quote_identifier(entity.name + '__ranked')}")
+        connection.execute(f"drop view if exists temp.{quote_identifier(entity.name + '__rows')}")
+        for number in range(max((len(where.tables) for where in entity.landed_as.values()), default=0)):
+            connection.execute(f"drop table if exists temp.{quote_identifier(f'{entity.name}__csv_{number}')}")
+
+
+def _create_entity(
+    connection: duckdb.DuckDBPyConnection, vendor: Vendor, layout: Layout, landed: LandedColumns
+) -> EntityCount:
+    entity = landed.entity
+    landed_as = entity.landed_as.get(layout.name, LandedAs(()))
+    tables = [_without_csv(connection, entity, number, table) for number, table in enumerate(landed.tables)]
+    selects = [_select(vendor, entity, layout, landed_as, table) for table in tables]
+    rows = " union all ".join(selects) if selects else _select_nothing(entity)
+    name = entity.name
+    connection.execute(f"create temp view {quote_identifier(name + '__rows')} as {rows}")
+    ranked = _rank(connection, entity)
+    reasons = [f"when _is_old then {quote_text(OLDER)}", f"when _is_deleted then {quote_text(DELETED)}"]
+    reasons += [
+        f"when {condition} then {quote_text(reason)}" for reason, condition in entity.left_out.items()
+    ]
+    reasons.append(f"when _is_orphan then {quote_text(PARENT_LEFT_OUT)}")
+    connection.execute(
+        f"create temp view {quote_identifier(name + '__all')} as"
+        f" select *, case {' '.join(reasons)} end as _left_out from {quote_identifier(ranked)}"
+    )
+    kept = ", ".join(quote_identifier(column.name) for column in entity.columns)
+    connection.execute(
+        f"create temp view {quote_identifier(name)} as select {kept}, _row_id"
+        f" from {quote_identifier(name + '__all')} where _left_out is null"
+    )
+    return _count(connection, entity, landed)
+
+
+def _rank(connection: duckdb.DuckDBPyConnection, entity: Entity) -> str:
+    """Mark all rows of a record but its latest as old, where any record has several.
+
+    Returns:
+        The relation that has the rows.
+    """
+    rows = f"{entity.name}__rows"
+    if not entity.key:
+        return rows
+    keys = ", ".join(quote_identifier(column) for column in entity.key)
+    is_known = " and ".join(f"{quote_identifier(column)} is not null" for column in entity.key)
+    # Most loads have one row a record, and a sort of all rows costs more than this count.
+    repeated = connection.execute(
+        f"select 1 from {quote_identifier(rows)} where not _is_old and {is_known}"
+        f" group by {keys} having count(*) > 1 limit 1"
+    ).fetchall()
+    if not repeated:
+        return rows
+    latest_by = f"{quote_identifier(entity.latest_by)} desc nulls last, " if entity.latest_by else ""
+    ranked = f"{entity.name}__ranked"
+    connection.execute(
+        f"create temp table {quote_identifier(ranked)} as"
+        f" select * replace (_is_old or ({is_known} and row_number() over"
+        f" (partition by _is_old, {keys} order by {latest_by}_load desc nulls last, _is_deleted) > 1) as _is_old)"
+        f" from {quote_identifier(rows)}"
+    )
+    return ranked
+
+
+def _count(connection: duckdb.DuckDBPyConnection, entity: Entity, landed: LandedColumns) -> EntityCount:
+    unread = ", ".join(
+        f"count(*) filter (where {quote_identifier('_unread_' + column.name)})" for column in entity.columns
+    )
+    counted = connection.execute(
+        f"select _left_out, count(*), {unread} from {quote_identifier(entity.name + '__all')}"
+        " group by _left_out order by _left_out"
+    ).fetchall()
+    # Values of rows that are left out for another reason are no loss.
+    kept = next((row for row in counted if row[0] is None), (None, 0, *(0 for _ in entity.columns)))
+    return EntityCount(
+        entity.name,
+        ", ".join(table.name for table in landed.tables),
+        rows_landed=sum(row[1] for row in counted),
+        left_out={row[0]: row[1] for row in counted if row[0] is not None},
+        unread_values={
+            column.name: number for column, number in zip(entity.columns, kept[2:], strict=True) if number
+        },
+    )
+
+
+def _without_csv(
+    connection: duckdb.DuckDBPyConnection, entity: Entity, number: int, table: LandedTable
+) -> LandedTable:
+    """A table of what a CSV file holds, since it is read several times; other tables as they are."""
+    if not table.is_csv:
+        return table
+    name = f"{entity.name}__csv_{number}"
+    connection.execute(f"create temp table {quote_identifier(name)} as from {table.relation}")
+    return LandedTable(table.name, quote_identifier(name), table.columns, table.files)
+
+
+def _select_nothing(entity: Entity) -> str:
+    columns = "".join(
+        f"cast(null as {_SQL_TYPES[column.data_type]}) as {quote_identifier(column.name)},"
+        f" false as {quote_identifier('_unread_' + column.name)}, "
+        for column in entity.columns
+    )
+    return (
+        f"select {columns}cast(null as varchar) as _row_id, cast(null as varchar) as _load,"
+        " false as _is_old, false as _is_deleted, false as _is_orphan where false"
+    )
+
+
+def _select(
+    vendor: Vendor, entity: Entity, layout: Layout, landed_as: LandedAs, table: LandedTable
+) -> str:
+    folded = {_fold(vendor, name): name for name in table.columns}
+
+    def landed(name: str) -> str | None:
+        found = folded.get(_fold(vendor, name))
+        return f"landed.{quote_identifier(found)}" if found else None
+
+    parts = []
+    for column in entity.columns:
+        value, unread = _value(vendor, column, layout, table)
+        parts += [
+            f"{value} as {quote_identifier(column.name)}",
+            f"{unread} as {quote_identifier('_unread_' + column.name)}",
+        ]
+    loads = [expression for name in _LOAD_COLUMNS if (expression := landed(name))]
+    deleted = [
+        f"coalesce(try_cast({expression} as boolean), false)"
+        for name in layout.deleted
+        if (expression := landed(name))
+    ]
+    if entity.keeps_deleted:
+        deleted = []
+    active = None if entity.keeps_versions else landed(_ACTIVE)
+    row_id = landed(_ROW_ID)
+    has_parent = landed_as.parent and landed(_PARENT_ROW_ID)
+    parts += [
+        f"{f'cast({row_id} as varchar)' if row_id else 'cast(null as varchar)'} as _row_id",
+        f"{f'cast({loads[0]} as varchar)' if loads else 'cast(null as varchar)'} as _load",
+        f"{f'not coalesce(try_cast({active} as boolean), true)' if active else 'false'} as _is_old",
+        f"{' or '.join(deleted) if deleted else 'false'} as _is_deleted",
+        f"{'parent._row_id is null' if has_parent else 'false'} as _is_orphan",
+    ]
+    join = (
+        f" left join {quote_identifier(landed_as.parent)} as parent on landed.{_PARENT_ROW_ID} = parent._row_id"
+        if has_parent
+        else ""
+    )
+    return f"select {', '.join(parts)} from {table.relation} as landed{join}"
+
+
+def _value(vendor: Vendor, column: EntityColumn, layout: Layout, table: LandedTable) -> tuple[str, str]:
+    """SQL of a column's value, and of whether a value is there that can't be read."""
+    names = column.names.get(layout.name, ())
+    values, texts = [], []
+    for name in _match(vendor, table, names):
+        source = f"landed.{quote_identifier(name)}"
+        landed_type = table.columns[name]
+        values.append(_convert(source, landed_type, column.data_type))
+        if landed_type == "VARCHAR" and column.data_type not in {"id", "text"}:
+            texts.append(f"trim({source}) <> ''")
+    values += [
+        f"parent.{quote_identifier(name.removeprefix('parent.'))}" for name in names if name.startswith("parent.")
+    ]
+    if _TABLE in names:
+        values.append(quote_text(table.name))
+    if not values:
+        return f"cast(null as {_SQL_TYPES[column.data_type]})", "false"
+    value = values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
+    unread = f"({' or '.join(texts)}) and {value} is null" if texts else "false"
+    return value, f"coalesce({unread}, false)" if texts else "false"
+
+
+def _match(vendor: Vendor, table: LandedTable, names: Iterable[str]) -> list[str]:
+    """The landed columns of the names, each followed by the variants that dlt makes where types differ."""
+    folded: dict[str, list[str]] = {}
+    for landed in table.columns:
+        base, _, variant = landed.partition("__v_")
+        folded.setdefault(_fold(vendor, base if variant else landed), []).append(landed)
+    return [match for name in names for match in sorted(folded.get(_fold(vendor, name), ()), key=len)]
+
+
+def _fold(vendor: Vendor, name: str) -> str:
+    return name.lower().replace("_", "") if vendor.has_loose_names else name.lower()
+
+
+def _convert(source: str, landed_type: str, data_type: str) -> str:
+    is_text = landed_type == "VARCHAR"
+    text = f"nullif(trim({source}), '')" if is_text else f"cast({source} as varchar)"
+    if data_type == "text":
+        return text
+    if data_type == "id":
+        if is_text:
+            # Where a CSV file or a text column holds what once was a number.
+            return f"case when suffix({text}, '.0') then left({text}, -2) else {text} end"
+        is_number = landed_type in ("FLOAT", "DOUBLE") or landed_type.startswith("DECIMAL")
+        return f"cast(try_cast({source} as bigint) as varchar)" if is_number else text
+    if data_type in ("day", "time"):
+        moment = _moment(source, landed_type)
+        if data_type == "time":
+            return moment
+        if is_text:
+            return f"try_cast(left(trim({source}), 10) as date)"
+        return f"cast({moment} as date)"
+    if data_type == "integer":
+        # By way of a number with decimals: '120.0' is a whole number.
+        return f"try_cast(try_cast({text if is_text else source} as double) as bigint)"
+    if data_type == "boolean" and is_text:
+        return f"try_cast({text} as boolean)"
+    return f"try_cast({text if is_text else source} as {_SQL_TYPES[data_type]})"
+
+
+def _moment(source: str, landed_type: str) -> str:
+    """SQL of a timestamp in UTC. Whole numbers are seconds or milliseconds since 1970."""
+    if landed_type in _WHOLE_TYPES:
+        return (
+            f"case when abs({source}) < 100000000000 then make_timestamp(cast({source} as bigint) * 1000000)"
+            f" else make_timestamp(cast({source} as bigint) * 1000) end"
+        )
+    if landed_type == "TIMESTAMP WITH TIME ZONE":
+        return f"cast(timezone('UTC', {source}) as timestamp)"
+    # An offset behind the time is taken off by the cast.
+    return f"try_cast({source} as timestamp)"

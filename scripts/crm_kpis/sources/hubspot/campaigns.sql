@@ -1,0 +1,5 @@
+select
+    campaign_id,
+    name,
+    'email' as channel
+from email_campaign

@@ -1,0 +1,45 @@
+-- The history of the property keeps every entry, the stage timing of dlt the last entry into each stage: the history where it is loaded.
+with
+
+entries as (
+    select
+        deal_id,
+        value as stage_id,
+        changed_at as entered_at
+    from deal_change
+    union all
+    select
+        deal_id,
+        stage_id,
+        entered_at
+    from stage_entry
+    where not exists (select 1 from deal_change)
+),
+
+entries_of_deals as (
+    select
+        entries.deal_id,
+        entries.stage_id,
+        entries.entered_at,
+        deal.deal_id is null as is_orphan,
+        coalesce(deal.pipeline_id, 'default') as pipeline_id
+    from entries
+    left join deal on entries.deal_id = deal.deal_id
+    -- A stage emptied, as when a deal is imported, is no entry.
+    where entries.stage_id is not null
+)
+
+select
+    entries_of_deals.deal_id,
+    coalesce(stage.label, similar_stage.label, entries_of_deals.stage_id) as stage,
+    entries_of_deals.entered_at,
+    case when entries_of_deals.is_orphan then 'of a deal left out' end as _left_out
+from entries_of_deals
+left join stage on entries_of_deals.stage_id = stage.stage_id and entries_of_deals.pipeline_id = stage.pipeline_id
+-- A stage with hyphens in its id stands in the name of a property with underscores, and a number behind it.
+left join stage as similar_stage
+    on
+        stage.stage_id is null
+        and entries_of_deals.pipeline_id = similar_stage.pipeline_id
+        and similar_stage.stage_id like '%-%'
+        and regexp_replace(entries_of_deals.stage_id, '_[0-9]+$', '') = replace(lower(similar_stage.stage_id), '-', '_')

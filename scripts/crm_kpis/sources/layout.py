@@ -1,0 +1,283 @@
+"""The layouts: which tables and columns of which loader hold the entities of a vendor.
+
+A layout file layouts/<vendor>.yml reads:
+
+    title: HubSpot
+    layouts:
+      dlt:                          # a loader
+        title: dlt
+        tables: [pipelines_deals]   # any of these tables ...
+        columns: [_dlt_id]          # ... or a table with any of these columns means that this loader landed it
+        property: "{}"              # how the loader writes the vendor's property names
+        deleted: [is_deleted]       # the columns that mark a deleted record
+    fills: {deals: [deal]}          # tables of the contract, each with the entities without which it is not there
+    entities:
+      deal:
+        tables: {dlt: deals}        # or {table: x, parent: an entity}, or a list of tables that are put together
+        key: [deal_id]
+        latest_by: updated_at
+        columns:
+          deal_id: {id: {dlt: id}}         # type: names as the loader writes them
+          amount: {decimal: amount}        # type: property, as `property` of the loader writes it
+          source: {text: [a, b], optional: true}   # the first with a value counts
+        left_out: {reason: condition}      # over the entity's columns; <entity>__rows has all rows of an entity
+        keeps_deleted: true                # also what is deleted now is needed, such as the stages of old deals
+        keeps_versions: true               # rows that Fivetran marks as no longer active are history, not old versions
+
+A name `parent.x` is the column x of the parent, `_table` the name of the landed table.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from crm_kpis.errors import InputError
+
+LAYOUTS_DIR = Path(__file__).parent / "layouts"
+TYPES = ("id", "text", "integer", "decimal", "boolean", "day", "time")
+
+
+@dataclass(frozen=True)
+class EntityColumn:
+    """A column of an entity.
+
+    Attributes:
+        name: Its name in the meaning.
+        data_type: One of TYPES.
+        names: The landed columns that may hold it, best first, for each loader.
+        is_optional: Whether loads often lack it, so that a run does not warn.
+    """
+
+    name: str
+    data_type: str
+    names: Mapping[str, tuple[str, ...]]
+    is_optional: bool = False
+
+
+@dataclass(frozen=True)
+class LandedAs:
+    """Where a loader puts an entity.
+
+    Attributes:
+        tables: The tables; those that are landed are put together.
+        parent: The entity whose rows the rows belong to, by dlt's row ids; None: they stand alone.
+    """
+
+    tables: tuple[str, ...]
+    parent: str | None = None
+
+
+@dataclass(frozen=True)
+class Entity:
+    """What a vendor keeps one record each of.
+
+    Attributes:
+        name: The name in the meaning.
+        landed_as: Where it lies, for each loader that lands it.
+        key: The columns that identify a record; of several rows with one key the latest counts.
+        latest_by: The column that says which is the latest.
+        columns: The columns.
+        left_out: Condition for each reason for which a record is no part of the contract.
+        keeps_deleted: Whether deleted records count, too.
+        keeps_versions: Whether rows that Fivetran marks as no longer active count, too.
+    """
+
+    name: str
+    landed_as: Mapping[str, LandedAs]
+    key: tuple[str, ...]
+    latest_by: str | None
+    columns: tuple[EntityColumn, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    keeps_deleted: bool = False
+    keeps_versions: bool = False
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a loader makes of a vendor's data.
+
+    Attributes:
+        name: The loader: dlt, fivetran, airbyte.
+        title: Its name for people.
+        tables: Any of these tables means that it is this loader.
+        columns: A table with any of these columns means that it is this loader.
+        property_name: The loader's name of the vendor's property {}.
+        deleted: The columns that mark a deleted record.
+    """
+
+    name: str
+    title: str
+    tables: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    property_name: str = "{}"
+    deleted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """A vendor and the layouts in which its data are read.
+
+    Attributes:
+        name: The name on the command line.
+        title: The name for people.
+        has_loose_names: Whether names are compared without underscores.
+        layouts: The layouts.
+        entities: The entities; one stands behind those that its conditions name.
+        fills: For each table of the contract the entities that it comes from: without any of them it is not there.
+        facts: All else that the file says, for the documentation.
+    """
+
+    name: str
+    title: str
+    has_loose_names: bool
+    layouts: tuple[Layout, ...]
+    entities: tuple[Entity, ...]
+    fills: Mapping[str, tuple[str, ...]]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def entity(self, name: str) -> Entity:
+        """The entity of that name."""
+        return next(entity for entity in self.entities if entity.name == name)
+
+
+def vendors() -> tuple[str, ...]:
+    """The names of the vendors that can be read."""
+    return tuple(sorted(path.stem for path in LAYOUTS_DIR.glob("*.yml")))
+
+
+@cache
+def read_vendor(name: str) -> Vendor:
+    """Read the layouts of a vendor.
+
+    Args:
+        name: One of `vendors()`.
+
+    Raises:
+        InputError: There is no such vendor.
+    """
+    if name not in vendors():
+        raise InputError(f"There is no source {name!r}. There are: {', '.join(vendors())}.")
+    content = yaml.safe_load((LAYOUTS_DIR / f"{name}.yml").read_text(encoding="utf-8"))
+    layouts = tuple(_layout(key, entry) for key, entry in content.pop("layouts").items())
+    entities = tuple(_entity(key, entry, layouts) for key, entry in content.pop("entities").items())
+    return Vendor(
+        name,
+        content.pop("title"),
+        has_loose_names=bool(content.pop("loose_names", False)),
+        layouts=layouts,
+        entities=entities,
+        fills={table: tuple(names) for table, names in content.pop("fills").items()},
+        facts=content,
+    )
+
+
+def overlay(vendor: Vendor, mapping: Mapping[str, Any], origin: str) -> Vendor:
+    """Lay a company's own columns over those of the vendor.
+
+    Args:
+        vendor: The vendor.
+        mapping: For entities their columns, each with one landed column or several, best first.
+        origin: The file that says so, for messages.
+
+    Raises:
+        InputError: There is no such entity or column, or a name is no text.
+    """
+    entities = {entity.name: entity for entity in vendor.entities}
+    for entity_name, columns in mapping.items():
+        where = f"{origin}: {vendor.name}"
+        entity = entities.get(entity_name)
+        if entity is None:
+            raise InputError(f"{where} has no entity {entity_name!r}. {_suggest(entity_name, entities)}")
+        if not isinstance(columns, dict):
+            raise InputError(f"{where}.{entity_name} must list columns, such as {{amount: my_amount}}.")
+        known = {column.name: column for column in entity.columns}
+        for column_name, names in columns.items():
+            if column_name not in known:
+                raise InputError(
+                    f"{where}.{entity_name} has no column {column_name!r}. {_suggest(column_name, known)}"
+                )
+            if not _is_names(names):
+                raise InputError(
+                    f"{where}.{entity_name}.{column_name} must be the name of a landed column, "
+                    "or a list of such names."
+                )
+            own = {
+                layout.name: _expand(names, layout, literally_too=True) for layout in vendor.layouts
+            }
+            known[column_name] = replace(known[column_name], names=own)
+        entities[entity_name] = replace(entity, columns=tuple(known.values()))
+    return replace(vendor, entities=tuple(entities.values()))
+
+
+def _suggest(name: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(str(name), known, n=1)
+    hint = f"Did you mean {close[0]}? " if close else ""
+    return f"{hint}There are: {', '.join(known)}."
+
+
+def _layout(name: str, entry: Mapping[str, Any]) -> Layout:
+    return Layout(
+        name,
+        entry["title"],
+        tables=tuple(entry.get("tables", ())),
+        columns=tuple(entry.get("columns", ())),
+        property_name=entry.get("property", "{}"),
+        deleted=tuple(entry.get("deleted", ())),
+    )
+
+
+def _entity(name: str, entry: Mapping[str, Any], layouts: tuple[Layout, ...]) -> Entity:
+    landed_as = entry["tables"]
+    if not isinstance(landed_as, dict):
+        landed_as = {layout.name: landed_as for layout in layouts}
+    return Entity(
+        name,
+        {layout: _landed_as(where) for layout, where in landed_as.items()},
+        key=tuple(entry.get("key", ())),
+        latest_by=entry.get("latest_by"),
+        columns=tuple(_column(key, column, layouts) for key, column in entry["columns"].items()),
+        left_out=entry.get("left_out", {}),
+        keeps_deleted=bool(entry.get("keeps_deleted", False)),
+        keeps_versions=bool(entry.get("keeps_versions", False)),
+    )
+
+
+def _landed_as(where: str | list[str] | dict[str, str]) -> LandedAs:
+    if isinstance(where, dict):
+        return LandedAs((where["table"],), where["parent"])
+    return LandedAs((where,) if isinstance(where, str) else tuple(where))
+
+
+def _column(name: str, entry: Mapping[str, Any], layouts: tuple[Layout, ...]) -> EntityColumn:
+    data_type = next(key for key in entry if key in TYPES)
+    names = entry[data_type]
+    if isinstance(names, dict):
+        by_layout = {layout: _as_tuple(given) for layout, given in names.items()}
+    else:
+        by_layout = {layout.name: _expand(names, layout) for layout in layouts}
+    return EntityColumn(name, data_type, by_layout, bool(entry.get("optional", False)))
+
+
+def _expand(names: str | list[str], layout: Layout, *, literally_too: bool = False) -> tuple[str, ...]:
+    expanded = []
+    for name in _as_tuple(names):
+        expanded.append(layout.property_name.format(name))
+        if literally_too and name not in expanded:
+            expanded.append(name)
+    return tuple(expanded)
+
+
+def _as_tuple(names: str | list[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _is_names(names: Any) -> bool:
+    listed = names if isinstance(names, list) else [names]
+    return bool(listed) and all(isinstance(name, str) and name for name in listed)

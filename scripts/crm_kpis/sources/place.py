@@ -1,0 +1,219 @@
+"""The places where a loader has landed a vendor's tables: a schema of a DuckDB file, or a directory of files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from crm_kpis.errors import InputError, first_line
+from crm_kpis.raw import csv_file
+from crm_kpis.sql import quote_identifier, quote_path, quote_text
+
+_SUFFIXES = (".parquet", ".csv", ".csv.gz")
+_LOCK_HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
+_NO_SCHEMAS = ("information_schema", "pg_catalog")
+
+
+@dataclass(frozen=True)
+class LandedTable:
+    """A landed table.
+
+    Attributes:
+        name: Its name, as it stands.
+        relation: The SQL that reads it.
+        columns: The DuckDB type of each column, by its name as it stands.
+        files: The files, where it lies in a directory.
+    """
+
+    name: str
+    relation: str
+    columns: Mapping[str, str]
+    files: tuple[Path, ...] = ()
+
+    @property
+    def is_csv(self) -> bool:
+        """Whether it is read from CSV, so that all columns are text."""
+        return any(not path.name.endswith(".parquet") for path in self.files)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the tables lie: a DuckDB file and a schema, or a directory.
+
+    Attributes:
+        path: The file or directory, absolute.
+        schema: The schema of the file; None to find it, and for a directory.
+        is_directory: Which of the two it is.
+    """
+
+    path: Path
+    schema: str | None = None
+    is_directory: bool = field(default=False)
+
+    def __str__(self) -> str:
+        """The place for people."""
+        return f"{self.path}, schema {self.schema}" if self.schema else str(self.path)
+
+
+@contextmanager
+def opened(
+    connection: duckdb.DuckDBPyConnection, places: list[Place]
+) -> Iterator[list[dict[str, LandedTable]]]:
+    """Attach the places read-only and list their tables.
+
+    Args:
+        connection: A connection without an open transaction.
+        places: The places; a schema None is found where the file has one schema with tables.
+
+    Yields:
+        The tables of each place by name.
+
+    Raises:
+        InputError: A place is not there, is locked, has no such schema, or a file of it can't be read.
+    """
+    with ExitStack() as stack:
+        tables = []
+        for number, place in enumerate(places, start=1):
+            if place.is_directory:
+                tables.append(_list_files(connection, place))
+            else:
+                # A name that no schema has: DuckDB takes crm.deals for a table where file and schema share a name.
+                alias = f"__landed_{number}"
+                _attach(connection, place, alias)
+                stack.callback(_detach, connection, alias)
+                tables.append(_list_schema(connection, place, alias))
+        yield tables
+
+
+def fingerprint(place: Place) -> list[tuple[str, int, int]]:
+    """Name, size and time of each file of a place: while they stay, so do its tables.
+
+    Raises:
+        InputError: The place can't be read.
+    """
+    paths = sorted(_walk(place.path)) if place.is_directory else [place.path]
+    try:
+        stats = [(path, path.stat()) for path in paths]
+    except OSError as error:
+        raise InputError(f"{error.filename} can't be read: {error.strerror}.") from error
+    return [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, place: Place, alias: str) -> None:
+    if not place.path.is_file():
+        what = "is a directory: give it to --landed" if place.path.is_dir() else "does not exist: check the path"
+        raise InputError(f"The DuckDB file {place.path} {what}.")
+    try:
+        connection.execute(f"attach {quote_text(str(place.path))} as {alias} (read_only)")
+    except duckdb.Error as error:
+        message = str(error)
+        if "lock on file" in message:
+            holder = _LOCK_HOLDER.search(message)
+            who = f": {holder['program']}, PID {holder['pid']}" if holder else ""
+            raise InputError(
+                f"{place.path} is being written by another process{who}. Wait until it has ended."
+            ) from error
+        raise InputError(
+            f"{place.path} can't be read as a DuckDB file: {first_line(message)}. Check --database."
+        ) from error
+
+
+def _detach(connection: duckdb.DuckDBPyConnection, alias: str) -> None:
+    connection.execute(f"detach database if exists {alias}")
+
+
+def _list_schema(connection: duckdb.DuckDBPyConnection, place: Place, alias: str) -> dict[str, LandedTable]:
+    columns = connection.execute(
+        "select schema_name, table_name, column_name, data_type from duckdb_columns()"
+        " where database_name = ? and not internal order by schema_name, table_name, column_index",
+        [alias],
+    ).fetchall()
+    schemas: dict[str, dict[str, dict[str, str]]] = {}
+    for schema, table, column, data_type in columns:
+        schemas.setdefault(schema, {}).setdefault(table, {})[column] = data_type
+    for schema in _NO_SCHEMAS:
+        schemas.pop(schema, None)
+    names = ", ".join(schemas) or "no schema with tables"
+    if place.schema is None:
+        # dlt keeps the last load of some tables beside the data set.
+        candidates = [schema for schema in schemas if not schema.endswith("_staging")]
+        if len(candidates) != 1:
+            raise InputError(f"{place.path} has these schemas: {names}. Name the right one with --schema.")
+        schema = candidates[0]
+    else:
+        found = [schema for schema in schemas if schema.lower() == place.schema.lower()]
+        if not found:
+            raise InputError(
+                f"{place.path} has no schema {place.schema} with tables. There are: {names}. Check --schema."
+            )
+        schema = found[0]
+    prefix = f"{alias}.{quote_identifier(schema)}"
+    return {
+        table: LandedTable(table, f"{prefix}.{quote_identifier(table)}", landed)
+        for table, landed in schemas[schema].items()
+    }
+
+
+def _list_files(connection: duckdb.DuckDBPyConnection, place: Place) -> dict[str, LandedTable]:
+    if not place.path.is_dir():
+        what = "is a file: give its directory, or a DuckDB file to --database"
+        what = what if place.path.exists() else "does not exist: check the path"
+        raise InputError(f"The directory of landed tables {place.path} {what}.")
+    files: dict[str, list[Path]] = {}
+    for path in sorted(_walk(place.path)):
+        name = path.name if path.parent == place.path else path.relative_to(place.path).parts[0]
+        files.setdefault(_table_name(name), []).append(path)
+    if not files:
+        raise InputError(
+            f"{place.path} holds no landed tables. It needs files <table>.parquet or <table>.csv, "
+            "or a directory of such files for each table."
+        )
+    return {table: _describe(connection, table, paths) for table, paths in files.items()}
+
+
+def _walk(directory: Path) -> Iterator[Path]:
+    for path in directory.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(directory).parts)
+        if path.name.endswith(_SUFFIXES) and not hidden and path.is_file():
+            yield path
+
+
+def _table_name(file_name: str) -> str:
+    for suffix in _SUFFIXES:
+        file_name = file_name.removesuffix(suffix)
+    if file_name.endswith("_data"):
+        # The example files of Fivetran's dbt packages are named like this.
+        file_name = file_name.removesuffix("_data").removeprefix("sf_")
+    return file_name
+
+
+def _describe(connection: duckdb.DuckDBPyConnection, table: str, paths: list[Path]) -> LandedTable:
+    kinds = {path.name.endswith(".parquet") for path in paths}
+    if len(kinds) > 1:
+        raise InputError(f"The table {table} lies in {paths[0].parent} as Parquet and as CSV. Remove one of them.")
+    for path in paths:
+        if path.stat().st_size == 0:
+            raise InputError(f"{path} is empty (0 bytes). Remove it, or land it again.")
+    listed = ", ".join(quote_path(path) for path in paths)
+    if kinds == {True}:
+        # Otherwise a directory named day=3 would add a column.
+        relation = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+    else:
+        delimiters = {csv_file.read_header(path, ()).delimiter for path in paths}
+        if len(delimiters) > 1:
+            raise InputError(f"The files of the table {table} have different delimiters. Use one in all of them.")
+        relation = (
+            f"read_csv([{listed}], header = true, all_varchar = true, delim = {quote_text(delimiters.pop())},"
+            " quote = '\"', escape = '\"', strict_mode = true, null_padding = false, union_by_name = true,"
+            " hive_partitioning = false)"
+        )
+    try:
+        described = connection.execute(f"describe from {relation}").fetchall()
+    except duckdb.Error as error:
+        raise InputError(f"{paths[0]} can't be read: {first_line(str(error))}. Land it again.") from error
+    return LandedTable(table, relation, {row[0]: row[1] for row in described}, tuple(paths))

@@ -1,0 +1,328 @@
+"""The sources of a run: which vendor's tables lie where, and which loader landed them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import yaml
+
+from crm_kpis.errors import InputError
+from crm_kpis.sources.entities import LandedColumns, find_columns
+from crm_kpis.sources.layout import Layout, Vendor, overlay, read_vendor, vendors
+from crm_kpis.sources.place import LandedTable, Place, opened
+
+_KEYS = ("vendor", "name", "database", "schema", "landed")
+_SHOWN_TABLES = 12
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """A source as it was asked for.
+
+    Attributes:
+        vendor: The vendor's name.
+        place: Where its tables lie.
+        name: What the ids of its records begin with where there are several sources.
+    """
+
+    vendor: str
+    place: Place
+    name: str
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """All sources of a run.
+
+    Attributes:
+        sources: The sources.
+        mapping: A YAML file with a company's own columns, laid over the vendors'; None: none.
+        mapping_dir: A directory with <vendor>/<table>.sql in place of the vendors'; None: none.
+        match: For a source's account column the column of another source whose values it holds.
+    """
+
+    sources: tuple[SourceSpec, ...] = ()
+    mapping: Path | None = None
+    mapping_dir: Path | None = None
+    match: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The settings as text, from which `from_json` makes them again."""
+        return json.dumps(
+            {
+                "sources": [
+                    {
+                        "vendor": spec.vendor,
+                        "name": spec.name,
+                        "landed" if spec.place.is_directory else "database": str(spec.place.path),
+                        **({"schema": spec.place.schema} if spec.place.schema else {}),
+                    }
+                    for spec in self.sources
+                ],
+                "mapping": str(self.mapping) if self.mapping else None,
+                "mapping_dir": str(self.mapping_dir) if self.mapping_dir else None,
+                "match": dict(self.match),
+            }
+        )
+
+    @staticmethod
+    def from_json(text: str) -> SourceSettings:
+        """Read what `to_json` wrote.
+
+        Raises:
+            InputError: It is not that.
+        """
+        try:
+            content = json.loads(text)
+        except ValueError as error:
+            raise InputError("The environment variable CRM_KPIS_SOURCES is no JSON.") from error
+        return read_settings(content, Path.cwd(), "CRM_KPIS_SOURCES")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source whose layout was recognised.
+
+    Attributes:
+        spec: As it was asked for.
+        vendor: The vendor, with the company's own columns.
+        layout: The loader.
+        tables: All landed tables.
+        columns: What was found of each entity.
+        warnings: One sentence each, for the user.
+    """
+
+    spec: SourceSpec
+    vendor: Vendor
+    layout: Layout
+    tables: Mapping[str, LandedTable]
+    columns: tuple[LandedColumns, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """The source and its loader, for people."""
+        return f"{self.spec.name} ({self.layout.name})"
+
+
+def read_settings(content: Mapping[str, Any], directory: Path, origin: str) -> SourceSettings:
+    """Read sources as settings.yml and the environment variable CRM_KPIS_SOURCES list them.
+
+    Args:
+        content: The keys sources, mapping, mapping_dir and match; all may be missing.
+        directory: What relative paths start from.
+        origin: The file or variable, for messages.
+
+    Raises:
+        InputError: A key is not known, or a value is not what it must be.
+    """
+    listed = content.get("sources") or []
+    if not isinstance(listed, list):
+        raise InputError(f"{origin}: sources must be a list, each with vendor and database or landed.")
+    specs = [_read_spec(entry, directory, origin) for entry in listed]
+    match = content.get("match") or {}
+    if isinstance(match, str):
+        match = [match]
+    if isinstance(match, list):
+        match = dict(_split_match(text, origin) for text in match)
+    if not isinstance(match, dict):
+        raise InputError(f"{origin}: match must be a list, such as [{_EXAMPLE_MATCH}].")
+    mapping, mapping_dir = content.get("mapping"), content.get("mapping_dir")
+    return check_settings(
+        SourceSettings(
+            tuple(specs),
+            directory / mapping if mapping else None,
+            directory / mapping_dir if mapping_dir else None,
+            match,
+        )
+    )
+
+
+_EXAMPLE_MATCH = "zendesk.organization.external_id = hubspot.company.company_id"
+
+
+def _split_match(text: Any, origin: str) -> tuple[str, str]:
+    left, equals, right = str(text).partition("=")
+    if not equals or left.count(".") != 2 or right.count(".") != 2:
+        raise InputError(f"{origin}: match {text!r} must read like {_EXAMPLE_MATCH}.")
+    return left.strip(), right.strip()
+
+
+def check_settings(settings: SourceSettings) -> SourceSettings:
+    """Check that the sources can be told apart.
+
+    Raises:
+        InputError: Two sources have one name.
+    """
+    names = [spec.name for spec in settings.sources]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise InputError(
+            f"There are two sources named {twice}. Give each its own name in settings.yml, such as name: {twice}_uk."
+        )
+    return settings
+
+
+def _read_spec(entry: Any, directory: Path, origin: str) -> SourceSpec:
+    if not isinstance(entry, dict):
+        raise InputError(f"{origin}: a source must have the keys vendor and database or landed.")
+    unknown = next((key for key in entry if key not in _KEYS), None)
+    if unknown:
+        raise InputError(f"{origin}: a source has no key {unknown!r}. There are: {', '.join(_KEYS)}.")
+    return make_spec(
+        entry.get("vendor"),
+        database=directory / entry["database"] if entry.get("database") else None,
+        schema=entry.get("schema"),
+        landed=directory / entry["landed"] if entry.get("landed") else None,
+        name=entry.get("name"),
+    )
+
+
+def make_spec(
+    vendor: str | None,
+    *,
+    database: Path | None = None,
+    schema: str | None = None,
+    landed: Path | None = None,
+    name: str | None = None,
+) -> SourceSpec:
+    """Make a source of what a user gave.
+
+    Raises:
+        InputError: There is no such vendor, or not exactly one of database and landed.
+    """
+    if vendor not in vendors():
+        raise InputError(f"There is no source {vendor!r}. There are: {', '.join(vendors())}.")
+    if (database is None) == (landed is None):
+        raise InputError(
+            f"The source {vendor} needs the place of its tables: --database FILE with --schema NAME, or --landed DIR."
+        )
+    if landed is not None and schema:
+        raise InputError(f"The source {vendor} has --schema, which belongs to --database, but --landed.")
+    path = (database or landed).absolute()
+    return SourceSpec(vendor, Place(path, schema, landed is not None), name or vendor)
+
+
+@contextmanager
+def opened_sources(connection: duckdb.DuckDBPyConnection, settings: SourceSettings) -> Iterator[list[Source]]:
+    """Open the places of the sources and recognise what landed them.
+
+    Args:
+        connection: A connection without an open transaction.
+        settings: The sources.
+
+    Yields:
+        The sources, those that others are matched with first.
+
+    Raises:
+        InputError: A place can't be read, its layout is not known, or a company's own column is not landed.
+    """
+    mapping = _read_mapping(settings.mapping)
+    specs = sorted(settings.sources, key=lambda spec: _is_matched(spec, settings))
+    with opened(connection, [spec.place for spec in specs]) as places:
+        yield [
+            _recognise(spec, tables, mapping, settings.mapping)
+            for spec, tables in zip(specs, places, strict=True)
+        ]
+
+
+def _is_matched(spec: SourceSpec, settings: SourceSettings) -> bool:
+    return any(left.split(".")[0] == spec.name for left in settings.match)
+
+
+def _read_mapping(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is no YAML: {str(error).splitlines()[0]}.") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} must have vendors as keys, such as hubspot: {{deal: {{amount: my_amount}}}}.")
+    for vendor, entities in content.items():
+        if vendor not in vendors() or not isinstance(entities, dict):
+            raise InputError(f"{path}: {vendor!r} is no source with entities. There are: {', '.join(vendors())}.")
+    return content
+
+
+def _recognise(
+    spec: SourceSpec, tables: Mapping[str, LandedTable], mapping: Mapping[str, Any], mapping_file: Path | None
+) -> Source:
+    vendor = read_vendor(spec.vendor)
+    own = mapping.get(spec.vendor, {})
+    if own:
+        vendor = overlay(vendor, own, str(mapping_file))
+    layout = _find_layout(spec, vendor, tables)
+    columns = find_columns(vendor, layout, tables)
+    _check_own(spec, columns, own, mapping_file)
+    return Source(spec, vendor, layout, tables, columns, tuple(_warnings(spec, layout, columns)))
+
+
+def _find_layout(spec: SourceSpec, vendor: Vendor, tables: Mapping[str, LandedTable]) -> Layout:
+    names = ", ".join(sorted(tables)[:_SHOWN_TABLES]) + (", ..." if len(tables) > _SHOWN_TABLES else "")
+    marks = {layout: [table for table in layout.tables if table in tables] for layout in vendor.layouts}
+    by_table = [layout for layout, found in marks.items() if found]
+    if len(by_table) > 1:
+        seen = " and ".join(f"{layout.title} (table {marks[layout][0]})" for layout in by_table)
+        raise InputError(
+            f"{spec.place} holds {vendor.title} as {seen} land it. Keep the tables of one loader in a place of their own."
+        )
+    if by_table:
+        return by_table[0]
+    known = {name for entity in vendor.entities for where in entity.landed_as.values() for name in where.tables}
+    landed = [table for name, table in tables.items() if name in known]
+    by_column = [
+        layout
+        for layout in vendor.layouts
+        if any(column in table.columns for table in landed for column in layout.columns)
+    ]
+    if len(by_column) == 1:
+        return by_column[0]
+    looked_for = "; ".join(f"{layout.title}: {', '.join(layout.tables[:4])}" for layout in vendor.layouts)
+    raise InputError(
+        f"{spec.place} holds {vendor.title} in no known layout. Its tables: {names}. Looked for any of {looked_for}."
+    )
+
+
+def _check_own(
+    spec: SourceSpec, columns: tuple[LandedColumns, ...], own: Mapping[str, Any], mapping_file: Path | None
+) -> None:
+    for landed in columns:
+        for name in own.get(landed.entity.name, {}):
+            if landed.tables and name not in landed.found:
+                table = landed.tables[0]
+                raise InputError(
+                    f"{mapping_file}: {spec.vendor}.{landed.entity.name}.{name} names"
+                    f" {own[landed.entity.name][name]!r}, which the table {table.name} does not have."
+                    f" It has: {', '.join(sorted(table.columns)[:40])}."
+                )
+
+
+def _warnings(spec: SourceSpec, layout: Layout, columns: tuple[LandedColumns, ...]) -> Iterator[str]:
+    for landed in columns:
+        entity, tables = landed.entity, ", ".join(table.name for table in landed.tables)
+        if not landed.tables:
+            continue
+        expected = [column for column in landed.missing if layout.name in column.names]
+        keys = [column.name for column in expected if column.name in entity.key]
+        if keys:
+            wanted = next(column for column in expected if column.name == keys[0]).names[layout.name][0]
+            raise InputError(
+                f"{spec.name}: the table {tables} has no column {wanted}, by which its records are told apart. "
+                f"Where it has another name, --mapping names it: {spec.vendor}: {{{entity.name}: {{{keys[0]}: NAME}}}}."
+            )
+        lacking = [column for column in expected if not column.is_optional]
+        if lacking:
+            listed = ", ".join(column.names[layout.name][0] for column in lacking)
+            yield (
+                f"{spec.name}: the table {tables} has no column {listed}. Where it has another name, --mapping names it:"
+                f" {spec.vendor}: {{{entity.name}: {{{lacking[0].name}: NAME}}}}."
+            )
