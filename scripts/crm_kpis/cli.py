@@ -18,6 +18,7 @@ import click
 
 from crm_kpis.days import FIRST_DAY, LAST_DAY, parse_day
 from crm_kpis.errors import InputError
+from crm_kpis.sources.command import CommandWithSources, source_options
 
 # Those of the catalogue.
 _UNITS = ("ratio", "currency", "days", "hours", "score", "count")
@@ -82,6 +83,9 @@ _SNAPSHOTS = click.option(
 )
 
 
+_SOURCES = source_options()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="crm-kpis")
 def cli() -> None:
@@ -119,7 +123,7 @@ def init(directory: Path, sample: bool) -> int:
     return 0
 
 
-@cli.command()
+@cli.command(cls=CommandWithSources)
 @click.option(
     "--raw-dir",
     envvar="CRM_KPIS_RAW_DIR",
@@ -127,6 +131,7 @@ def init(directory: Path, sample: bool) -> int:
     help="The directory with the raw tables, <table>.parquet, .csv or .csv.gz.  "
     "[default: raw in a company's project, else the sample]",
 )
+@_SOURCES
 @click.option(
     "--as-of",
     type=_Day(),
@@ -149,6 +154,9 @@ def init(directory: Path, sample: bool) -> int:
 @click.option("--wait", is_flag=True, help="Where another run is at work in the same output, await its end.")
 def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     raw_dir: Path | None,
+    mapping: Path | None,
+    mapping_dir: Path | None,
+    match: tuple[str, ...],
     as_of: date | None,
     output: Path,
     snapshot: str | None,
@@ -162,6 +170,8 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     \b
     The sample that the project ships:
       crm-kpis run
+    HubSpot as dlt, Fivetran or Airbyte landed it, and costs that no CRM has:
+      crm-kpis run --source hubspot --database crm.duckdb --schema hubspot --raw-dir costs
     Your own tables, as they stood at the end of June:
       crm-kpis run --raw-dir exports/2026-06 --as-of 2026-06-30 --snapshot 2026-06
 
@@ -178,15 +188,20 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     from crm_kpis.project import PROJECT_DIR, find_project
     from crm_kpis.run.build import BuildError, BuildOptions
     from crm_kpis.run.steps import run as run_pipeline
+    from crm_kpis.sources.options import sources_of
 
     project_dir = find_project(Path.cwd())
-    default = PROJECT_DIR / "seeds" / "sample" if project_dir == PROJECT_DIR else project_dir / "raw"
+    settings = sources_of(click.get_current_context(), mapping, mapping_dir, match)
+    if raw_dir is None and not settings.sources:
+        is_own = project_dir != PROJECT_DIR
+        raw_dir = project_dir / "raw" if is_own else PROJECT_DIR / "seeds" / "sample"
     options = BuildOptions(
-        Path(os.path.abspath(raw_dir or default)),
+        Path(os.path.abspath(raw_dir)) if raw_dir else None,
         Path(os.path.abspath(output)),
         as_of,
         Path(os.path.abspath(snapshots)) if snapshots else None,
         project_dir,
+        settings,
     )
     try:
         succeeded = run_pipeline(

@@ -357,6 +357,10 @@ def test_rejections_are_counted_by_table_column_and_reason(tmp_path):
             """
             create schema raw;
             create table raw._files as select 'deals' as table_name, 'deals.csv' as file_name;
+            create table raw._sources (source varchar, layout varchar, level varchar, name varchar,
+                rows_landed bigint, rows_kept bigint);
+            create table raw._left_out
+                (source varchar, level varchar, name varchar, reason varchar, row_count bigint);
             create table raw_row_counts as from (values ('deals', 1000, 997, 3, 1), ('users', 0, 0, 0, 0))
                 t(raw_table, rows_read, rows_staged, rows_rejected, values_rejected);
             create table rejected_rows as from (values

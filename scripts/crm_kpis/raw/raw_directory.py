@@ -18,6 +18,7 @@ from crm_kpis.errors import InputError, first_line
 from crm_kpis.raw import csv_file
 from crm_kpis.raw.contract import RawColumn, RawTable, read_contract
 from crm_kpis.raw.csv_file import CsvHeader, CsvScan
+from crm_kpis.sources.mapping import SourceMapping
 from crm_kpis.sql import quote_identifier, quote_path, quote_text
 
 SCHEMA = "raw"
@@ -96,18 +97,20 @@ class RawDirectory:
     warnings: tuple[str, ...]
 
 
-def inspect(directory: Path) -> RawDirectory:
+def inspect(directory: Path | None) -> RawDirectory:
     """Find the tables of a raw directory and check their columns against the contract.
 
     CSV files are read up to their header, Parquet files up to their schema.
 
     Args:
-        directory: The directory, absolute or relative to the current directory.
+        directory: The directory, absolute or relative to the current directory; None: no file is read.
 
     Raises:
         InputError: There is no such directory, it holds no raw table, or a file is not what its name says or
             lacks a required column.
     """
+    if directory is None:
+        return RawDirectory(Path(), (), ())
     path = Path(os.path.abspath(directory))  # resolve() would show the user another path than the one given
     contract = read_contract()
     entries = _list_entries(path)
@@ -127,7 +130,9 @@ def inspect(directory: Path) -> RawDirectory:
     return RawDirectory(path, files, tuple(warnings))
 
 
-def register(connection: duckdb.DuckDBPyConnection, raw_directory: RawDirectory) -> None:
+def register(
+    connection: duckdb.DuckDBPyConnection, raw_directory: RawDirectory, mapping: SourceMapping | None = None
+) -> None:
     """Bring the tables of a raw directory into the warehouse as the schema `raw`, in place of what was there.
 
     Each table has the contract's columns and `_row_number`. A CSV file becomes a table, because it is read
@@ -137,9 +142,11 @@ def register(connection: duckdb.DuckDBPyConnection, raw_directory: RawDirectory)
     Args:
         connection: A connection that may write, with no transaction open.
         raw_directory: What `inspect` returned.
+        mapping: The vendors' tables that fill raw tables without a file; None: there are none.
 
     Raises:
-        InputError: A CSV file is not UTF-8, has ragged rows or an unclosed quote.
+        InputError: A CSV file is not UTF-8, has ragged rows or an unclosed quote; or a vendor's table
+            can't be read.
     """
     files = {file.table.name: file for file in raw_directory.files}
     connection.execute("begin")
@@ -150,8 +157,16 @@ def register(connection: duckdb.DuckDBPyConnection, raw_directory: RawDirectory)
             f"create table {SCHEMA}._files"
             " (table_name varchar, file_name varchar, format varchar, size_bytes bigint, row_count bigint)"
         )
+        filled = (mapping or SourceMapping()).fill(connection, files)
         for table in read_contract():
             file = files.get(table.name)
+            if file is None and table.name in filled:
+                connection.execute(
+                    f"insert into {SCHEMA}._files"
+                    f" select ?, ?, 'source', null, count(*) from {_relation(table)}",
+                    [table.name, f"{table.name} of {filled[table.name]}"],
+                )
+                continue
             if file is None:
                 _create_empty_table(connection, table)
                 continue

@@ -11,7 +11,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from crm_kpis.errors import InputError
 from crm_kpis.project import IS_CHECKOUT, PROJECT_DIR, link_package
 from crm_kpis.run.progress import BuildProgress
 from crm_kpis.snapshots.take import DIRECTORY as SNAPSHOTS
+from crm_kpis.sources.source import SourceSettings
 
 WAREHOUSE = "warehouse.duckdb"
 # What dbt knows of the project's files, from one run to the next.
@@ -35,23 +36,31 @@ class BuildOptions:
     """What a build is made of.
 
     Attributes:
-        raw_dir: The raw directory, absolute.
+        raw_dir: The raw directory, absolute; None where all raw tables come from sources.
         output: The directory for all that is written, absolute.
         as_of: The day at whose end the data stand; None for the latest day that a raw event happened on.
         snapshots: The directory of the snapshots, absolute; None for `snapshots` in the output directory.
         project_dir: The directory of the dbt project, absolute: this one's or a company's.
+        sources: The vendors' tables that are read.
     """
 
-    raw_dir: Path
+    raw_dir: Path | None
     output: Path
     as_of: date | None
     snapshots: Path | None = None
     project_dir: Path = PROJECT_DIR
+    sources: SourceSettings = field(default_factory=SourceSettings)
 
     @property
     def warehouse(self) -> Path:
         """The file that dbt builds."""
         return self.output / WAREHOUSE
+
+    @property
+    def raw_name(self) -> str:
+        """What the raw tables are read from: the sources, and the raw directory without its path."""
+        names = [spec.name for spec in self.sources.sources]
+        return ", ".join([*names, self.raw_dir.name] if self.raw_dir else names)
 
     @property
     def target_dir(self) -> Path:
@@ -79,7 +88,9 @@ class BuildOptions:
     @property
     def environment(self) -> dict[str, str]:
         """The environment variables that dbt_plugin.py and the macro as_of_override read."""
-        variables: dict[str, Path | date] = {"OUTPUT": self.output, "RAW_DIR": self.raw_dir}
+        variables: dict[str, Path | date | str] = {"OUTPUT": self.output, "RAW_DIR": self.raw_dir or ""}
+        if self.sources.sources:
+            variables["SOURCES"] = self.sources.to_json()
         if self.snapshots:
             variables["SNAPSHOTS"] = self.snapshots
         if self.as_of:

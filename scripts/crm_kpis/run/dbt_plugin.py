@@ -18,13 +18,15 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from crm_kpis.errors import InputError
 from crm_kpis.raw.raw_directory import inspect, register
-from crm_kpis.settings.checks import CHECKS, check_vars
+from crm_kpis.settings.checks import CHECKS, check_vars, read_vars
 from crm_kpis.snapshots.register import register_snapshots
 from crm_kpis.snapshots.take import DIRECTORY as SNAPSHOTS
+from crm_kpis.sources.mapping import SourceMapping, read_warnings
+from crm_kpis.sources.source import SourceSettings, opened_sources
 from crm_kpis.sql import quote_text
 
 # The environment variables CRM_KPIS_OUTPUT and so on.
-_VARIABLES = ("OUTPUT", "RAW_DIR", "SNAPSHOTS", "AS_OF", "MEMORY_LIMIT")
+_VARIABLES = ("OUTPUT", "RAW_DIR", "SOURCES", "SNAPSHOTS", "AS_OF", "MEMORY_LIMIT")
 _BUILDING_COMMANDS = {"build", "run", "retry"}
 _logger = AdapterLogger("crm_kpis")
 
@@ -43,7 +45,11 @@ class Plugin(BasePlugin):
         given = get_flags().VARS
         environment = {name: os.environ.get(f"CRM_KPIS_{name}", "") for name in _VARIABLES}
         self._as_of, self._memory_limit = environment["AS_OF"], environment["MEMORY_LIMIT"]
-        self._raw_dir = Path(given.get("raw_dir") or environment["RAW_DIR"] or plugin_config["raw_dir"])
+        self._sources = environment["SOURCES"]
+        # What a source does not have may lie in a raw directory, but not in the sample.
+        default = "" if self._sources else plugin_config["raw_dir"]
+        raw_dir = given.get("raw_dir") or environment["RAW_DIR"] or default
+        self._raw_dir = Path(raw_dir) if raw_dir else None
         self._lock = threading.Lock()
         self._is_registered = False
         # dbt-duckdb makes its plugins before it opens the file.
@@ -77,13 +83,24 @@ class Plugin(BasePlugin):
                 self._limit_memory(conn)
                 check_vars(flags.VARS, Path(flags.PROJECT_DIR))
                 self._check_as_of()
-                raw_directory = inspect(self._raw_dir)
-                register(conn, raw_directory)
-                for warning in (*raw_directory.warnings, *register_snapshots(conn, self._snapshots_dir)):
+                warnings = [
+                    *self._register_raw_tables(conn, flags),
+                    *register_snapshots(conn, self._snapshots_dir),
+                ]
+                for warning in warnings:
                     _logger.warning(warning)
             except InputError as error:
                 raise DbtRuntimeError(str(error)) from error
             self._is_registered = True
+
+    def _register_raw_tables(self, conn: duckdb.DuckDBPyConnection, flags: Any) -> list[str]:
+        raw_directory = inspect(self._raw_dir)
+        settings = SourceSettings.from_json(self._sources) if self._sources else SourceSettings()
+        time_zone = read_vars(flags.VARS, Path(flags.PROJECT_DIR))["reporting_time_zone"]
+        with opened_sources(conn, settings) as sources:
+            register(conn, raw_directory, SourceMapping(sources, settings, time_zone))
+            warnings = [warning for source in sources for warning in source.warnings]
+        return [*raw_directory.warnings, *warnings, *read_warnings(conn)]
 
     def _check_as_of(self) -> None:
         complaint = CHECKS["as_of"](self._as_of) if self._as_of else None

@@ -10,6 +10,7 @@ import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import crm_kpis
 from crm_kpis.errors import InputError
@@ -19,6 +20,8 @@ from crm_kpis.run.build import BuildOptions
 from crm_kpis.snapshots.manifest import FILE_NAME as MANIFEST
 from crm_kpis.snapshots.manifest import hash_file, hash_json
 from crm_kpis.snapshots.take import list_snapshots
+from crm_kpis.sources.place import fingerprint
+from crm_kpis.sources.source import SourceSettings
 
 _CODE_DIR = Path(crm_kpis.__file__).resolve().parent
 _PACKAGES = ("crm-kpis", "dbt-core", "dbt-duckdb", "duckdb")
@@ -45,8 +48,9 @@ def hash_inputs(options: BuildOptions, raw_directory: RawDirectory) -> str:
         return hash_json(
             {
                 # Its name is published.
-                "raw_directory": raw_directory.path.name,
+                "raw_directory": options.raw_name,
                 "raw_files": {file.path.name: hash_file(file.path) for file in raw_directory.files},
+                "sources": _sources(options.sources),
                 # A snapshot's manifest has the hashes of its files.
                 "snapshots": {
                     name: hash_file(options.snapshots_dir / name / MANIFEST)
@@ -69,3 +73,14 @@ def _hash_files(directory: Path, patterns: tuple[str, ...]) -> dict[str, str]:
     found = {path for pattern in patterns for path in directory.glob(pattern)}
     files = sorted(path for path in found if path.is_file() and path.suffix != ".pyc")
     return {str(path.relative_to(directory)): hash_file(path) for path in files}
+
+
+def _sources(settings: SourceSettings) -> dict[str, Any]:
+    """What the sources are read from. Tables may be gigabytes: size and time of a file stand for it."""
+    own = [settings.mapping] if settings.mapping else []
+    own += sorted(settings.mapping_dir.rglob("*.sql")) if settings.mapping_dir else []
+    return {
+        "settings": settings.to_json(),
+        "landed": [fingerprint(spec.place) for spec in settings.sources],
+        "own": {str(path): hash_file(path) for path in own},
+    }

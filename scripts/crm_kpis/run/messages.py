@@ -10,7 +10,7 @@ import click
 from crm_kpis.published.connect import FILE_NAME
 from crm_kpis.published.write import Run
 from crm_kpis.run.build import BuildOptions, BuildResult
-from crm_kpis.run.summary import Summary, format_raw_counts, format_rejections
+from crm_kpis.run.summary import Summary, format_landed, format_raw_counts, format_rejections
 
 
 def print_wait(holder: str) -> None:
@@ -58,7 +58,9 @@ def print_summary(
         report: The report; None where nothing is published.
         seconds: How long the build and the publication took.
     """
-    for lines in (format_raw_counts(summary), format_rejections(summary)):
+    for warning in summary.source_warnings:
+        warn(warning)
+    for lines in (format_landed(summary), format_raw_counts(summary), format_rejections(summary)):
         if lines:
             click.echo("\n".join(lines) + "\n")
     if summary.as_of:

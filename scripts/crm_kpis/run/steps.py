@@ -24,6 +24,7 @@ from crm_kpis.run.lock import lock_output
 from crm_kpis.run.summary import Summary, read_summary
 from crm_kpis.settings.checks import check_vars
 from crm_kpis.snapshots.take import check_free, check_name, take_snapshot
+from crm_kpis.sources.source import inspect_sources
 
 
 def run(
@@ -58,8 +59,9 @@ def run(
         check_free(options.snapshots_dir, snapshot)
     check_vars({}, options.project_dir)
     raw_directory = inspect(options.raw_dir)
+    source_warnings = inspect_sources(options.sources)
     with open_output(options, wait=wait) as history:
-        for warning in raw_directory.warnings:
+        for warning in (*raw_directory.warnings, *source_warnings):
             messages.warn(warning)
         # Hashed before they are read: a file that changes meanwhile is read again next time.
         inputs = hash_inputs(options, raw_directory)
@@ -143,7 +145,7 @@ def _describe_run(options: BuildOptions, result: BuildResult, summary: Summary, 
         run_id=now.strftime("%Y%m%dT%H%M%S.%fZ"),
         published_at=now,
         as_of=summary.as_of,
-        raw_directory=options.raw_dir.name,
+        raw_directory=options.raw_name,
         crm_kpis_version=version("crm-kpis"),
         rows_read=sum(count.rows_read for count in summary.raw_counts),
         rows_rejected=sum(count.rows_rejected for count in summary.raw_counts),

@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from crm_kpis.raw.raw_directory import SCHEMA as RAW_SCHEMA
+from crm_kpis.sources.mapping import read_warnings
 
 _MOST_REASONS = 5
 
@@ -26,6 +27,25 @@ class RawCount:
     rows_staged: int
     rows_rejected: int
     values_rejected: int
+
+
+@dataclass(frozen=True)
+class LandedCount:
+    """The rows of a vendor's entity, or of a raw table that is made of entities.
+
+    Attributes:
+        source: The source and the loader that landed it.
+        name: The entity or raw table.
+        rows_landed: The rows that the loader has landed, or that the entities make.
+        rows_kept: Those that count.
+        left_out: The others, by reason.
+    """
+
+    source: str
+    name: str
+    rows_landed: int
+    rows_kept: int
+    left_out: str
 
 
 @dataclass(frozen=True)
@@ -60,6 +80,8 @@ class Summary:
     kpis_with_values: int = 0
     kpi_value_count: int = 0
     missing_tables: tuple[str, ...] = field(default=())
+    landed: tuple[LandedCount, ...] = ()
+    source_warnings: tuple[str, ...] = ()
 
 
 def read_summary(warehouse: Path, built: frozenset[str]) -> Summary:
@@ -92,6 +114,19 @@ def read_summary(warehouse: Path, built: frozenset[str]) -> Summary:
             )
             for model in ("rejected_rows", "rejected_values")
         )
+        landed = rows(
+            "raw_row_counts",
+            "select format('{} ({})', source, layout), if(level = 'table', 'to ' || name, name),"
+            " rows_landed, rows_kept,"
+            " coalesce((select string_agg(format('{:,} {}', row_count, reason), ', '"
+            " order by row_count desc, reason)"
+            f" from {RAW_SCHEMA}._left_out as lost where lost.source = counted.source"
+            " and lost.level = counted.level and lost.name = counted.name), '')"
+            f" from {RAW_SCHEMA}._sources as counted"
+            " where rows_landed > 0 and (level = 'entity' or rows_landed > rows_kept)"
+            " order by source, level, name",
+        )
+        source_warnings = read_warnings(connection) if landed else []
         window = rows("reporting_window", "select as_of, as_of_source from main.reporting_window")
         kpis = rows(
             "kpi_coverage",
@@ -110,7 +145,21 @@ def read_summary(warehouse: Path, built: frozenset[str]) -> Summary:
         kpis_with_values=kpis_with_values,
         kpi_value_count=kpi_value_count,
         missing_tables=tuple(row[0] for row in counts if not row[1]),
+        landed=tuple(LandedCount(*row) for row in landed),
+        source_warnings=tuple(source_warnings),
     )
+
+
+def format_landed(summary: Summary) -> list[str]:
+    """The lines of the table of what loaders have landed; none if nothing was read from vendors' tables."""
+    if not summary.landed:
+        return []
+    header = ("landed", "rows", "kept", "left out")
+    rows = [
+        (f"{count.source} {count.name}", count.rows_landed, count.rows_kept, count.left_out)
+        for count in summary.landed
+    ]
+    return [line.rstrip() for line in format_table(header, rows)]
 
 
 def format_raw_counts(summary: Summary) -> list[str]:

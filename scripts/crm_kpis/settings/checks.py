@@ -60,6 +60,12 @@ def _read_vars(project_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return {name: value for name, value in set_vars.items() if name != PACKAGE}, of_package
 
 
+def read_vars(given: Mapping[str, Any], project_dir: Path = PROJECT_DIR) -> dict[str, Any]:
+    """The value of each var: what the command line sets, else the project, else this package."""
+    of_project, of_package = _read_vars(project_dir)
+    return dict(read_project(PROJECT_DIR)["vars"]) | of_project | of_package | dict(given)
+
+
 def _check_day(value: Any) -> str | None:
     if value is None:
         return None

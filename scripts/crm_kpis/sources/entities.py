@@ -1,13 +1,14 @@
 """The entities of a vendor as views: always there with all their columns, whatever was landed.
 
-For an entity `deal` there are two temporary views: `deal`, the records that count, and `deal__all`, every landed
-row with `_left_out`, the reason for which it does not count.
+For an entity `deal` there are two temporary views: `deal`, the records that count, and `deal__all`, every
+landed row with `_left_out`, the reason for which it does not count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
@@ -29,7 +30,17 @@ _SQL_TYPES = {
     "day": "date",
     "time": "timestamp",
 }
-_WHOLE_TYPES = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
+_WHOLE_TYPES = {
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "HUGEINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+}
 # What loaders write beside a row: the row's own id, that of its parent, and when it was loaded.
 _ROW_ID, _PARENT_ROW_ID = "_dlt_id", "_dlt_parent_id"
 _LOAD_COLUMNS = ("_dlt_load_id", "_fivetran_synced", "_airbyte_extracted_at", "_airbyte_emitted_at")
@@ -62,6 +73,7 @@ class EntityCount:
         name: The entity.
         tables: The landed tables, with commas.
         rows_landed: The rows of these.
+        rows_kept: Those that count.
         left_out: The number of rows for each reason for which they do not count.
         unread_values: The number of values that could not be read, by column.
     """
@@ -69,6 +81,7 @@ class EntityCount:
     name: str
     tables: str
     rows_landed: int
+    rows_kept: int
     left_out: Mapping[str, int]
     unread_values: Mapping[str, int]
 
@@ -85,14 +98,12 @@ def _find_entity(
 ) -> LandedColumns:
     landed_as = entity.landed_as.get(layout.name, LandedAs(()))
     by_name = {_fold(vendor, name): table for name, table in tables.items()}
-    names = dict.fromkeys(_fold(vendor, name) for name in landed_as.tables)
-    found_tables = tuple(by_name[name] for name in names if name in by_name)
+    folded = dict.fromkeys(_fold(vendor, name) for name in landed_as.tables)
+    found_tables = tuple(by_name[name] for name in folded if name in by_name)
     found = {}
     for column in entity.columns:
         names = column.names.get(layout.name, ())
-        landed = dict.fromkeys(
-            match for table in found_tables for match in _match(vendor, table, names)
-        )
+        landed = dict.fromkeys(match for table in found_tables for match in _match(vendor, table, names))
         made = [name for name in names if name.startswith("parent.") or name == _TABLE]
         if landed or (made and found_tables):
             found[column.name] = (*landed, *made)
@@ -138,7 +149,9 @@ def drop_views(connection: duckdb.DuckDBPyConnection, vendor: Vendor) -> None:
         connection.execute(f"drop table if exists temp.{quote_identifier(entity.name + '__ranked')}")
         connection.execute(f"drop view if exists temp.{quote_identifier(entity.name + '__rows')}")
         for number in range(max((len(where.tables) for where in entity.landed_as.values()), default=0)):
-            connection.execute(f"drop table if exists temp.{quote_identifier(f'{entity.name}__csv_{number}')}")
+            connection.execute(
+                f"drop table if exists temp.{quote_identifier(f'{entity.name}__csv_{number}')}"
+            )
 
 
 def _create_entity(
@@ -192,7 +205,8 @@ def _rank(connection: duckdb.DuckDBPyConnection, entity: Entity) -> str:
     connection.execute(
         f"create temp table {quote_identifier(ranked)} as"
         f" select * replace (_is_old or ({is_known} and row_number() over"
-        f" (partition by _is_old, {keys} order by {latest_by}_load desc nulls last, _is_deleted) > 1) as _is_old)"
+        f" (partition by _is_old, {keys} order by {latest_by}_load desc nulls last, _is_deleted) > 1)"
+        " as _is_old)"
         f" from {quote_identifier(rows)}"
     )
     return ranked
@@ -206,12 +220,18 @@ def _count(connection: duckdb.DuckDBPyConnection, entity: Entity, landed: Landed
         f"select _left_out, count(*), {unread} from {quote_identifier(entity.name + '__all')}"
         " group by _left_out order by _left_out"
     ).fetchall()
+    landed_rows = sum(
+        connection.execute(f"select count(*) from {table.relation}").fetchall()[0][0]
+        for table in landed.tables
+    )
     # Values of rows that are left out for another reason are no loss.
-    kept = next((row for row in counted if row[0] is None), (None, 0, *(0 for _ in entity.columns)))
+    nothing = (None, 0, *(0 for _ in entity.columns))
+    kept: tuple[Any, ...] = next((row for row in counted if row[0] is None), nothing)
     return EntityCount(
         entity.name,
         ", ".join(table.name for table in landed.tables),
-        rows_landed=sum(row[1] for row in counted),
+        rows_landed=landed_rows,
+        rows_kept=kept[1],
         left_out={row[0]: row[1] for row in counted if row[0] is not None},
         unread_values={
             column.name: number for column, number in zip(entity.columns, kept[2:], strict=True) if number
@@ -242,9 +262,7 @@ def _select_nothing(entity: Entity) -> str:
     )
 
 
-def _select(
-    vendor: Vendor, entity: Entity, layout: Layout, landed_as: LandedAs, table: LandedTable
-) -> str:
+def _select(vendor: Vendor, entity: Entity, layout: Layout, landed_as: LandedAs, table: LandedTable) -> str:
     folded = {_fold(vendor, name): name for name in table.columns}
 
     def landed(name: str) -> str | None:
@@ -268,17 +286,17 @@ def _select(
         deleted = []
     active = None if entity.keeps_versions else landed(_ACTIVE)
     row_id = landed(_ROW_ID)
-    has_parent = landed_as.parent and landed(_PARENT_ROW_ID)
+    parent = landed_as.parent if landed(_PARENT_ROW_ID) else None
     parts += [
         f"{f'cast({row_id} as varchar)' if row_id else 'cast(null as varchar)'} as _row_id",
         f"{f'cast({loads[0]} as varchar)' if loads else 'cast(null as varchar)'} as _load",
         f"{f'not coalesce(try_cast({active} as boolean), true)' if active else 'false'} as _is_old",
         f"{' or '.join(deleted) if deleted else 'false'} as _is_deleted",
-        f"{'parent._row_id is null' if has_parent else 'false'} as _is_orphan",
+        f"{'parent._row_id is null' if parent else 'false'} as _is_orphan",
     ]
     join = (
-        f" left join {quote_identifier(landed_as.parent)} as parent on landed.{_PARENT_ROW_ID} = parent._row_id"
-        if has_parent
+        f" left join {quote_identifier(parent)} as parent on landed.{_PARENT_ROW_ID} = parent._row_id"
+        if parent
         else ""
     )
     return f"select {', '.join(parts)} from {table.relation} as landed{join}"
@@ -295,7 +313,9 @@ def _value(vendor: Vendor, column: EntityColumn, layout: Layout, table: LandedTa
         if landed_type == "VARCHAR" and column.data_type not in {"id", "text"}:
             texts.append(f"trim({source}) <> ''")
     values += [
-        f"parent.{quote_identifier(name.removeprefix('parent.'))}" for name in names if name.startswith("parent.")
+        f"parent.{quote_identifier(name.removeprefix('parent.'))}"
+        for name in names
+        if name.startswith("parent.")
     ]
     if _TABLE in names:
         values.append(quote_text(table.name))
@@ -322,27 +342,21 @@ def _fold(vendor: Vendor, name: str) -> str:
 def _convert(source: str, landed_type: str, data_type: str) -> str:
     is_text = landed_type == "VARCHAR"
     text = f"nullif(trim({source}), '')" if is_text else f"cast({source} as varchar)"
-    if data_type == "text":
-        return text
-    if data_type == "id":
-        if is_text:
-            # Where a CSV file or a text column holds what once was a number.
-            return f"case when suffix({text}, '.0') then left({text}, -2) else {text} end"
-        is_number = landed_type in ("FLOAT", "DOUBLE") or landed_type.startswith("DECIMAL")
-        return f"cast(try_cast({source} as bigint) as varchar)" if is_number else text
-    if data_type in ("day", "time"):
-        moment = _moment(source, landed_type)
-        if data_type == "time":
-            return moment
-        if is_text:
-            return f"try_cast(left(trim({source}), 10) as date)"
-        return f"cast({moment} as date)"
-    if data_type == "integer":
+    value = text if is_text else source
+    moment = _moment(source, landed_type)
+    is_fraction = landed_type in {"FLOAT", "DOUBLE"} or landed_type.startswith("DECIMAL")
+    # Where a CSV file or a text column holds what once was a number.
+    text_id = f"case when suffix({text}, '.0') then left({text}, -2) else {text} end" if is_text else text
+    return {
+        "text": text,
+        "id": f"cast(try_cast({source} as bigint) as varchar)" if is_fraction else text_id,
+        "time": moment,
+        "day": f"try_cast(left(trim({source}), 10) as date)" if is_text else f"cast({moment} as date)",
         # By way of a number with decimals: '120.0' is a whole number.
-        return f"try_cast(try_cast({text if is_text else source} as double) as bigint)"
-    if data_type == "boolean" and is_text:
-        return f"try_cast({text} as boolean)"
-    return f"try_cast({text if is_text else source} as {_SQL_TYPES[data_type]})"
+        "integer": f"try_cast(try_cast({value} as double) as bigint)",
+        "decimal": f"try_cast({value} as {_SQL_TYPES['decimal']})",
+        "boolean": f"try_cast({value} as boolean)",
+    }[data_type]
 
 
 def _moment(source: str, landed_type: str) -> str:

@@ -7,22 +7,22 @@ A layout file layouts/<vendor>.yml reads:
       dlt:                          # a loader
         title: dlt
         tables: [pipelines_deals]   # any of these tables ...
-        columns: [_dlt_id]          # ... or a table with any of these columns means that this loader landed it
+        columns: [_dlt_id]          # ... or columns mean that this loader landed it
         property: "{}"              # how the loader writes the vendor's property names
         deleted: [is_deleted]       # the columns that mark a deleted record
-    fills: {deals: [deal]}          # tables of the contract, each with the entities without which it is not there
+    fills: {deals: [deal]}          # tables of the contract, each with the entities that it needs
     entities:
       deal:
-        tables: {dlt: deals}        # or {table: x, parent: an entity}, or a list of tables that are put together
+        tables: {dlt: deals}        # or {table: x, parent: an entity}, or a list of tables
         key: [deal_id]
         latest_by: updated_at
         columns:
           deal_id: {id: {dlt: id}}         # type: names as the loader writes them
           amount: {decimal: amount}        # type: property, as `property` of the loader writes it
           source: {text: [a, b], optional: true}   # the first with a value counts
-        left_out: {reason: condition}      # over the entity's columns; <entity>__rows has all rows of an entity
-        keeps_deleted: true                # also what is deleted now is needed, such as the stages of old deals
-        keeps_versions: true               # rows that Fivetran marks as no longer active are history, not old versions
+        left_out: {reason: condition}      # over its columns; <entity>__rows has all rows of an entity
+        keeps_deleted: true                # what is deleted is needed, too: the stages of old deals
+        keeps_versions: true               # what Fivetran marks as no longer active is history
 
 A name `parent.x` is the column x of the parent, `_table` the name of the landed table.
 """
@@ -130,7 +130,7 @@ class Vendor:
         has_loose_names: Whether names are compared without underscores.
         layouts: The layouts.
         entities: The entities; one stands behind those that its conditions name.
-        fills: For each table of the contract the entities that it comes from: without any of them it is not there.
+        fills: For each table of the contract the entities that it comes from: it needs any of them.
         facts: All else that the file says, for the documentation.
     """
 
@@ -208,9 +208,7 @@ def overlay(vendor: Vendor, mapping: Mapping[str, Any], origin: str) -> Vendor:
                     f"{where}.{entity_name}.{column_name} must be the name of a landed column, "
                     "or a list of such names."
                 )
-            own = {
-                layout.name: _expand(names, layout, literally_too=True) for layout in vendor.layouts
-            }
+            own = {layout.name: _expand(names, layout, literally_too=True) for layout in vendor.layouts}
             known[column_name] = replace(known[column_name], names=own)
         entities[entity_name] = replace(entity, columns=tuple(known.values()))
     return replace(vendor, entities=tuple(entities.values()))

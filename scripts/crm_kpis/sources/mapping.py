@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -37,26 +37,48 @@ _MACROS = {
     # A moment at midnight UTC is a day that somebody picked: it must not fall on the day before in America.
     "on_its_day": "(t) as case when t = date_trunc('day', t) and cast({local} as date) <> cast(t as date)"
     " then noon_of(cast(t as date)) else t end",
-    # What is dated by a day, or a second too early, lies not before the beginning where that is on the same day.
-    "not_before": "(t, b) as case when t < b and cast({local} as date) = cast({local_b} as date) then b else t end",
+    # What is dated by a day, or a second too early, lies not before the beginning where both are on one day.
+    "not_before": "(t, b) as case when t < b and cast({local} as date) = cast({local_b} as date)"
+    " then b else t end",
 }
 
 
 @dataclass(frozen=True)
-class SourceTable:
-    """A raw table that sources fill.
+class SourceMapping:
+    """What fills raw tables from vendors' tables.
 
     Attributes:
-        table: The table.
-        titles: The sources that fill it.
+        sources: What `opened_sources` yields, while it is open.
+        settings: The settings of the sources.
+        time_zone: The reporting time zone.
     """
 
-    table: RawTable
-    titles: tuple[str, ...]
+    sources: Sequence[Source] = ()
+    settings: SourceSettings = field(default_factory=SourceSettings)
+    time_zone: str = "UTC"
+
+    def fill(self, connection: duckdb.DuckDBPyConnection, skipped: Container[str] = ()) -> dict[str, str]:
+        """Create the raw tables that the sources fill, and what counts their rows.
+
+        The table `raw._sources` has the landed and the kept rows of each entity and raw table,
+        `raw._left_out` the rows that were not kept, by reason, and `raw._unread_values` the values that
+        could not be read.
+
+        Args:
+            connection: With a transaction open, the schema `raw` and the places of the sources attached.
+            skipped: Raw tables that are read from elsewhere.
+
+        Returns:
+            The tables that were created, each with the sources it comes from.
+
+        Raises:
+            InputError: A landed table can't be read, or a company's own SQL is wrong.
+        """
+        return _fill(connection, self, skipped)
 
 
 def read_meaning(source: Source, table: str, settings: SourceSettings) -> tuple[str, Path] | None:
-    """The SQL that makes a contract table of a source, and its file; None where the vendor has no such table."""
+    """The SQL that makes a contract table of a source, and its file; None where the vendor has none."""
     for directory in (settings.mapping_dir, _HERE):
         path = directory / source.spec.vendor / f"{table}.sql" if directory else None
         if path and path.is_file():
@@ -64,83 +86,201 @@ def read_meaning(source: Source, table: str, settings: SourceSettings) -> tuple[
     return None
 
 
-def map_sources(
-    connection: duckdb.DuckDBPyConnection,
-    sources: list[Source],
-    settings: SourceSettings,
-    time_zone: str,
-    skipped: Iterable[str] = (),
-) -> dict[str, SourceTable]:
-    """Create the raw tables that the sources fill, and the tables `raw._sources` and `raw._left_out`.
-
-    Args:
-        connection: With a transaction open, the schema `raw` and the places of the sources attached.
-        sources: What `opened_sources` yields.
-        settings: The settings of the sources.
-        time_zone: The reporting time zone.
-        skipped: Raw tables that are read from elsewhere.
-
-    Returns:
-        The tables that were created, by name.
-
-    Raises:
-        InputError: A landed table can't be read, or a company's own SQL is wrong.
-    """
+def _fill(
+    connection: duckdb.DuckDBPyConnection, mapping: SourceMapping, skipped: Container[str]
+) -> dict[str, str]:
     _create_counts(connection)
-    filled: dict[str, SourceTable] = {}
-    if not sources:
+    filled: dict[str, str] = {}
+    if not mapping.sources:
         return filled
-    _create_macros(connection, time_zone)
-    for number, source in enumerate(sources):
-        prefix = f"{source.spec.name}:" if len(sources) > 1 else ""
-        counts = create_views(connection, source.vendor, source.layout, source.columns)
-        for count in counts:
-            if count.tables:
-                kept = count.rows_landed - sum(count.left_out.values())
-                _note(connection, source, "entity", count.name, count.tables, count.rows_landed, kept, count.left_out)
-                for column, values in count.unread_values.items():
-                    connection.execute(
-                        f"insert into {_SCHEMA}._unread_values values (?, ?, ?, ?)",
-                        [source.spec.name, count.name, column, values],
-                    )
-        steps = _create_steps(connection, source.vendor)
-        matches = _create_matches(connection, source, sources[:number], settings)
-        for table in read_contract():
-            if table.name in skipped:
-                continue
-            titles = filled[table.name].titles if table.name in filled else ()
-            if _map_table(connection, source, table, settings, prefix, matches, is_first=not titles):
-                filled[table.name] = SourceTable(table, (*titles, source.title))
-        _keep_for_matches(connection, source, settings, prefix)
-        for step in reversed(steps):
-            connection.execute(f"drop view temp.{quote_identifier(step)}")
-        drop_views(connection, source.vendor)
+    _create_macros(connection, mapping.time_zone)
+    for number, source in enumerate(mapping.sources):
+        prefix = f"{source.spec.name}:" if len(mapping.sources) > 1 else ""
+        _Filler(connection, source, mapping.settings, prefix).fill(mapping.sources[:number], filled, skipped)
     for name in reversed(_MACROS):
         connection.execute(f"drop macro temp.{name}")
     return filled
 
 
-def read_warnings(connection: duckdb.DuckDBPyConnection, filled: dict[str, SourceTable]) -> list[str]:
+@dataclass
+class _Filler:
+    """Fills raw tables from one source.
+
+    Attributes:
+        connection: As of `SourceMapping.fill`.
+        source: The source.
+        settings: The settings of all sources.
+        prefix: What its ids begin with.
+        matches: The table of accounts that are accounts of an earlier source; None: there are none.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    source: Source
+    settings: SourceSettings
+    prefix: str
+    matches: str | None = None
+
+    def fill(self, earlier: Sequence[Source], filled: dict[str, str], skipped: Container[str]) -> None:
+        """Fill the raw tables that the vendor has, and note in `filled` which ones these are."""
+        source, vendor = self.source, self.source.vendor
+        for count in create_views(self.connection, vendor, source.layout, source.columns):
+            if count.tables:
+                counted = (count.tables, count.rows_landed, count.rows_kept)
+                self._note("entity", count.name, counted, count.left_out)
+                self._note_unread(count.name, count.unread_values)
+        steps = _create_steps(self.connection, vendor)
+        self.matches = self._create_matches(earlier)
+        for table in read_contract():
+            if table.name not in skipped and self._fill_table(table, is_first=table.name not in filled):
+                filled[table.name] = ", ".join(filter(None, [filled.get(table.name), source.title]))
+        self._keep_for_matches()
+        for view in ("__mapped", *reversed(steps)):
+            self.connection.execute(f"drop view if exists temp.{quote_identifier(view)}")
+        drop_views(self.connection, vendor)
+
+    def _fill_table(self, table: RawTable, *, is_first: bool) -> bool:
+        meaning = read_meaning(self.source, table.name, self.settings)
+        if meaning is None:
+            return False
+        sql, path = meaning
+        if path.is_relative_to(_HERE) and not _is_landed(self.source, table):
+            return False
+        relation = f"{_SCHEMA}.{quote_identifier(table.name)}"
+        try:
+            self.connection.execute(f"create or replace temp view __mapped as\n{sql}")
+            columns = [row[0] for row in self.connection.execute("describe __mapped").fetchall()]
+            _check_columns(path, table, columns)
+            left_out = self._count_left_out(table, columns)
+            before = 0 if is_first else self._count(relation)
+            into = f"create table {relation} as" if is_first else f"insert into {relation}"
+            self.connection.execute(f"{into} {self._query(table, columns, before)}")
+        except duckdb.Error as error:
+            raise InputError(f"{path}: {first_line(str(error))}.") from error
+        reasons = {reason: count for reason, count in left_out.items() if reason is not None}
+        counted = (table.name, sum(left_out.values()), self._count(relation) - before)
+        self._note("table", table.name, counted, reasons)
+        return True
+
+    def _count(self, relation: str) -> int:
+        return int(self.connection.execute(f"select count(*) from {relation}").fetchall()[0][0])
+
+    def _count_left_out(self, table: RawTable, columns: list[str]) -> dict[str | None, int]:
+        reason = self._reason(table, columns)
+        if reason is None:
+            return {None: self._count("__mapped")}
+        query = f"select {reason}, count(*) from __mapped as mapped group by all order by all"
+        return dict(self.connection.execute(query).fetchall())
+
+    def _reason(self, table: RawTable, columns: list[str]) -> str | None:
+        reasons = ["mapped._left_out"] if "_left_out" in columns else []
+        if self.matches and table.name == "accounts":
+            found = f"mapped.account_id in (select source_id from {self.matches})"
+            reasons.append(f"case when {found} then {quote_text(_MATCHED)} end")
+        return f"coalesce({', '.join(reasons)})" if len(reasons) > 1 else next(iter(reasons), None)
+
+    def _query(self, table: RawTable, columns: list[str], before: int) -> str:
+        join, parts = "", []
+        for column in table.columns:
+            data_type = _TYPES_OF_COLUMNS.get(column.name, _TYPES[column.data_type])
+            value = f"cast(null as {data_type})"
+            if column.name in columns:
+                value = f"cast(mapped.{quote_identifier(column.name)} as {data_type})"
+                if self.prefix and column.name.endswith("_id"):
+                    value = f"{quote_text(self.prefix)} || {value}"
+                    if self.matches and column.name == "account_id":
+                        value = f"coalesce(matches.account_id, {value})"
+                        join = f" left join {self.matches} as matches on mapped.account_id = source_id"
+            parts.append(f"{value} as {quote_identifier(column.name)}")
+        reason = self._reason(table, columns)
+        where = f" where {reason} is null" if reason else ""
+        return (
+            f"select {', '.join(parts)}, row_number() over () + {before} as _row_number"
+            f" from __mapped as mapped{join}{where}"
+        )
+
+    def _note(
+        self, level: str, name: str, counted: tuple[str, int, int], left_out: Mapping[str, int]
+    ) -> None:
+        source = self.source.spec.name
+        self.connection.execute(
+            f"insert into {_SCHEMA}._sources values (?, ?, ?, ?, ?, ?, ?)",
+            [source, self.source.layout.name, level, name, *counted],
+        )
+        for reason, count in left_out.items():
+            self.connection.execute(
+                f"insert into {_SCHEMA}._left_out values (?, ?, ?, ?, ?)",
+                [source, level, name, reason, count],
+            )
+
+    def _note_unread(self, entity: str, values: Mapping[str, int]) -> None:
+        for column, count in values.items():
+            self.connection.execute(
+                f"insert into {_SCHEMA}._unread_values values (?, ?, ?, ?)",
+                [self.source.spec.name, entity, column, count],
+            )
+
+    def _create_matches(self, earlier: Sequence[Source]) -> str | None:
+        """Create the table of the accounts that are accounts of an earlier source."""
+        declared = self.settings.match.items()
+        left, right = next(
+            (pair for pair in declared if pair[0].split(".")[0] == self.source.spec.name), ("", "")
+        )
+        if not left:
+            return None
+        entity, column = _entity_column(self.source, left)
+        other = next((source for source in earlier if source.spec.name == right.split(".")[0]), None)
+        if other is None:
+            raise InputError(f"match names {right}, but there is no other source {right.split('.')[0]}.")
+        _entity_column(other, right)
+        name = quote_identifier(f"__matches_{self.source.spec.name}")
+        key = self.source.vendor.entity(entity).key[0]
+        self.connection.execute(
+            f"create or replace temp table {name} as"
+            f" select matched.{quote_identifier(key)} as source_id, min(known.account_id) as account_id"
+            f" from {quote_identifier(entity)} as matched"
+            f" inner join {quote_identifier(f'__accounts_{right}')} as known"
+            f" on cast(matched.{quote_identifier(column)} as varchar) = known.match_value group by all"
+        )
+        return name
+
+    def _keep_for_matches(self) -> None:
+        """Keep the values that accounts of later sources are matched with."""
+        for right in set(self.settings.match.values()):
+            if right.split(".")[0] != self.source.spec.name:
+                continue
+            entity, column = _entity_column(self.source, right)
+            key = self.source.vendor.entity(entity).key[0]
+            self.connection.execute(
+                f"create or replace temp table {quote_identifier(f'__accounts_{right}')} as"
+                f" select cast({quote_identifier(column)} as varchar) as match_value,"
+                f" {quote_text(self.prefix)} || {quote_identifier(key)} as account_id"
+                f" from {quote_identifier(entity)} where {quote_identifier(column)} is not null"
+            )
+
+
+def read_warnings(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """What is odd about the mapped tables, one sentence each.
 
     Args:
         connection: A connection with the raw tables.
-        filled: What `map_sources` returned.
     """
     warnings = []
-    if "deals" in filled:
+    if connection.execute(f"from {_SCHEMA}._sources where level = 'table' and name = 'deals'").fetchall():
         closed, early = connection.execute(
             "select count(*), count(*) filter (where closed_at < created_at)"
             f" from {_SCHEMA}.deals where status in ('won', 'lost') and closed_at is not null"
         ).fetchall()[0]
         if early > _MIGRATED_SHARE * closed:
             warnings.append(
-                f"{early:,} of {closed:,} closed deals were closed before they were created: they were probably imported."
-                " They are rejected. If a field holds the real day of creation, name it in a --mapping file, such as"
+                f"{early:,} of {closed:,} closed deals were closed before they were created, so they are"
+                " rejected. They were probably imported. If a field holds the real day of creation, name it"
+                " in a --mapping file, such as"
                 " salesforce: {opportunity: {created_at: Original_Created_Date__c}}."
             )
     for source, entity, column, count in connection.execute(f"from {_SCHEMA}._unread_values").fetchall():
-        warnings.append(f"{source}: {count:,} values of {entity}.{column} can't be read, and are taken as missing.")
+        warnings.append(
+            f"{source}: {count:,} values of {entity}.{column} can't be read, and are taken as missing."
+        )
     for source, tables in connection.execute(
         f"select source, string_agg(landed_tables, ', ' order by landed_tables) from {_SCHEMA}._sources"
         " where level = 'entity' and rows_landed = 0 group by source order by source"
@@ -164,27 +304,6 @@ def _create_counts(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _note(
-    connection: duckdb.DuckDBPyConnection,
-    source: Source,
-    level: str,
-    name: str,
-    tables: str,
-    rows_landed: int,
-    rows_kept: int,
-    left_out: dict[str, int],
-) -> None:
-    spec = source.spec
-    connection.execute(
-        f"insert into {_SCHEMA}._sources values (?, ?, ?, ?, ?, ?, ?)",
-        [spec.name, source.layout.name, level, name, tables, rows_landed, rows_kept],
-    )
-    for reason, count in left_out.items():
-        connection.execute(
-            f"insert into {_SCHEMA}._left_out values (?, ?, ?, ?, ?)", [spec.name, level, name, reason, count]
-        )
-
-
 def _create_macros(connection: duckdb.DuckDBPyConnection, time_zone: str) -> None:
     zone = quote_text(time_zone)
     is_utc = time_zone.upper() == "UTC"
@@ -204,48 +323,11 @@ def _create_steps(connection: duckdb.DuckDBPyConnection, vendor: Vendor) -> list
     steps = []
     for path in sorted((_HERE / vendor.name).glob("_*.sql")):
         name = path.stem.lstrip("_")
-        connection.execute(f"create temp view {quote_identifier(name)} as\n{path.read_text(encoding='utf-8')}")
+        connection.execute(
+            f"create temp view {quote_identifier(name)} as\n{path.read_text(encoding='utf-8')}"
+        )
         steps.append(name)
     return steps
-
-
-def _map_table(
-    connection: duckdb.DuckDBPyConnection,
-    source: Source,
-    table: RawTable,
-    settings: SourceSettings,
-    prefix: str,
-    matches: str | None,
-    *,
-    is_first: bool,
-) -> bool:
-    meaning = read_meaning(source, table.name, settings)
-    if meaning is None:
-        return False
-    sql, path = meaning
-    if path.is_relative_to(_HERE) and not _is_landed(source, table):
-        return False
-    try:
-        connection.execute(f"create or replace temp view __mapped as\n{sql}")
-        columns = [row[0] for row in connection.execute("describe __mapped").fetchall()]
-        _check_columns(path, table, columns)
-        left_out = _count_left_out(connection, table, columns, matches)
-        rows = sum(left_out.values())
-        kept = rows - sum(count for reason, count in left_out.items() if reason is not None)
-        query = _mapped_query(table, columns, prefix, matches)
-        relation = f"{_SCHEMA}.{quote_identifier(table.name)}"
-        if is_first:
-            connection.execute(f"create table {relation} as {query.format(offset='')}")
-        else:
-            offset = f" + (select count(*) from {relation})"
-            connection.execute(f"insert into {relation} {query.format(offset=offset)}")
-    except duckdb.Error as error:
-        raise InputError(f"{path}: {first_line(str(error))}.") from error
-    finally:
-        connection.execute("drop view if exists temp.__mapped")
-    reasons = {reason: count for reason, count in left_out.items() if reason is not None}
-    _note(connection, source, "table", table.name, table.name, rows, kept, reasons)
-    return True
 
 
 def _is_landed(source: Source, table: RawTable) -> bool:
@@ -261,99 +343,23 @@ def _check_columns(path: Path, table: RawTable, columns: list[str]) -> None:
             f"{path} makes a column {unknown}, which the table {table.name} of the contract does not have. "
             "Rename or remove it."
         )
-    missing = next((column.name for column in table.columns if column.required and column.name not in columns), None)
+    missing = next(
+        (column.name for column in table.columns if column.required and column.name not in columns), None
+    )
     if missing:
         raise InputError(f"{path} makes no column {missing}, which the table {table.name} needs. Add it.")
-
-
-def _count_left_out(
-    connection: duckdb.DuckDBPyConnection, table: RawTable, columns: list[str], matches: str | None
-) -> dict[str | None, int]:
-    reason = _reason(table, columns, matches)
-    if reason is None:
-        return {None: connection.execute("select count(*) from __mapped").fetchall()[0][0]}
-    return dict(
-        connection.execute(f"select {reason}, count(*) from __mapped as mapped group by all order by all").fetchall()
-    )
-
-
-def _reason(table: RawTable, columns: list[str], matches: str | None) -> str | None:
-    reasons = ["mapped._left_out"] if "_left_out" in columns else []
-    if matches and table.name == "accounts":
-        found = f"mapped.account_id in (select source_id from {matches})"
-        reasons.append(f"case when {found} then {quote_text(_MATCHED)} end")
-    return f"coalesce({', '.join(reasons)})" if len(reasons) > 1 else next(iter(reasons), None)
-
-
-def _mapped_query(table: RawTable, columns: list[str], prefix: str, matches: str | None) -> str:
-    join = ""
-    parts = []
-    for column in table.columns:
-        data_type = _TYPES_OF_COLUMNS.get(column.name, _TYPES[column.data_type])
-        value = f"cast(null as {data_type})"
-        if column.name in columns:
-            value = f"cast(mapped.{quote_identifier(column.name)} as {data_type})"
-            if prefix and column.name.endswith("_id"):
-                value = f"{quote_text(prefix)} || {value}"
-                if matches and column.name == "account_id":
-                    value = f"coalesce(matches.account_id, {value})"
-                    join = f" left join {matches} as matches on mapped.account_id = matches.source_id"
-        parts.append(f"{value} as {quote_identifier(column.name)}")
-    reason = _reason(table, columns, matches)
-    where = f" where {reason} is null" if reason else ""
-    listed = ", ".join(parts).replace("{", "{{").replace("}", "}}")
-    return f"select {listed}, row_number() over (){{offset}} as _row_number from __mapped as mapped{join}{where}"
-
-
-def _create_matches(
-    connection: duckdb.DuckDBPyConnection, source: Source, earlier: list[Source], settings: SourceSettings
-) -> str | None:
-    """Create the table of the accounts of a source that are accounts of an earlier one; None where none are declared."""
-    declared = [(left, right) for left, right in settings.match.items() if left.split(".")[0] == source.spec.name]
-    if not declared:
-        return None
-    left, right = declared[0]
-    entity_name, column = _entity_column(source, left)
-    other = next((candidate for candidate in earlier if candidate.spec.name == right.split(".")[0]), None)
-    if other is None:
-        raise InputError(f"match names {right}, but there is no other source {right.split('.')[0]}.")
-    _entity_column(other, right)
-    key = source.vendor.entity(entity_name).key[0]
-    name = f"__matches_{source.spec.name}"
-    connection.execute(
-        f"create or replace temp table {quote_identifier(name)} as"
-        f" select matched.{quote_identifier(key)} as source_id, min(known.account_id) as account_id"
-        f" from {quote_identifier(entity_name)} as matched"
-        f" inner join {quote_identifier(f'__accounts_{right}')} as known"
-        f" on cast(matched.{quote_identifier(column)} as varchar) = known.match_value group by all"
-    )
-    return quote_identifier(name)
-
-
-def _keep_for_matches(
-    connection: duckdb.DuckDBPyConnection, source: Source, settings: SourceSettings, prefix: str
-) -> None:
-    """Keep the values that accounts of later sources are matched with."""
-    for right in {right for right in settings.match.values() if right.split(".")[0] == source.spec.name}:
-        entity_name, column = _entity_column(source, right)
-        key = source.vendor.entity(entity_name).key[0]
-        connection.execute(
-            f"create or replace temp table {quote_identifier(f'__accounts_{right}')} as"
-            f" select cast({quote_identifier(column)} as varchar) as match_value,"
-            f" {quote_text(prefix)} || {quote_identifier(key)} as account_id"
-            f" from {quote_identifier(entity_name)} where {quote_identifier(column)} is not null"
-        )
 
 
 def _entity_column(source: Source, reference: str) -> tuple[str, str]:
     _, entity_name, column = reference.split(".")
     entity = next((entity for entity in source.vendor.entities if entity.name == entity_name), None)
-    names = [known.name for known in entity.columns] if entity else []
     if entity and column == "id":
         column = entity.key[0]
+    names = [known.name for known in entity.columns] if entity else []
     if column not in names:
+        listed = names or [entity.name for entity in source.vendor.entities]
         raise InputError(
-            f"match names {reference}, which {source.spec.name} does not have. "
-            f"{'Its columns: ' + ', '.join(names) if entity else 'Its entities: ' + ', '.join(e.name for e in source.vendor.entities)}."
+            f"match names {reference}, which {source.spec.name} does not have."
+            f" There are: {', '.join(listed)}."
         )
     return entity_name, column

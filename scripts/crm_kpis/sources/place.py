@@ -1,4 +1,4 @@
-"""The places where a loader has landed a vendor's tables: a schema of a DuckDB file, or a directory of files."""
+"""Where a loader has landed a vendor's tables: a schema of a DuckDB file, or a directory of files."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def opened(
             if place.is_directory:
                 tables.append(_list_files(connection, place))
             else:
-                # A name that no schema has: DuckDB takes crm.deals for a table where file and schema share a name.
+                # DuckDB finds crm.deals ambiguous where a file and a schema are both named crm.
                 alias = f"__landed_{number}"
                 _attach(connection, place, alias)
                 stack.callback(_detach, connection, alias)
@@ -106,7 +106,9 @@ def fingerprint(place: Place) -> list[tuple[str, int, int]]:
 
 def _attach(connection: duckdb.DuckDBPyConnection, place: Place, alias: str) -> None:
     if not place.path.is_file():
-        what = "is a directory: give it to --landed" if place.path.is_dir() else "does not exist: check the path"
+        what = (
+            "is a directory: give it to --landed" if place.path.is_dir() else "does not exist: check the path"
+        )
         raise InputError(f"The DuckDB file {place.path} {what}.")
     try:
         connection.execute(f"attach {quote_text(str(place.path))} as {alias} (read_only)")
@@ -195,7 +197,9 @@ def _table_name(file_name: str) -> str:
 def _describe(connection: duckdb.DuckDBPyConnection, table: str, paths: list[Path]) -> LandedTable:
     kinds = {path.name.endswith(".parquet") for path in paths}
     if len(kinds) > 1:
-        raise InputError(f"The table {table} lies in {paths[0].parent} as Parquet and as CSV. Remove one of them.")
+        raise InputError(
+            f"The table {table} lies in {paths[0].parent} as Parquet and as CSV. Remove one of them."
+        )
     for path in paths:
         if path.stat().st_size == 0:
             raise InputError(f"{path} is empty (0 bytes). Remove it, or land it again.")
@@ -206,7 +210,9 @@ def _describe(connection: duckdb.DuckDBPyConnection, table: str, paths: list[Pat
     else:
         delimiters = {csv_file.read_header(path, ()).delimiter for path in paths}
         if len(delimiters) > 1:
-            raise InputError(f"The files of the table {table} have different delimiters. Use one in all of them.")
+            raise InputError(
+                f"The files of the table {table} have different delimiters. Use one in all of them."
+            )
         relation = (
             f"read_csv([{listed}], header = true, all_varchar = true, delim = {quote_text(delimiters.pop())},"
             " quote = '\"', escape = '\"', strict_mode = true, null_padding = false, union_by_name = true,"

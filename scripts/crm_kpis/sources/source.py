@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,8 +14,9 @@ import duckdb
 import yaml
 
 from crm_kpis.errors import InputError
+from crm_kpis.published.connect import OFFLINE
 from crm_kpis.sources.entities import LandedColumns, find_columns
-from crm_kpis.sources.layout import Layout, Vendor, overlay, read_vendor, vendors
+from crm_kpis.sources.layout import Entity, Layout, Vendor, overlay, read_vendor, vendors
 from crm_kpis.sources.place import LandedTable, Place, opened
 
 _KEYS = ("vendor", "name", "database", "schema", "landed")
@@ -164,7 +166,7 @@ def check_settings(settings: SourceSettings) -> SourceSettings:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise InputError(
-            f"There are two sources named {twice}. Give each its own name in settings.yml, such as name: {twice}_uk."
+            f"There are two sources named {twice}. Give each its own name, such as name: {twice}_uk."
         )
     return settings
 
@@ -201,11 +203,12 @@ def make_spec(
         raise InputError(f"There is no source {vendor!r}. There are: {', '.join(vendors())}.")
     if (database is None) == (landed is None):
         raise InputError(
-            f"The source {vendor} needs the place of its tables: --database FILE with --schema NAME, or --landed DIR."
+            f"The source {vendor} needs the place of its tables: --database FILE with --schema NAME,"
+            " or --landed DIR."
         )
     if landed is not None and schema:
         raise InputError(f"The source {vendor} has --schema, which belongs to --database, but --landed.")
-    path = (database or landed).absolute()
+    path = Path(os.path.abspath(database or landed or "."))
     return SourceSpec(vendor, Place(path, schema, landed is not None), name or vendor)
 
 
@@ -232,6 +235,21 @@ def opened_sources(connection: duckdb.DuckDBPyConnection, settings: SourceSettin
         ]
 
 
+def inspect_sources(settings: SourceSettings) -> list[str]:
+    """Recognise the layouts, and check what they need, without reading a row.
+
+    Returns:
+        Which loader landed each source, and what is odd about it: one sentence each.
+
+    Raises:
+        InputError: As of `opened_sources`.
+    """
+    if not settings.sources:
+        return []
+    with duckdb.connect(config=OFFLINE) as connection, opened_sources(connection, settings) as sources:
+        return [warning for source in sources for warning in source.warnings]
+
+
 def _is_matched(spec: SourceSpec, settings: SourceSettings) -> bool:
     return any(left.split(".")[0] == spec.name for left in settings.match)
 
@@ -246,10 +264,14 @@ def _read_mapping(path: Path | None) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is no YAML: {str(error).splitlines()[0]}.") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path} must have vendors as keys, such as hubspot: {{deal: {{amount: my_amount}}}}.")
+        raise InputError(
+            f"{path} must have vendors as keys, such as hubspot: {{deal: {{amount: my_amount}}}}."
+        )
     for vendor, entities in content.items():
         if vendor not in vendors() or not isinstance(entities, dict):
-            raise InputError(f"{path}: {vendor!r} is no source with entities. There are: {', '.join(vendors())}.")
+            raise InputError(
+                f"{path}: {vendor!r} is no source with entities. There are: {', '.join(vendors())}."
+            )
     return content
 
 
@@ -273,11 +295,14 @@ def _find_layout(spec: SourceSpec, vendor: Vendor, tables: Mapping[str, LandedTa
     if len(by_table) > 1:
         seen = " and ".join(f"{layout.title} (table {marks[layout][0]})" for layout in by_table)
         raise InputError(
-            f"{spec.place} holds {vendor.title} as {seen} land it. Keep the tables of one loader in a place of their own."
+            f"{spec.place} holds {vendor.title} as {seen} land it."
+            " Keep the tables of each loader in a place of their own."
         )
     if by_table:
         return by_table[0]
-    known = {name for entity in vendor.entities for where in entity.landed_as.values() for name in where.tables}
+    known = {
+        name for entity in vendor.entities for where in entity.landed_as.values() for name in where.tables
+    }
     landed = [table for name, table in tables.items() if name in known]
     by_column = [
         layout
@@ -288,7 +313,8 @@ def _find_layout(spec: SourceSpec, vendor: Vendor, tables: Mapping[str, LandedTa
         return by_column[0]
     looked_for = "; ".join(f"{layout.title}: {', '.join(layout.tables[:4])}" for layout in vendor.layouts)
     raise InputError(
-        f"{spec.place} holds {vendor.title} in no known layout. Its tables: {names}. Looked for any of {looked_for}."
+        f"{spec.place} holds {vendor.title} in no known layout. Its tables: {names}."
+        f" Looked for any of {looked_for}."
     )
 
 
@@ -306,6 +332,10 @@ def _check_own(
                 )
 
 
+def _hint(spec: SourceSpec, entity: Entity, column: str) -> str:
+    return f"--mapping names it: {spec.vendor}: {{{entity.name}: {{{column}: NAME}}}}."
+
+
 def _warnings(spec: SourceSpec, layout: Layout, columns: tuple[LandedColumns, ...]) -> Iterator[str]:
     for landed in columns:
         entity, tables = landed.entity, ", ".join(table.name for table in landed.tables)
@@ -316,13 +346,13 @@ def _warnings(spec: SourceSpec, layout: Layout, columns: tuple[LandedColumns, ..
         if keys:
             wanted = next(column for column in expected if column.name == keys[0]).names[layout.name][0]
             raise InputError(
-                f"{spec.name}: the table {tables} has no column {wanted}, by which its records are told apart. "
-                f"Where it has another name, --mapping names it: {spec.vendor}: {{{entity.name}: {{{keys[0]}: NAME}}}}."
+                f"{spec.name}: the table {tables} has no column {wanted}, which tells records apart."
+                f" Where it has another name, {_hint(spec, entity, keys[0])}"
             )
         lacking = [column for column in expected if not column.is_optional]
         if lacking:
             listed = ", ".join(column.names[layout.name][0] for column in lacking)
             yield (
-                f"{spec.name}: the table {tables} has no column {listed}. Where it has another name, --mapping names it:"
-                f" {spec.vendor}: {{{entity.name}: {{{lacking[0].name}: NAME}}}}."
+                f"{spec.name}: the table {tables} has no column {listed}."
+                f" Where it has another name, {_hint(spec, entity, lacking[0].name)}"
             )
