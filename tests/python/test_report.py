@@ -710,7 +710,7 @@ def test_the_report_says_from_which_day_on_costs_are_known(sample_build, english
     )
     assert ask(english, early) == []
 
-    said = "Costs are known from 1 July 2023 on. Of the time before, the data cannot tell: Cost per lead, "
+    said = "Costs are known from 1 July 2023 on. These KPIs have no value before that day: Cost per lead, "
     assert said in (english / "report.en.html").read_text(encoding="utf-8")
     assert said in write_report(english, file_format="markdown").read_text(encoding="utf-8")
     assert "Kosten sind ab dem 1. Juli 2023 bekannt." in (german / "report.de.html").read_text(
@@ -896,12 +896,12 @@ def test_every_name_of_the_shipped_seeds_has_a_german_one(german, tmp_path):
     # A project of the same name is a member of a dimension, in the data of the page: the data's own word.
     page = re.sub(r"<script.*?</script>", "", (german / "report.de.html").read_text("utf-8"), flags=re.DOTALL)
     assert [name for name in names if name in page] == []
-    assert "CRM-Einführung, vor dem CRM gegen seit dem CRM: " in page
+    assert "CRM-Einführung, vor dem CRM gegenüber seit dem CRM: " in page
 
     # What somebody else calls theirs is theirs.
     theirs = "update marts.kpi_evaluation set evaluation_name = 'Vertrieb 2.0', baseline_period = 'damals'"
     page = write_report(copy_marts(german, tmp_path, theirs), "de").read_text(encoding="utf-8")
-    assert "Vertrieb 2.0, damals gegen seit dem CRM: " in page
+    assert "Vertrieb 2.0, damals gegenüber seit dem CRM: " in page
 
 
 ENGLISH = Formats("en", "EUR", read_texts("en"))
