@@ -326,9 +326,16 @@ def report(output: Path, language: str, file_format: str) -> int:
     help="The format of the files.",
 )
 @click.option("--clean", is_flag=True, help="Leave out the flaws: about 1 % of the rows are wrong otherwise.")
+@click.option("--unchanged", is_flag=True, help="A CRM without any effect: nothing changes at the go-live.")
 @click.option("--replace", is_flag=True, help="Replace the raw tables that stand in the directory.")
 def generate(  # noqa: PLR0913, PLR0917 - an argument for each option
-    deals: int, output: Path, seed: int, file_format: Literal["parquet", "csv"], clean: bool, replace: bool
+    deals: int,
+    output: Path,
+    seed: int,
+    file_format: Literal["parquet", "csv"],
+    clean: bool,
+    unchanged: bool,
+    replace: bool,
 ) -> int:
     """Write a synthetic CRM of any size: all raw tables, the same for the same seed.
 
@@ -341,7 +348,13 @@ def generate(  # noqa: PLR0913, PLR0917 - an argument for each option
     from crm_kpis.run.summary import format_table
 
     rows = write_tables(
-        output, deals=deals, seed=seed, flaws=not clean, file_format=file_format, replace=replace
+        output,
+        deals=deals,
+        seed=seed,
+        flaws=not clean,
+        file_format=file_format,
+        unchanged=unchanged,
+        replace=replace,
     )
     lines = format_table(("table", "rows"), [*rows.items(), ("total", sum(rows.values()))])
     click.echo("\n".join([*lines, f"Written to {output}."]))

@@ -680,7 +680,9 @@ def deals(s: Sample) -> Kpis:
 
 def paid_deals(s: Sample) -> Kpis:
     """Won deals by the day of their first payment."""
-    first_order = s.paid_orders.group_by("deal_id").agg(order_paid_at=_c("paid_at").min())
+    first_order = s.paid_orders.group_by("deal_id").agg(
+        order_paid_at=pl.coalesce("paid_at", "ordered_at").min()
+    )
     won = s.deals.filter("is_won").join(first_order, on="deal_id", how="left")
     paid = s.during(won.with_columns(paid=pl.coalesce("first_paid_at", "order_paid_at")), "paid")
     yield ratio(s, "lead_to_cash_days", paid, "", days("touched", "paid").sum(), per=pl.len())
@@ -712,13 +714,16 @@ def open_deals_at_end(s: Sample, periods: pl.DataFrame | None = None) -> pl.Data
     """Open deals at the end of each period, each in the stage it was in then."""
     rows = s.at_end(s.deals, "created", "closed", periods).with_columns(deal_stage=_c("stage"))
     known = rows.select("deal_id", *PERIOD).join(
-        s.visits.select("deal_id", "stage", "entered_at"), on="deal_id"
+        s.visits.select("deal_id", "stage", "entered_at", "left_at"), on="deal_id"
     )
     latest = (
         known.filter(_c("entered_at").dt.date() <= _c("last_day"))
         .group_by("deal_id", *PERIOD)
-        .agg(_c("stage").sort_by("entered_at").last())
+        .agg(_c("stage", "left_at").sort_by("entered_at").last())
     )
+    # A stage that a deal has left for none is not the one it is in.
+    is_left = (_c("left_at").dt.date() <= _c("last_day")).fill_null(value=False)
+    latest = latest.with_columns(stage=pl.when(~is_left).then("stage")).drop("left_at")
     rows = rows.drop("stage").join(latest, on=["deal_id", *PERIOD], how="left")
     # deals.stage is where the deal is now. One without a history that is still open has known no other stage;
     # of a closed one it is not known where it stood before.
@@ -732,7 +737,9 @@ def open_deals(s: Sample) -> Kpis:
     rows = open_deals_at_end(s)
     by = "stage owner source pipeline"
     yield total(s, "open_pipeline", rows, by, _c("amount").sum())
-    entries = s.visits.select("deal_id", changed=_c("entered_at").dt.date())
+    entries = pl.concat(
+        s.visits.select("deal_id", changed=_c(moment).dt.date()) for moment in ("entered_at", "left_at")
+    )
     changes = (
         rows.select("deal_id", *PERIOD).join(entries, on="deal_id").filter(_c("changed") <= _c("last_day"))
     )
@@ -771,11 +778,12 @@ def deals_to_forecast(s: Sample, forecast_days: pl.DataFrame) -> pl.DataFrame:
     share = (
         closed.filter(_c("closed_at").dt.date() <= _c("day"))
         .group_by("day", "pipeline", "stage")
-        .agg(share=_c("is_won").mean())
+        .agg(won_visits=_c("is_won").sum(), visits=pl.len())
     )
     rows = rows.join(share, on=["day", "pipeline", "stage"], how="left")
     # Money has four digits.
-    return rows.with_columns(expected=(_c("amount") * _c("share")).round(4)).drop(PERIOD)
+    expected = _c("amount") * _c("won_visits") / _c("visits")
+    return rows.with_columns(expected=expected.round(4)).drop(PERIOD)
 
 
 def forecast(s: Sample) -> Kpis:

@@ -173,11 +173,13 @@ def test_generate_passes_its_options_on_and_tells_the_rows(monkeypatch, capsys, 
 
     monkeypatch.setitem(sys.modules, "crm_kpis.generate.run", SimpleNamespace(generate=generate))
     arguments = ["generate", "--deals", "1200", "--seed", "3", "--format", "csv", "--clean", "--replace"]
+    arguments.append("--unchanged")
     monkeypatch.setattr(sys, "argv", ["crm-kpis", *arguments, "--output", str(tmp_path)])
     with pytest.raises(SystemExit) as caught:
         cli.main()
     assert caught.value.code == 0
     expected = {"deals": 1200, "seed": 3, "flaws": False, "file_format": "csv", "replace": True}
+    expected["unchanged"] = True
     assert calls == [(tmp_path, expected)]
     assert capsys.readouterr().out.splitlines() == [
         "table   rows",

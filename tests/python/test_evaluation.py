@@ -77,7 +77,7 @@ def _evaluation(change: str) -> str:
         (_evaluation("baseline_period = '2024'"), "not in the seed named_periods: 2024"),
         (_evaluation("baseline_snapshot = 'go-live'"), "take it with crm-kpis snapshot"),
         (
-            _evaluation("baseline_period = 'after the CRM', current_period = 'last 90 days'"),
+            _evaluation("baseline_period = 'last 90 days', current_period = 'after the CRM'"),
             "must end before current_period starts",
         ),
     ],

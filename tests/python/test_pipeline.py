@@ -33,7 +33,7 @@ from pipeline import (
     write_csv,
 )
 
-PAST = date(2025, 6, 30)
+PAST = date(2025, 7, 31)
 
 # KPIs and sets of tables of which one is enough for each of them.
 _NEEDED_TABLES = [
@@ -350,7 +350,7 @@ _HAPPENS = {
     "leads": ("created_at", {"qualified_at": {}, "converted_at": {}, "disqualified_at": {}}),
     "deals": ("created_at", {"closed_at": {"status": "open", "stage": "(none)"}, "first_paid_at": {}}),
     "deal_stages": ("entered_at", {"exited_at": {}}),
-    "orders": ("ordered_at", {"paid_at": {}}),
+    "orders": ("ordered_at", {"paid_at": {"status": "open"}}),
     "subscriptions": ("started_on", {}),
     "costs": ("incurred_on", {}),
     "tickets": ("created_at", {"first_responded_at": {}, "resolved_at": {"status": "open"}}),
@@ -428,7 +428,9 @@ def _write_as_it_stood(warehouse: duckdb.DuckDBPyConnection, day: date, target: 
             row = dict(zip(file.header, fields, strict=True))
             for column, shown in later.items():
                 if is_later.get(column):
-                    row |= {column: ""} | shown
+                    # A cancellation has no date: it holds from the start.
+                    is_off = row.get("status", "").strip().lower() in ("cancelled", "refunded")
+                    row |= {column: ""} | ({} if is_off else shown)
             rows.append(list(row.values()))
         write_csv(target / f"{table}.csv", file.header, rows)
 

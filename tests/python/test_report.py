@@ -702,23 +702,23 @@ def test_the_report_says_from_which_day_on_costs_are_known(sample_build, english
         "lifetime_value_to_acquisition_cost",
         "customer_retention_cost",
     }
-    assert set(known_from.values()) == {date(2023, 7, 1)}
+    assert set(known_from.values()) == {date(2019, 7, 1)}
     # Customers were won before, at a cost that is not known: no cost of 0 is told of them.
     early = (
-        "select kpi_id from marts.kpi_values where kpi_value is not null and period_end < '2023-07-01'"
+        "select kpi_id from marts.kpi_values where kpi_value is not null and period_end < '2019-07-01'"
         " and kpi_id in (select kpi_id from marts.kpi_coverage where known_from is not null)"
     )
     assert ask(english, early) == []
 
-    said = "Costs are known from 1 July 2023 on. These KPIs have no value before that day: Cost per lead, "
+    said = "Costs are known from 1 July 2019 on. These KPIs have no value before that day: Cost per lead, "
     assert said in (english / "report.en.html").read_text(encoding="utf-8")
     assert said in write_report(english, file_format="markdown").read_text(encoding="utf-8")
-    assert "Kosten sind ab dem 1. Juli 2023 bekannt." in (german / "report.de.html").read_text(
+    assert "Kosten sind ab dem 1. Juli 2019 bekannt." in (german / "report.de.html").read_text(
         encoding="utf-8"
     )
     document = json.loads(write_report(english, file_format="json").read_text(encoding="utf-8"))
     assert [(late["day"], set(late["kpi_ids"])) for late in document["known_from"]] == [
-        ("2023-07-01", set(known_from))
+        ("2019-07-01", set(known_from))
     ]
 
     from_the_start = copy_marts(

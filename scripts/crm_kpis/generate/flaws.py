@@ -94,7 +94,7 @@ _HOSTILE_COLUMNS = {
     "contacts": ("last_name", "job_title"),
     "users": ("name", "team"),
     "campaigns": ("name",),
-    "products": ("name", "category"),
+    "products": ("category",),
     "leads": ("company_name", "source"),
     "deals": ("source", "lost_reason"),
     "costs": ("cost_type",),

@@ -4,14 +4,16 @@ Each table is one SQL statement in the folder tables/, with the macros of tables
 vocabulary. A table's first column `n` is a number unique in it, from which its ids and its random choices are
 made; what the contract does not know (`n` and some helper columns) is not written.
 
-The company sells measuring devices and software from 2023-07-01 to 2026-06-30. Its CRM goes live on
+The company sells measuring devices and software from 2021-07-01 to 2026-06-30. Its CRM goes live on
 2025-01-01. From then on deals are won more often and closed sooner, more leads convert, tickets are answered
-and resolved faster and customers are more satisfied. Nothing else changes: deal size, NPS, the rates of
-e-mails, churn and reopened tickets follow the same distributions before and after.
+and resolved faster and customers are more satisfied. The CRM changes nothing else: deal size, NPS, the rates
+of e-mails, churn and reopened tickets. An unchanged company has a CRM without any effect.
 
-With flaws, about 1 % of the rows are wrong, in each way that the contract knows. What makes the pipeline
-reject a row stands in an extra row, so that no other row loses what it refers to; what costs a row a value
-stands in the row itself.
+Everything also swings by itself, as in real companies: with the seasons, from week to week, along a slow
+drift, with owners and accounts that differ, with records that come in clumps and with the end of a quarter
+(tables/_swings.sql and tables/_macros.sql). A constant company does without seasons, weeks and drift.
+
+With flaws, about 1 % of the rows are wrong, in each way that the contract knows.
 """
 
 from __future__ import annotations
@@ -103,6 +105,8 @@ def generate(  # noqa: PLR0913 - all but two of them are options
     file_format: Literal["parquet", "csv"] = "parquet",
     replace: bool = False,
     proportions: Proportions | None = None,
+    unchanged: bool = False,
+    constant: bool = False,
 ) -> dict[str, int]:
     """Write the 20 raw tables of a synthetic company, one file each.
 
@@ -116,6 +120,8 @@ def generate(  # noqa: PLR0913 - all but two of them are options
         file_format: parquet (native types, so without the flaws that only text can hold) or csv.
         replace: Whether raw tables that `output` holds already are replaced.
         proportions: Rows for each deal; the reference proportions if not given.
+        unchanged: Whether the CRM changes nothing.
+        constant: Whether nothing swings from week to week either.
 
     Returns:
         The number of rows written for each table.
@@ -142,7 +148,8 @@ def generate(  # noqa: PLR0913 - all but two of them are options
             # spilled. One thread makes a table, so that its rows always have the same order; several tables
             # are made at once.
             with duckdb.connect(config={"temp_directory": str(work), "threads": 1}) as connection:
-                _prepare(connection, deals, seed, proportions or Proportions())
+                sizes = _sizes(deals, seed, proportions or Proportions())
+                _prepare(connection, sizes | {"crm_works": not unchanged, "swing_size": int(not constant)})
                 rows = _build_and_write(
                     connection, work, file_format, is_large=deals >= _MANY_ROWS, flaws=flaws
                 )
@@ -155,13 +162,12 @@ def generate(  # noqa: PLR0913 - all but two of them are options
     return rows
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, deals: int, seed: int, proportions: Proportions) -> None:
+def _prepare(connection: duckdb.DuckDBPyConnection, settings: dict[str, int | float | bool]) -> None:
     """Make what the SQL of all tables refers to."""
-    sizes = _sizes(deals, seed, proportions)
-    for name, value in sizes.items():
+    for name, value in settings.items():
         connection.execute(f"create macro {name}() as {value}")
     # A table is read by several threads at once, range() by one.
-    most = max(value for name, value in sizes.items() if name.startswith("n_"))
+    most = max(value for name, value in settings.items() if name.startswith("n_"))
     connection.execute(f"create table numbers as select i from range(1, {most} + 1) as numbers(i)")
     connection.execute((_SQL_DIR / "_words.sql").read_text(encoding="utf-8"))
     forms = ", ".join(["w", *flawed_words()])
@@ -174,6 +180,10 @@ def _prepare(connection: duckdb.DuckDBPyConnection, deals: int, seed: int, propo
         )
     """)
     connection.execute((_SQL_DIR / "_macros.sql").read_text(encoding="utf-8"))
+    # As lists of constants: a look into one costs less than a join with the weeks.
+    swings = connection.execute((_SQL_DIR / "_swings.sql").read_text(encoding="utf-8")).fetchall()
+    for name, factors in swings:
+        connection.execute(f"create macro {name}() as {factors}::double[]")
 
 
 def _build_and_write(
@@ -267,7 +277,7 @@ def _sizes(deals: int, seed: int, proportions: Proportions) -> dict[str, int | f
     return {
         "seed": seed,
         "n_deals": deals,
-        "n_users": 20 * max(2, round(deals**0.4 / 20)),
+        "n_users": 20 * max(1, round(deals**0.4 / 20)),
         "n_accounts": accounts,
         "n_base_accounts": round(0.4 * accounts),
         "n_contacts": min(2 * accounts, max(accounts, round(proportions.contacts * deals))),

@@ -21,16 +21,19 @@ create macro skewed(x) as 0.3 + 2.8 * pow(x, 3);
 create macro ranked(size, x) as 1 + floor(size * pow(x, 1.8))::bigint;
 
 -- ---- time ---------------------------------------------------------------------------------------------------------
-create macro first_day() as date '2023-07-01';
-create macro day_count() as 1096;                            -- three years, one of them a leap year
 create macro end_at() as timestamp '2026-07-01 00:00:00';    -- nothing that happened is later
-create macro go_live() as timestamp '2025-01-01 00:00:00';   -- the CRM starts in the middle
+create macro first_day() as date '2019-07-01';
+create macro day_count() as end_at()::date - first_day();    -- seven years
+create macro go_live() as timestamp '2025-01-01 00:00:00';
+create macro quarter_count() as 28;
+-- What the CRM changes: `after` from the go-live on, unless the company is unchanged.
+create macro since_crm(moment, before, after) as case when crm_works() and moment >= go_live() then after else before end;
 
 -- Counted in microseconds, which is three times as fast as adding an interval.
 create macro add_days(moment, days) as make_timestamp(epoch_us(moment) + floor(86400 * (days))::bigint * 1000000);
 create macro days_between(early, late) as (epoch(late) - epoch(early)) / 86400.0;
 create macro known(moment) as case when moment < end_at() then moment end;
--- how much of the three years has gone by
+-- how much of the years has gone by
 create macro elapsed(moment) as days_between(first_day()::timestamp, moment) / day_count();
 
 create macro next_working_day(day) as
@@ -38,12 +41,42 @@ create macro next_working_day(day) as
 -- office hours, most often around one o'clock: seconds of the day
 create macro office_time(word, n) as
     floor(28800 + 18000 * (u(word || '.hour', n) + u(word || '.minute', n)));
--- a moment of the three years (156 weeks from the first Monday on): a little more every year, some on Saturdays
-create macro moment_at_work(word, n) as
+-- Weeks are numbered from 1, the week of the first day.
+create macro first_monday() as date_trunc('week', first_day())::timestamp;
+create macro week_count() as days_between(first_monday(), end_at())::integer // 7 + 1;
+create macro week_of(moment) as (epoch_us(moment) - epoch_us(first_monday())) // 604800000000 + 1;
+-- One of the weeks that are whole. `weeks` are the quantiles of demand_weeks(), visit_weeks() or
+-- support_weeks(): busy weeks get more of the shares x.
+create macro week_at(weeks, x) as
+    floor(weeks[1 + floor(520 * x)::integer]
+          + (520 * x - floor(520 * x)) * (weeks[2 + floor(520 * x)::integer] - weeks[1 + floor(520 * x)::integer]));
+-- office hours of a week, some on Saturdays
+create macro moment_in_week(week, word, n) as
     make_timestamp(
-        epoch_us(timestamp '2023-07-03')
-        + ((floor(156 * pow(u(word, n), 0.87)) * 7 + floor(5.3 * u(word || '.weekday', n))) * 86400
-           + office_time(word, n))::bigint * 1000000);
+        epoch_us(first_monday())
+        + (((week - 1) * 7 + floor(5.3 * u(word || '.weekday', n))) * 86400 + office_time(word, n))::bigint * 1000000);
+create macro moment_at_work(weeks, word, n) as moment_in_week(week_at(weeks, u(word, n)), word, n);
+-- Records come in clumps: one in `share` of the groups of `size` rows shares the choices that are made by its clump.
+create macro clump_of(word, n, size, share) as
+    case when u(word || '.clump', n // size) < share then n // size * size else n end;
+
+-- ---- what changes from week to week -------------------------------------------------------------------------------
+-- `swings` are the weekly factors of one thing, such as win_swings(): see _swings.sql.
+create macro swing(swings, moment) as swings[week_of(moment)];
+-- a share whose odds swing
+create macro swung(share, factor) as (share) * (factor) / (1 - (share) + (share) * (factor));
+
+-- The last days of a quarter are busy: a third of what would be closed in the three weeks before its end waits for
+-- them, and a third of what would be closed in the two weeks after it is hurried.
+create macro quarter_rush(moment, x, earliest) as
+    case
+        when x < 0.35 and days_between(moment, date_trunc('quarter', moment) + interval 3 month) < 21
+            then add_days(date_trunc('quarter', moment) + interval 3 month, -0.3 - 10 * x)
+        when x > 0.65 and days_between(date_trunc('quarter', moment), moment) < 14
+            and add_days(date_trunc('quarter', moment), -8) > earliest
+            then add_days(date_trunc('quarter', moment), -0.3 - 10 * (1 - x))
+        else moment
+    end;
 -- what people do at night or on a weekend waits, mostly, for the next morning of work
 create macro at_work(moment, x) as
     case
@@ -57,7 +90,12 @@ create macro at_work(moment, x) as
 -- Users come in blocks of 20: 8 in sales, 3 in marketing, 7 in service, 2 others. Seats are counted in a department.
 create macro desks(department) as
     case department when 'sales' then 8 when 'marketing' then 3 when 'service' then 7 else 2 end;
-create macro seat(department, x) as ranked(n_users() // 20 * desks(department), x);
+create macro seats(department) as n_users() // 20 * desks(department);
+create macro seat(department, x) as ranked(seats(department), x);
+-- Who does most of the work changes: over nine months all of it passes to the next seat, bit by bit.
+create macro seat_on(department, x, moment, y) as
+    1 + (seat(department, x) - 1 + floor(days_between(first_day()::timestamp, moment) / 270 + y)::bigint)
+        % seats(department);
 -- the head of the team stands in for who is not there yet, or not any more
 create macro user_on(person, day) as
     case when day >= person.hired_on and day < coalesce(person.left_on, date '9999-12-31') then person.user_id
@@ -74,15 +112,15 @@ create macro contact_of(account_n, x) as
 
 -- Campaigns: slots() of them in every quarter.
 create macro campaign_on(moment, x) as
-    ((year(moment) - 2023) * 4 + quarter(moment) - 3) * slots() + 1 + floor(slots() * pow(x, 1.5))::bigint;
+    ((year(moment) - year(first_day())) * 4 + quarter(moment) - quarter(first_day())) * slots() + 1 + floor(slots() * pow(x, 1.5))::bigint;
 
 -- ---- people that do not exist -------------------------------------------------------------------------------------
 create macro first_names() as
     ['Anna', 'Jürgen', 'Zoë', 'François', 'Mia', 'Élodie', 'Günther', 'Lukas', 'Chloé', 'Bärbel', 'Noël', 'Sophie',
      'Jörg', 'Maëlle', 'Emma', 'René', 'Käthe', 'Paul', 'Anaïs', 'Björn', 'Inès', 'Thomas', 'Hélène', 'Uwe'];
 create macro last_names() as
-    ['Müller', 'Schmidt', 'Lefèvre', 'Jäger', 'Beispiel', 'Groß', 'Durand', 'Schäfer', 'Muster', 'Béranger', 'Köhler',
-     'Weiß', 'Moreau', 'Vogel', 'Français', 'Böhm', 'Garçon', 'Probe', 'Krüger', 'Noël', 'Test', 'Lambert', 'Löwe'];
+    ['Müller', 'Schmidt', 'Lefèvre', 'Jäger', 'Berger', 'Groß', 'Durand', 'Schäfer', 'Petit', 'Béranger', 'Köhler',
+     'Weiß', 'Moreau', 'Vogel', 'François', 'Böhm', 'Garçon', 'Keller', 'Krüger', 'Noël', 'Roth', 'Lambert', 'Löwe'];
 -- Worked out once, as both lists are constants; taking the accents off every row's name would cost more than all else.
 create macro plain(names) as
     string_split(replace(strip_accents(lower(array_to_string(names, ' '))), 'ß', 'ss'), ' ');

@@ -27,7 +27,7 @@ appeared as (
     select
         *,
         (case
-            when is_base then date '2021-06-01' + floor(200 * u('accounts.created', n))::integer
+            when is_base then first_day() - 380 + floor(180 * u('accounts.created', n))::integer
             else first_day()
                 + floor(day_count() * (n - n_base_accounts() - 1) / (n_accounts() - n_base_accounts())::double)::integer
         end) + to_seconds(23000 + floor(3600 * u('accounts.time', n))::bigint) as created_at

@@ -39,7 +39,7 @@ timed as (
                                                 * days_between(deals.created_at, deals.last_seen_at))
             when leads.n is not null then add_days(leads.created_at, 14 * u('activities.when', targeted.n))
             when tickets.n is not null then add_days(tickets.created_at, 2 * u('activities.when', targeted.n))
-            else moment_at_work('activities.when', targeted.n)
+            else moment_at_work(demand_weeks(), 'activities.when', targeted.n)
         end as started_at,
         case
             when deals.n is not null then 'sales'
@@ -91,14 +91,14 @@ select
         then round(4 + 25 * skewed(u('activities.minutes', staffed.n)))::decimal(18, 0)
     end as duration_minutes,
     case when u('activities.no_automated', staffed.n) > 0.1
-        then staffed.activity_type in ('email', 'task', 'note') and u('activities.automated', staffed.n) < 0.25
+        then staffed.activity_type in ('email', 'task', 'note') and u('activities.automated', staffed.n) < swung(0.25, swing(automation_swings(), staffed.occurred_at))
     end as is_automated,
     case when staffed.activity_type = 'task' then add_days(staffed.occurred_at, 1 + 6 * u('activities.due', staffed.n)) end
         as due_at,
     -- three of four in time
     case when staffed.activity_type = 'task' and u('activities.undone', staffed.n) > 0.06
         then known(add_days(staffed.occurred_at, (1 + 6 * u('activities.due', staffed.n))
-                            * (0.2 + 1.07 * u('activities.done', staffed.n))))
+                            * (0.2 + 1.07 * u('activities.done', staffed.n) * swing(delay_swings(), staffed.occurred_at))))
     end as completed_at
 from staffed
 inner join users as people on people.department = staffed.department and people.seat = staffed.seat

@@ -1,4 +1,4 @@
--- What a campaign cost and reached on a day: less on weekends; click and engagement rates stay the same throughout.
+-- What a campaign cost and reached on a day: less on weekends. The CRM leaves click and engagement rates alone.
 with
 
 daily as (
@@ -33,6 +33,6 @@ select
     money(euros, currency) as cost,
     currency,
     impressions,
-    floor(impressions * 0.05 * u('campaign_days.clicks', n))::integer as clicks,
-    floor(impressions * 0.03 * u('campaign_days.engagements', n))::integer as engagements
+    floor(impressions * 0.05 * u('campaign_days.clicks', n) * swing(click_swings(), day))::integer as clicks,
+    floor(impressions * 0.03 * u('campaign_days.engagements', n) * swing(click_swings(), day))::integer as engagements
 from reached

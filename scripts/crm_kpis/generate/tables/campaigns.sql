@@ -4,7 +4,7 @@ with
 numbered as (
     select i as n, (i - 1) // slots() as quarter_n, (i - 1) % slots() as slot
     from numbers
-    where i <= 12 * slots()
+    where i <= quarter_count() * slots()
 ),
 
 timed as (
@@ -21,15 +21,17 @@ timed as (
 -- a budget that follows the number of leads, whatever the size of the company
 priced as (
     select *, case when u('campaigns.currency', n) < 0.12 then 'CHF' else 'EUR' end as currency,
-        55.0 * n_leads() / (12 * slots()) * (0.7 + 0.6 * u('campaigns.budget', n)) as budget_euros
+        55.0 * n_leads() / (quarter_count() * slots()) * (0.7 + 0.6 * u('campaigns.budget', n)) as budget_euros
     from timed
 )
 
 select
     n,
     'K' || n as campaign_id,
-    pick(['Messtage', 'Grüne Gebäude', 'Été connecté', 'Sensor Pro', 'Cloud Check', 'Webinar', 'Wärmewende', 'Rentrée'],
-         u('campaigns.name', n)) || ' ' || year(started_on) || ' Q' || quarter(started_on) || '-' || (slot + 1) as name,
+    case channel
+        when 'email' then 'Newsletter' when 'search' then 'Grüne Gebäude' when 'social' then 'Été connecté'
+        when 'event' then 'Messtage' when 'direct' then 'Sensor Pro' else 'Kunden werben Kunden'
+    end || ' Q' || quarter(started_on) || ' ' || year(started_on) || case when slot > 5 then ' ' || (slot // 5 + 1) else '' end as name,
     channel,
     started_on,
     started_on + days - 1 as ended_on,

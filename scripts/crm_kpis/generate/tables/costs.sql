@@ -2,14 +2,14 @@
 with
 
 kinds(kind, purpose, cost_type, euros_a_deal) as (
-    values (0, 'acquisition', 'personnel', 12.0), (1, 'acquisition', 'production', 3.0),
-    (2, 'acquisition', 'overhead', 2.0), (3, 'acquisition', 'tools', 1.0), (4, 'retention', 'personnel', 6.0),
-    (5, 'retention', 'loyalty', 2.5), (6, 'other', 'rent', 4.0)
+    values (0, 'acquisition', 'personnel', 7.0), (1, 'acquisition', 'production', 1.8),
+    (2, 'acquisition', 'overhead', 1.2), (3, 'acquisition', 'tools', 0.6), (4, 'retention', 'personnel', 3.6),
+    (5, 'retention', 'loyalty', 1.5), (6, 'other', 'rent', 2.4)
 ),
 
 months as (
     select kinds.*, month_n, (month_n * 8 + kind) * 2 as n
-    from kinds, range(36) as numbers(month_n)
+    from kinds, range(3 * quarter_count()) as numbers(month_n)
 ),
 
 monthly as (
@@ -26,7 +26,7 @@ monthly as (
 single as (
     select
         i * 2 + 1 as n,
-        moment_at_work('costs.single', i)::date as incurred_on,
+        moment_at_work(support_weeks(), 'costs.single', i)::date as incurred_on,
         'retention' as purpose,
         pick(['loyalty', 'visit', 'goodwill'], u('costs.type', i)) as cost_type,
         250 * skewed(u('costs.single_amount', i)) as euros,

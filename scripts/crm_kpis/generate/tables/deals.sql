@@ -1,20 +1,28 @@
 -- Opportunities. The CRM moves two things, by the day on which a deal is created: the chance to win it, and the days
--- until it is won or lost. Both are multiplied alike for all deals, and neither knows the amount, so the mean amount of
--- the won deals stays where it was.
+-- until it is won or lost. Neither depends on the amount, so the mean amount of the won deals stays where it was. Both
+-- swing from week to week, differ by owner, and the chance differs by account; some deals of an account come together.
 with
 
 drawn as (
-    select i as n, moment_at_work('deals.created', i) as created_at, u('deals.existing', i) < 0.45 as is_existing
+    select i as n, clump_of('deals', i, 3, 0.15) as clump_n
     from numbers
     where i <= n_deals()
+),
+
+dated as (
+    select
+        *,
+        moment_in_week(week_at(demand_weeks(), u('deals.created', clump_n)), 'deals.created', n) as created_at,
+        u('deals.existing', clump_n) < 0.45 as is_existing
+    from drawn
 ),
 
 originated as (
     select
         *,
         case
-            when is_existing then base_account(u('deals.account', n))
-            else later_account(created_at, u('deals.account', n))
+            when is_existing then base_account(u('deals.account', clump_n))
+            else later_account(created_at, u('deals.account', clump_n))
         end as account_n,
         case
             when not is_existing then 'new'::word
@@ -25,7 +33,7 @@ originated as (
         -- the lead is there first, but not before the data begin
         add_days(created_at, -least(1 + 20 * u('deals.lead_gap', n),
                                     0.9 * days_between(first_day()::timestamp, created_at))) as lead_created_at
-    from drawn
+    from dated
 ),
 
 attributed as (
@@ -43,7 +51,7 @@ attributed as (
             when u('deals.pipeline', originated.n) < 0.25 then 'enterprise'::word
             else 'standard'::word
         end as pipeline,
-        seat('sales', u('deals.owner', originated.n)) as owner_seat
+        seat_on('sales', u('deals.owner', originated.n), originated.created_at, u('deals.mix', originated.n)) as owner_seat
     from originated
     left join campaigns
         on campaign_on(originated.lead_created_at, u('deals.campaign', originated.n)) = campaigns.n
@@ -53,13 +61,15 @@ attributed as (
 planned as (
     select
         *,
-        u('deals.won', n)
-        < case when created_at >= go_live() then 0.46 else 0.24 end
+        since_crm(created_at, 0.24, 0.46)
         * case source when 'referral' then 1.25 when 'partner' then 1.15 when 'cold_call' then 0.6 else 1 end
-        * (0.8 + 0.4 * u('deals.owner_skill', owner_seat)) as would_be_won,
+        * (0.85 + 0.3 * u('deals.owner_skill', owner_seat))
+        * (0.85 + 0.3 * u('accounts.appetite', account_n)) as win_chance,
+        -- half of the deals of a clump share their luck
+        u('deals.won', case when u('deals.alike', n) < 0.5 then clump_n else n end) as luck,
         -- 4 % are never closed: they stall
         case when u('deals.stalled', n) > 0.04
-            then add_days(created_at, case when created_at >= go_live() then 40 else 76 end
+            then add_days(created_at, since_crm(created_at, 56, 32) * swing(pace_swings(), created_at)
                                       * (0.5 + 0.5 * skewed(u('deals.days', n))))
         end as would_finish_at,
         add_days(created_at, 12 + 60 * u('deals.stalled_after', n)) as would_stall_at
@@ -67,7 +77,10 @@ planned as (
 ),
 
 scheduled as (
-    select *, at_work(would_finish_at, u('deals.close_time', n)) as would_close_at
+    select
+        *,
+        luck < swung(win_chance, swing(win_swings(), created_at)) as would_be_won,
+        at_work(quarter_rush(would_finish_at, u('deals.rush', n), created_at), u('deals.close_time', n)) as would_close_at
     from planned
 ),
 
@@ -119,7 +132,8 @@ select
     case when u('deals.no_amount', staged.n) > 0.03
         then money(
             products.list_price * (8 + 50 * skewed(u('deals.seats', staged.n)))
-            * case staged.deal_type when 'new' then 1.0 when 'renewal' then 0.8 else 0.6 end, accounts.currency)
+            * case staged.deal_type when 'new' then 1.0 when 'renewal' then 0.8 else 0.6 end
+            * swing(price_swings(), staged.created_at), accounts.currency)
     end as amount,
     accounts.currency,
     case when staged.status = 'lost' and u('deals.no_reason', staged.n) > 0.1

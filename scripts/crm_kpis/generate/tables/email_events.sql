@@ -1,4 +1,4 @@
--- What happened to an e-mail sent to a contact, in the days of an e-mail campaign. Every rate stays the same throughout.
+-- What happened to an e-mail sent to a contact, in the days of an e-mail campaign. The CRM leaves every rate alone.
 with
 
 emails as (
@@ -9,10 +9,10 @@ emails as (
         campaigns.started_on + floor(campaigns.days * u('emails.day', numbers.i))::integer
             + to_seconds(office_time('emails', numbers.i)::bigint) as sent_at,
         u('emails.delivered', numbers.i) < 0.96 as is_delivered,
-        u('emails.opened', numbers.i) < 0.38 as is_opened
+        u('emails.opened', numbers.i) < swung(0.38, swing(open_swings(), campaigns.started_on)) as is_opened
     from numbers
     -- the first slot of every quarter is the e-mail campaign
-    inner join campaigns on floor(12 * u('emails.quarter', numbers.i))::bigint * slots() + 1 = campaigns.n
+    inner join campaigns on floor(quarter_count() * u('emails.quarter', numbers.i))::bigint * slots() + 1 = campaigns.n
     where numbers.i <= n_emails()
 ),
 
@@ -32,7 +32,7 @@ events as (
             when 1 then is_delivered
             when 2 then not is_delivered
             when 3 then is_delivered and is_opened
-            when 4 then is_delivered and is_opened and u('emails.clicked', emails.email_n) < 0.2
+            when 4 then is_delivered and is_opened and u('emails.clicked', emails.email_n) < swung(0.2, swing(click_swings(), sent_at))
             when 5 then is_delivered and is_opened and u('emails.replied', emails.email_n) < 0.04
             when 6 then is_delivered and u('emails.unsubscribed', emails.email_n) < 0.008
             when 7 then is_delivered and u('emails.complained', emails.email_n) < 0.002

@@ -1,5 +1,6 @@
 -- What becomes of the leads, which other tables read: every leads_per_deal()-th one may have led to a deal (deals.lead_n).
--- The others are worked on and dropped, or buy at once, without a deal: twice as many of them since the CRM.
+-- The others are worked on and dropped, or buy at once, without a deal: twice as many of them since the CRM. Some come in
+-- clumps, as from a fair.
 with
 
 numbered as (
@@ -12,7 +13,11 @@ numbered as (
         deals.created_at as deal_created_at,
         case when deals.status = 'won' then deals.closed_at end as won_at,
         deals.updated_at as deal_updated_at,
-        coalesce(deals.lead_created_at, moment_at_work('leads.created', numbers.i)) as created_at
+        coalesce(
+            deals.lead_created_at,
+            moment_in_week(
+                week_at(demand_weeks(), u('leads.created', clump_of('leads', numbers.i, 5, 0.15))), 'leads.created', numbers.i)
+        ) as created_at
     from numbers
     left join deals on numbers.i = deals.lead_n
     where numbers.i <= n_leads()
@@ -43,12 +48,12 @@ judged as (
         *,
         case
             when deal_n is not null then won_at
-            when u('leads.direct', n) < case when created_at >= go_live() then 0.075 else 0.03 end
+            when u('leads.direct', n) < swung(since_crm(created_at, 0.03, 0.075), swing(convert_swings(), created_at))
                 then known(add_days(created_at, 8 + 15 * u('leads.direct_days', n)))
         end as converted_at,
         case
             when deal_n is not null then deal_created_at
-            when u('leads.qualified', n) < 0.15 then known(add_days(created_at, 8 * u('leads.qualified_days', n)))
+            when u('leads.qualified', n) < swung(0.15, swing(qualify_swings(), created_at)) then known(add_days(created_at, 8 * u('leads.qualified_days', n)))
         end as qualified_at
     from attributed
 )

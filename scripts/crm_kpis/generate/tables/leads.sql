@@ -51,4 +51,4 @@ select
 from assigned
 inner join users as owners
     on assigned.department = owners.department
-    and seat(assigned.department, u('leads.owner', assigned.n)) = owners.seat
+    and seat_on(assigned.department, u('leads.owner', assigned.n), assigned.created_at, u('leads.mix', assigned.n)) = owners.seat

@@ -15,8 +15,8 @@ purchases as (
     select
         i * 3 + 1 as n,
         null as deal_id,
-        base_account(u('orders.account', i)) as account_n,
-        moment_at_work('orders.when', i) as ordered_at,
+        base_account(u('orders.account', clump_of('orders', i, 3, 0.2))) as account_n,
+        moment_in_week(week_at(demand_weeks(), u('orders.when', clump_of('orders', i, 3, 0.2))), 'orders.when', i) as ordered_at,
         null as amount,
         null as product_id
     from numbers
@@ -42,7 +42,8 @@ priced as (
         accounts.currency,
         coalesce(purchases.product_id, products.product_id) as product_id,
         coalesce(purchases.amount,
-                 money(products.list_price * (1 + 12 * skewed(u('orders.units', purchases.n))), accounts.currency)) as amount,
+                 money(products.list_price * (1 + 12 * skewed(u('orders.units', purchases.n)))
+                       * swing(price_swings(), purchases.ordered_at), accounts.currency)) as amount,
         case
             when u('orders.status', purchases.n) < 0.80 then 'paid'::word
             when u('orders.status', purchases.n) < 0.88 then 'open'::word

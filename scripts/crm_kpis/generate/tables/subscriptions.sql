@@ -1,6 +1,6 @@
--- Every customer of before the data, and nearly every account from its first won deal on. How long one stays knows
--- neither the CRM nor the time that has passed (an exponential distribution), so churn stays where it was. A quarter of
--- those who leave come back.
+-- Every customer of before the data, and nearly every account from its first won deal on. How long one stays depends
+-- neither on the CRM nor on the time that has passed (an exponential distribution), so churn stays where it was. A third
+-- of those who leave wait for the end of the year. A quarter come back.
 with
 
 first_wins as (
@@ -13,7 +13,7 @@ first_wins as (
 starts as (
     select
         n as account_n,
-        date '2022-01-01' + floor(540 * u('subscriptions.start', n))::integer as started_on,
+        first_day() - 190 + floor(185 * u('subscriptions.start', n))::integer as started_on,
         -- customers that left before the data begin are not in them
         first_day() as known_from
     from accounts
@@ -24,11 +24,20 @@ starts as (
     where u('subscriptions.none', account_n) > 0.04
 ),
 
+endings as (
+    select
+        account_n, started_on,
+        known_from + 1 + floor(-1500 * ln(1 - u('subscriptions.stay', account_n)))::integer as ends_on
+    from starts
+),
+
 stays as (
     select
         account_n, 0 as visit, started_on,
-        known_from + 1 + floor(-1500 * ln(1 - u('subscriptions.stay', account_n)))::integer as ends_on
-    from starts
+        case when u('subscriptions.at_year_end', account_n) < 0.3 then (date_trunc('year', ends_on) + interval 1 year)::date
+            else ends_on
+        end as ends_on
+    from endings
 ),
 
 returns as (

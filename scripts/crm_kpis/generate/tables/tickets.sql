@@ -1,39 +1,43 @@
--- Service tickets. Since the CRM the first response and the resolution take about half the time; how many are reopened
--- stays the same.
+-- Service tickets. Since the CRM the first response and the resolution take about half the time; it leaves alone how many
+-- are reopened. Some tickets of a customer come together, about the same thing.
 with
 
 drawn as (
-    select
-        i as n,
-        case
-            -- one in eight comes at any hour of any day
-            when u('tickets.any_time', i) < 0.12
-                then add_days(first_day()::timestamp, day_count() * u('tickets.created', i))
-            else moment_at_work('tickets.created', i)
-        end as created_at,
-        pick_word(['low', 'normal', 'normal', 'normal', 'high', 'urgent'], u('tickets.priority', i)) as priority
+    select i as n, clump_of('tickets', i, 4, 0.25) as clump_n
     from numbers
     where i <= n_tickets()
+),
+
+opened as (
+    select
+        *,
+        case
+            -- one in eight comes at any hour of any day
+            when u('tickets.any_time', n) < 0.12
+                then add_days(first_day()::timestamp, day_count() * u('tickets.created', clump_n))
+            else moment_in_week(week_at(support_weeks(), u('tickets.created', clump_n)), 'tickets.created', n)
+        end as created_at,
+        pick_word(['low', 'normal', 'normal', 'normal', 'high', 'urgent'], u('tickets.priority', n)) as priority
+    from drawn
 ),
 
 assigned as (
     select
         *,
-        created_at >= go_live() as is_after,
         case priority when 'low' then 1.6 when 'normal' then 1.0 when 'high' then 0.7 else 0.5 end as patience,
         case
-            when u('tickets.customer', n) < 0.8 then base_account(u('tickets.account', n))
-            else later_account(created_at, u('tickets.account', n))
+            when u('tickets.customer', clump_n) < 0.8 then base_account(u('tickets.account', clump_n))
+            else later_account(created_at, u('tickets.account', clump_n))
         end as account_n,
-        seat('service', u('tickets.assignee', n)) as assignee_seat
-    from drawn
+        seat_on('service', u('tickets.assignee', n), created_at, u('tickets.mix', n)) as assignee_seat
+    from opened
 ),
 
 seen as (
     select *,
         case when u('tickets.ignored', n) > 0.015
-            then add_days(created_at, case when is_after then 3.0 else 8.0 end / 24 * patience
-                                      * skewed(u('tickets.response', n)))
+            then add_days(created_at, since_crm(created_at, 8.0, 3.0) / 24 * patience
+                                      * swing(response_swings(), created_at) * skewed(u('tickets.response', n)))
         end as seen_at
     from assigned
 ),
@@ -46,7 +50,9 @@ responded as (
 solved as (
     select *,
         case when u('tickets.unsolved', n) > 0.02
-            then add_days(first_responded_at, case when is_after then 16.0 else 40.0 end / 24 * patience
+            then add_days(first_responded_at, since_crm(created_at, 40.0, 16.0) / 24 * patience
+                                              * swing(resolution_swings(), created_at)
+                                              * (0.85 + 0.3 * u('tickets.skill', assignee_seat))
                                               * skewed(u('tickets.resolution', n)))
         end as solved_at
     from responded
@@ -59,7 +65,7 @@ resolved as (
 
 reopened as (
     select *,
-        case when u('tickets.reopened', n) < 0.08
+        case when u('tickets.reopened', n) < swung(0.08, swing(reopen_swings(), created_at))
             then known(add_days(first_resolved_at, 0.2 + 3 * u('tickets.reopen_days', n)))
         end as reopened_at
     from resolved
@@ -72,7 +78,7 @@ finished as (
             else known(add_days(reopened_at, 0.1 + skewed(u('tickets.second_try', n))))
         end as resolved_at,
         case
-            when first_resolved_at is null or u('tickets.messages', n) < 0.6 then 1
+            when first_resolved_at is null or u('tickets.messages', n) < swung(0.6, 1 / swing(reopen_swings(), created_at)) then 1
             when u('tickets.messages', n) < 0.85 then 2
             else 3
         end as customer_messages
@@ -100,7 +106,7 @@ select
     pick_word(['email', 'email', 'email', 'phone', 'phone', 'chat', 'web'], u('tickets.channel', finished.n)) as channel,
     case when u('tickets.no_category', finished.n) > 0.04
         then pick_word(['defect', 'question', 'question', 'billing', 'installation', 'complaint'],
-                       u('tickets.category', finished.n))
+                       u('tickets.category', finished.clump_n))
     end as category,
     finished.priority,
     case when u('tickets.no_count', finished.n) > 0.05 then finished.customer_messages end as contact_count,

@@ -27,11 +27,14 @@ placed as (
 hired as (
     select
         *,
+        -- counted through the lists, so that the first 552 have a name of their own
+        1 + (n * 7 + seed()) % len(first_names()) as first_n,
+        1 + (n * 5 + seed()) % len(last_names()) as last_n,
         case
-            -- one in seven came during the three years
-            when n <> head_n and u('users.new', n) < 0.15
-                then first_day() + 60 + floor(u('users.hired', n) * 800)::integer
-            else date '2015-01-07' + floor(u('users.hired', n) * 3000)::integer
+            -- one in four came during these years
+            when n <> head_n and u('users.new', n) < 0.25
+                then first_day() + 60 + floor(u('users.hired', n) * 1500)::integer
+            else first_day() - 3000 + floor(u('users.hired', n) * 2900)::integer
         end as hired_on
     from placed
 )
@@ -39,15 +42,16 @@ hired as (
 select
     n,
     'U' || n as user_id,
-    first_name('users', n) || ' ' || last_name('users', n) as name,
-    email_of('users', n) as email,
+    first_names()[first_n] || ' ' || last_names()[last_n] as name,
+    plain(first_names())[first_n] || '.' || plain(last_names())[last_n] || case when n > 552 then n::varchar else '' end
+        || '@example.com' as email,
     team,
     department,
     case when n = head_n then nullif('U19', 'U' || n) else 'U' || head_n end as manager_id,
     hired_on,
     case
-        when n <> head_n and u('users.left', n) < 0.13
-            then greatest(hired_on + 90, first_day() + 60 + floor(u('users.left_on', n) * 950)::integer)
+        when n <> head_n and u('users.left', n) < 0.2
+            then greatest(hired_on + 90, first_day() + 60 + floor(u('users.left_on', n) * 1650)::integer)
     end as left_on,
     'U' || head_n as stand_in_id,
     (n - 1) // 20 * desks(department)

@@ -1,5 +1,5 @@
--- Sessions of visitors: more on working days and in spring and autumn. A third belong to a lead (some come back), a few
--- to a customer.
+-- Sessions of visitors: more on working days and in spring and autumn. Some belong to a lead (some come back), a few to
+-- a customer.
 with
 
 numbered as (
@@ -7,7 +7,7 @@ numbered as (
         i as n,
         case when u('web_sessions.lead', i) < 0.3 then 1 + floor(n_leads() * u('web_sessions.lead_n', i))::bigint end
             as lead_n,
-        u('web_sessions.when', i) as x,
+        week_at(visit_weeks(), u('web_sessions.when', i)) as week,
         to_seconds(floor(86399 * (u('web_sessions.hour', i) + u('web_sessions.minute', i)) / 2)::bigint) as time_of_day
     from numbers
     where i <= n_sessions()
@@ -16,7 +16,7 @@ numbered as (
 seasonal as (
     select
         *,
-        date '2023-07-03' + 7 * floor(156 * (x - 0.012 * sin(12 * pi() * x)))::integer
+        first_monday()::date + 7 * (week::integer - 1)
             + pick([0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 6], u('web_sessions.weekday', n)) as day
     from numbered
 ),
