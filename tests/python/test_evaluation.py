@@ -9,33 +9,32 @@ import pytest
 from crm_kpis.snapshots.register import register_snapshots
 from crm_kpis.sql import quote_text
 from pipeline import Build
-from power import LINKED, MOVED, Study, run
+from power import LARGE, MOVED, SMALL, TRUE, Study, run
 from sizes import size
 
-# The whole study has 200: see docs/evaluation_power.md.
-COMPANIES = size("COMPANIES", 3, 25)
-SURE = {
-    *("win_rate", "sales_cycle_days", "stage_days", "first_response_hours"),
-    *("resolution_hours", "resolution_business_hours", "service_level_rate"),
-}
+# The figures of docs/evaluation_power.md are of more companies.
+COMPANIES = {SMALL: size("COMPANIES", 2, 20), LARGE: size("LARGE_COMPANIES", 0, 6)}
 
 
-@pytest.fixture(scope="module")
-def study(compiled) -> Study:
-    return run(compiled, range(1, COMPANIES + 1))
+@pytest.fixture(scope="module", params=[deals for deals, count in COMPANIES.items() if count])
+def studies(request, compiled) -> tuple[Study, Study]:
+    """The same companies with a CRM that works, and with one that changes nothing."""
+    seeds = range(1, COMPANIES[request.param] + 1)
+    return tuple(run(compiled, seeds, request.param, unchanged=unchanged) for unchanged in (False, True))
 
 
-def test_evaluations_find_what_the_generator_moved(study):
-    for kpi in SURE:
-        assert study.totals[kpi]["improved"] == COMPANIES, kpi
-    assert all(study.totals[kpi]["worsened"] == 0 for kpi in MOVED)
+def test_evaluations_find_what_the_crm_moved(studies):
+    worked, _ = studies
+    assert sum(worked.found(kpi) for kpi in MOVED) >= worked.companies
+    assert all(worked.found(kpi, "worsened") == 0 for kpi in MOVED)
 
 
-def test_evaluations_claim_little_of_what_it_left_alone(study):
-    """With few companies only the gross is seen: a KPI that each evaluation claims to have changed."""
-    assert study.false_discovery_rate <= 0.2
-    for kpi in set(study.totals) - MOVED - set(LINKED):
-        assert study.claims(kpi) < max(2, 0.2 * COMPANIES), kpi
+def test_evaluations_claim_little_of_what_the_crm_left_alone(studies):
+    """Of few companies one false claim is chance, two are not: 1 in 10 companies may have any."""
+    worked, unchanged = studies
+    assert sum(len(claimed - TRUE) for claimed in worked.claimed) <= max(1, 0.05 * worked.claims)
+    assert unchanged.with_a_claim <= max(1, 0.1 * unchanged.companies)
+    assert sum(unchanged.tested(kpi) for kpi in unchanged.totals) > 30 * unchanged.companies
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ VALUES = ["numerator", "denominator", "kpi_value"]
 def normalised(frame: pl.DataFrame) -> pl.DataFrame:
     """Rows of kpi_values as they are compared.
 
-    'all' starts nowhere. Where nothing happened the total of a count has a row; a ratio or a segment may or may not
-    have one.
+    'all' starts nowhere. Where nothing happened the total of a count has a row; a ratio or a segment may have
+    one or not.
     """
     nothing = pl.all_horizontal(pl.col(VALUES).fill_null(0) == 0)
     start = pl.when(pl.col("period_grain") == "all").then(date(1970, 1, 1)).otherwise(pl.col("period_start"))
