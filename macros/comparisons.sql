@@ -159,7 +159,7 @@
 
 {# The share of the days of a period that are younger than the KPI needs to mature. #}
 {% macro unmatured_share(days, age, matures_in_days) -%}
-    cast(least({{ days }}, greatest(coalesce({{ matures_in_days }}, 0) - {{ age }}, 0)) as double) / {{ days }}
+    cast(least({{ days }}, greatest(coalesce({{ matures_in_days }}, 0) - ({{ age }}), 0)) as double) / ({{ days }})
 {%- endmacro %}
 
 
