@@ -5,7 +5,8 @@ BIN := .venv/bin
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "While you work: make test-fast; one unit test by .venv/bin/dbt test --select NAME; make lint and make test before you commit."
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -27,8 +28,22 @@ report: setup ## Write the report of the last run again; ARGS="--language de" fo
 	$(BIN)/crm-kpis report $(ARGS)
 
 .PHONY: test
-test: setup ## Run all tests
+test: setup ## Run all tests; ARGS="-k settings" for some of them
 	$(BIN)/pytest --numprocesses 2 $(ARGS)
+
+.PHONY: test-fast
+test-fast: setup ## Run the tests that take a moment: the loop while you work
+	$(BIN)/pytest --numprocesses 2 -m "not slow" $(ARGS)
+
+.PHONY: test-all
+test-all: setup ## Run all tests at their full size, for an hour or so, and ten mutations
+	CRM_KPIS_TESTS=all $(BIN)/pytest --numprocesses 2 $(ARGS)
+	$(MAKE) mutate
+
+NUMBER ?= 10
+.PHONY: mutate
+mutate: setup ## Change the SQL at random, and see whether a test notices; NUMBER=60, ARGS="--path kpis/ --seed 7"
+	$(BIN)/python tests/python/mutate.py --number $(NUMBER) $(ARGS)
 
 .PHONY: lint
 lint: setup ## Check style and types, and that dbt parses without a warning

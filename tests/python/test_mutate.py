@@ -1,0 +1,45 @@
+"""The mutations are those that a slip of the hand would make, and leave comments and names alone."""
+
+from __future__ import annotations
+
+import pytest
+from mutate import find_mutations, mutate_line
+from pipeline import PROJECT_DIR
+
+
+@pytest.mark.parametrize(
+    ("line", "after"),
+    [
+        ("    where closed_on >= first_day\n", "    where closed_on > first_day\n"),
+        ("    where closed_on >= first_day\n", "    where true\n"),
+        ("        and stage <> 'Won'\n", ""),
+        ("        and stage <> 'Won'\n", "        and stage = 'Won'\n"),
+        ("        count(*) filter (where is_won) as deals_won,\n", "        count(*) as deals_won,\n"),
+        ("        count(deal_id) as deals,\n", "        count(*) as deals,\n"),
+        ("        coalesce(users.team, '(none)') as team,\n", "        users.team as team,\n"),
+        ("    inner join users on a = b\n", "    left join users on a = b\n"),
+        ("        a - b as c\n", "        a + b as c\n"),
+        ("        closed_on as day\n", "        created_on as day\n"),
+        ("        max(day) as last_day\n", "        min(day) as last_day\n"),
+    ],
+)
+def test_a_line_is_changed(line, after):
+    assert after in {changed for _, changed in mutate_line(line, {"closed_on", "created_on", "paid_at"})}
+
+
+@pytest.mark.parametrize(
+    "line", ["-- where a >= b\n", "\n", "with\n", "    deal_id,\n", "        count(*) as closed_on\n"]
+)
+def test_a_line_without_meaning_is_left_alone(line):
+    assert not list(mutate_line(line, {"closed_on", "created_on"}))
+
+
+def test_every_mutation_changes_its_line_and_no_comment():
+    mutations = find_mutations(PROJECT_DIR)
+    assert len({mutation.path for mutation in mutations}) > 100
+    assert len({mutation.kind for mutation in mutations}) > 15
+    for mutation in mutations:
+        assert mutation.after != mutation.before
+        lines = (PROJECT_DIR / mutation.path).read_text(encoding="utf-8").splitlines(keepends=True)
+        assert lines[mutation.line - 1] == mutation.before
+        assert not mutation.before.lstrip().startswith("--")
