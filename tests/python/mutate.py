@@ -154,18 +154,10 @@ class Copy:
             selected = [f"test_type:unit,{name}" for name in models]
             done = self._run(_DBT, "test", "--no-use-colors", "--select", *selected)
             if done.returncode:
-                if _NO_SQL.search(done.stdout):
-                    return ""
-                failed = re.search(r"Failure in unit_test (\w+)|Error in unit_test (\w+)", done.stdout)
-                return next(filter(None, failed.groups())) if failed else "dbt"
+                return _find_failed(done, r"(?:Failure|Error) in unit_test (\w+)")
         tests = [f"tests/python/test_{name}.py" for name in _OTHER_TESTS]
         done = self._run(sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests)
-        if done.returncode:
-            if _NO_SQL.search(done.stdout):
-                return ""
-            failed = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
-            return failed[1] if failed else "pytest"
-        return None
+        return _find_failed(done, r"^(?:FAILED|ERROR) (\S+)") if done.returncode else None
 
     def _find_models(self, mutation: Mutation) -> list[str]:
         """The models that the file makes, or that read a macro of it, itself or by another one."""
@@ -198,6 +190,15 @@ class Copy:
 
 
 _DBT = Path(sys.executable).with_name("dbt")
+
+
+def _find_failed(done: subprocess.CompletedProcess[str], pattern: str) -> str:
+    if _NO_SQL.search(done.stdout):
+        return ""
+    failed = re.search(pattern, done.stdout, re.MULTILINE)
+    if not failed:
+        raise SystemExit(f"No test failed, but {done.args[0]}:\n{done.stdout}{done.stderr}")
+    return failed[1]
 
 
 def _is_of(node: dict[str, str], path: str) -> bool:
