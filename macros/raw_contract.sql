@@ -2,8 +2,8 @@
     The raw contract at work: the checks of models/staging/_sources.yml as SQL. Everything here is rendered from that file's metadata, so a
     new column, accepted value or check is a line there and nothing here.
 
-    Macros: raw_tables, raw_table, row_key, row_as_json, computed_once, columns_named_in, rejected_rows_of, rejected_values_of,
-    value_in_row.
+    Macros: raw_tables, raw_table, is_id, row_key, row_as_json, computed_once, columns_named_in, rejected_rows_of,
+    rejected_values_of, value_in_row.
 #}
 
 {# The names of the raw tables, in an order in which what is referenced comes first where possible. #}
@@ -25,6 +25,15 @@
         {{ return(node) }}
     {% endfor %}
     {{ exceptions.raise_compiler_error("raw contract: no table " ~ name ~ " in the source `raw`") }}
+{% endmacro %}
+
+
+{#
+    Whether a column of a raw table is an id: a part of the key, or a reference. Facts call a missing key '(none)', and one that matches nothing
+    '(unknown)', so no id may be one of these.
+#}
+{% macro is_id(column, table) %}
+    {{ return(column.data_type == 'text' and (column.name in table.config.meta.key or column.config.meta.references is defined)) }}
 {% endmacro %}
 
 
@@ -88,7 +97,9 @@
 {%- set columns = table.columns.values() | list -%}
 {%- set row_checks = meta.get('row_checks', {}) -%}
 {%- set judged_by_type = (columns | selectattr('config.meta.required') | list) + (columns | selectattr('config.meta.rejects_row') | list) -%}
-{%- set read = (judged_by_type | map(attribute='name') | list) + meta.key + [meta.latest_by] + (row_checks.values() | list) -%}
+{%- set ids = [] -%}
+{%- for column in columns if is_id(column, table) -%}{%- do ids.append(column) -%}{%- endfor -%}
+{%- set read = (judged_by_type + ids) | map(attribute='name') | list + meta.key + [meta.latest_by] + (row_checks.values() | list) -%}
     with
 
     typed as (
@@ -115,6 +126,9 @@
                 {%- endfor %}
                 {%- for column in columns if column.config.meta.required and column.config.meta.get('values') %}
                 when {{ column.name }} not in ('{{ column.config.meta['values'] | join("', '") }}') then '{{ column.name }}:not_accepted'
+                {%- endfor %}
+                {%- for column in ids %}
+                when {{ column.name }} in ('(none)', '(unknown)') then '{{ column.name }}:reserved_value'
                 {%- endfor %}
                 {%- for reason, condition in row_checks.items() %}
                 when {{ condition }} then ':{{ reason }}'

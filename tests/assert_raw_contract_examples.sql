@@ -17,6 +17,8 @@
         {'_row_number': 3, 'account_id': 'a1', 'employee_count': '12.5', 'annual_revenue': '1,000', 'created_at': '1969-12-31'},
         {'_row_number': 4, 'account_id': 'a2', 'employee_count': ' 12.0 ', 'annual_revenue': '1000.5', 'created_at': '2024-03-05T14:07:00+02:00'},
         {'_row_number': 5, 'account_id': 'a3', 'employee_count': '', 'created_at': ' '},
+        {'_row_number': 6, 'account_id': ' (none) '},
+        {'_row_number': 7, 'account_id': '(unknown)'},
     ],
     'users': [
         {'_row_number': 2, 'user_id': 'u1', 'hired_on': '2024-01-02', 'left_on': '2024-01-01'},
@@ -73,6 +75,7 @@
         {'_row_number': 18, 'deal_id': 'updated_once', 'status': 'open', 'created_at': '2024-01-01'},
         {'_row_number': 19, 'deal_id': 'later_is_invalid', 'status': 'open', 'created_at': '2024-01-01', 'updated_at': '2024-03-01'},
         {'_row_number': 20, 'deal_id': 'later_is_invalid', 'status': 'pending', 'created_at': '2024-01-01', 'updated_at': '2024-04-01'},
+        {'_row_number': 21, 'deal_id': 'd10', 'status': 'open', 'created_at': '2024-01-01', 'owner_id': '(none)'},
     ],
     'deal_stages': [
         {'_row_number': 2, 'deal_id': 'd1', 'stage': 'Qualify', 'entered_at': '2024-03-05T14:07:00+02:00'},
@@ -89,6 +92,7 @@
         {'_row_number': 2, 'order_id': 'o1', 'account_id': 'a1', 'ordered_at': '2024-03-05T14:07:00+02:00', 'amount': '-12.5'},
         {'_row_number': 3, 'order_id': 'o2', 'account_id': 'a1', 'ordered_at': '2024-03-05', 'amount': '1,000'},
         {'_row_number': 4, 'order_id': 'o3', 'account_id': 'a1', 'ordered_at': '2024-03-05'},
+        {'_row_number': 5, 'order_id': 'o4', 'account_id': '(none)', 'ordered_at': '2024-03-05', 'amount': '1'},
     ],
     'order_items': [
         {'_row_number': 2, 'order_id': 'o1', 'line_number': '2.0'},
@@ -136,6 +140,10 @@
 
 {% set rejected = [
     ('accounts', 2, '(none)', 'account_id', 'missing_value', none),
+    ('accounts', 6, '(none)', 'account_id', 'reserved_value', none),
+    ('accounts', 7, '(unknown)', 'account_id', 'reserved_value', none),
+    ('orders', 5, 'o4', 'account_id', 'reserved_value', none),
+    ('deals', 21, 'd10', 'owner_id', 'reserved_value', none),
     ('campaign_days', 2, 'c1|1969-12-31', 'day', 'invalid_value', none),
     ('campaign_days', 5, 'c1|2100-01-01', 'day', 'invalid_value', none),
     ('campaign_days', 7, 'c1|2023-02-29', 'day', 'invalid_value', none),

@@ -21,7 +21,7 @@ from crm_kpis.errors import InputError
 from crm_kpis.sources.command import CommandWithSources, source_options
 
 # Those of the catalogue.
-_UNITS = ("ratio", "currency", "days", "hours", "score", "count")
+_UNITS = ("ratio", "currency", "days", "hours", "score", "count", "number")
 
 
 class _Day(click.ParamType):

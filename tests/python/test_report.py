@@ -923,6 +923,8 @@ GERMAN = Formats("de", "EUR", read_texts("de"))
         (7.6923, "score", "7.69", "7,69"),
         (-41.25, "score", MINUS + "41.2", MINUS + "41,2"),
         (136, "count", "136", "136"),
+        (1.2345, "number", "1.23", "1,23"),
+        (12345.6, "number", "12,346", "12.346"),
         (2.5, "count", "2.5", "2,5"),
         (1234567, "count", "1,234,567", "1.234.567"),
         (20.12, "multiple", "20.1 \N{MULTIPLICATION SIGN}", "20,1 \N{MULTIPLICATION SIGN}"),

@@ -415,7 +415,10 @@ def test_it_fails_on_what_it_is_told_to(run_here, changed, fail_on, message):
 def test_a_tolerance_that_is_none_is_refused(run_here, tolerance):
     done = run_here("compare", "before", "--tolerance", tolerance)
     assert done.returncode == 2
-    assert "is not one of ratio, currency, days, hours, score, count with =NUMBER behind it" in done.stderr
+    assert (
+        "is not one of ratio, currency, days, hours, score, count, number with =NUMBER behind it"
+        in done.stderr
+    )
 
 
 @pytest.mark.parametrize("name", ["missing", "../before", ""])

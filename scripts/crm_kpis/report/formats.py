@@ -136,6 +136,10 @@ class Formats:
     def _score(self, value: float) -> str:
         return format_decimal(value, "#,##0.0" if abs(value) >= 10 else "#,##0.00", self.locale)
 
+    def _number(self, value: float) -> str:
+        digits = "#,##0" if abs(value) >= 1000 else "#,##0.0" if abs(value) >= 10 else "#,##0.00"
+        return format_decimal(value, digits, self.locale)
+
     def _count(self, value: float) -> str:
         return format_decimal(value, "#,##0" if value == int(value) else "#,##0.0", self.locale)
 

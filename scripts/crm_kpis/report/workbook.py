@@ -21,6 +21,7 @@ _NUMBER_FORMATS = {
     "ratio": "0.0%",
     "multiple": "0.0",
     "count": "#,##0",
+    "number": "#,##0.00",
     "days": "#,##0.0",
     "hours": "#,##0.0",
     "score": "#,##0.00",
