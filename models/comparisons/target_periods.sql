@@ -34,8 +34,13 @@ measured_targets as (
         targets.due_on,
         catalogue.good,
         catalogue.length_effect,
-        catalogue.matures,
-        catalogue.matures_in_days
+        case
+            when catalogue.records_alike_because is not null then 'none'
+            -- Months do not add up to three months.
+            when catalogue.usual_change_from <> 'weeks' then 'none'
+            else catalogue.interval_method
+        end as pooled_interval_method,
+        catalogue.records_alike_because is null as has_sound_interval
     from targets
     inner join catalogue on targets.kpi_id = catalogue.kpi_id
 ),
@@ -48,8 +53,7 @@ known_periods as (
         periods.period_end,
         periods.is_complete,
         case periods.period_grain when 'month' then 1 when 'quarter' then 3 when 'year' then 12 end as months,
-        {{ days_between('greatest(periods.period_start, reporting_window.first_day)', 'periods.period_end') }} + 1 as day_count,
-        {{ days_between('periods.period_end', 'reporting_window.as_of') }} as days_since
+        {{ days_between('greatest(periods.period_start, reporting_window.first_day)', 'periods.period_end') }} + 1 as day_count
     from periods
     cross join reporting_window
     where periods.period_end >= reporting_window.first_day
@@ -66,8 +70,7 @@ target_periods as (
         known_periods.period_end,
         known_periods.is_complete,
         known_periods.months,
-        known_periods.day_count,
-        known_periods.days_since
+        known_periods.day_count
     from measured_targets
     inner join known_periods on measured_targets.starts_on <= known_periods.period_end
     where
@@ -108,7 +111,7 @@ baselines as (
             and measured_targets.segment = kpi_values.segment
             and known_periods.period_grain = kpi_values.period_grain
             and known_periods.period_name = kpi_values.period_name
-    where known_periods.is_complete
+    where known_periods.is_complete and kpi_values.is_comparable
 ),
 
 -- Totals per day, as in period_comparisons.
@@ -119,6 +122,10 @@ with_values as (
         kpi_values.interval_low,
         kpi_values.interval_high,
         kpi_values.sample_size,
+        kpi_values.numerator,
+        kpi_values.denominator,
+        case when target_periods.pooled_interval_method in ('mean', 'nps') then {{ squares_of_mean('kpi_values') }} end as squares,
+        coalesce(kpi_values.is_comparable, false) as is_comparable,
         case
             when target_periods.length_effect = 'proportional' then baselines.kpi_value * target_periods.day_count / baselines.day_count
             when target_periods.length_effect = 'none' then baselines.kpi_value
@@ -154,29 +161,78 @@ with_targets as (
 with_distances as (
     select
         *,
-        baseline_value + (target_value - baseline_value) * time_passed as path_value,
-        kpi_value - target_value as gap,
-        (kpi_value - target_value) * case good when 'up' then 1 when 'down' then -1 end as beyond_target,
-        (kpi_value - baseline_value - (target_value - baseline_value) * time_passed)
-        * case good when 'up' then 1 when 'down' then -1 end as beyond_path,
-        {{ unmatured_share('day_count', 'days_since', 'matures_in_days') }} > 0.05 and matures in (good, 'either') as may_get_better,
-        {{ unmatured_share('day_count', 'days_since', 'matures_in_days') }} > 0.05 and matures not in (good, 'none') as may_get_worse
+        case
+            when period_end >= due_on then target_value
+            else baseline_value + (target_value - baseline_value) * time_passed
+        end as path_value,
+        case good when 'up' then 1 when 'down' then -1 end as direction,
+        kpi_value - target_value as gap
     from with_targets
+),
+
+-- A month varies by chance: the last three together vary less. Where there is no interval, each of the three must be there.
+with_three_months as (
+    select
+        *,
+        (kpi_value - target_value) * direction as beyond_target,
+        (kpi_value - path_value) * direction as beyond_path,
+        sum(numerator) over three_months as three_months_numerator,
+        sum(denominator) over three_months as three_months_denominator,
+        sum(squares) over three_months as three_months_squares,
+        count(*) filter (where is_comparable and is_complete) over three_months as three_months_known,
+        count(*) filter (where (kpi_value - target_value) * direction >= 0) over three_months as three_months_reached
+    from with_distances
+    window three_months as (
+        partition by target_id, period_grain
+        order by period_start
+        rows between 2 preceding and current row
+    )
+),
+
+with_pooled_intervals as (
+    select
+        *,
+        {%- for bound in ['low', 'high'] %}
+        case pooled_interval_method
+            when 'wilson' then {{ wilson_bound('three_months_numerator', 'three_months_denominator', '-' if bound == 'low' else '+') }}
+            when 'mean' then {{ mean_bound(
+                'three_months_numerator', 'three_months_squares', 'three_months_denominator', '-' if bound == 'low' else '+'
+            ) }}
+            when 'nps' then {{ mean_bound(
+                'three_months_numerator', 'three_months_squares', 'three_months_denominator', '-' if bound == 'low' else '+'
+            ) }}
+        end as three_months_{{ bound }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from with_three_months
+),
+
+with_evidence as (
+    select
+        *,
+        has_sound_interval
+        and coalesce(case good when 'up' then interval_low >= target_value else interval_high <= target_value end, false) as is_target_borne_out,
+        case
+            -- A quarter is three months.
+            when period_grain <> 'month' then pooled_interval_method = 'none'
+            when three_months_known < 3 then false
+            when pooled_interval_method = 'none' then three_months_reached = 3
+            else coalesce(case good when 'up' then three_months_low >= target_value else three_months_high <= target_value end, false)
+        end as do_three_months_bear_out
+    from with_pooled_intervals
 ),
 
 with_status as (
     select
         *,
         case
-            when not is_complete or beyond_target is null then 'not measurable'
-            when beyond_target >= 0 then case when may_get_worse then 'not measurable' else 'met' end
-            when period_end < due_on and beyond_path is null then 'not measurable'
-            when period_end < due_on and beyond_path >= 0 then case when may_get_worse then 'not measurable' else 'on track' end
-            when may_get_better then 'not measurable'
+            when not is_complete or not is_comparable or beyond_target is null then 'not measurable'
+            when beyond_target >= 0 and (is_target_borne_out or do_three_months_bear_out) then 'met'
+            when beyond_path is null then 'not measurable'
+            when beyond_path >= 0 then 'on track'
             when period_end < due_on then 'behind'
             else 'missed'
         end as status
-    from with_distances
+    from with_evidence
 )
 
 select
@@ -203,8 +259,11 @@ select
     gap,
     status,
     case
-        when status = 'not measurable' or interval_low is null then null
-        when interval_low <= target_value and interval_high >= target_value then 'includes the target'
+        when status = 'not measurable' then null
+        when status = 'met' then case when is_target_borne_out then 'borne out' else 'three months together' end
+        when interval_low is null or not has_sound_interval then null
+        when interval_low <= path_value and interval_high >= path_value
+            then case when period_end < due_on then 'includes the path' else 'includes the target' end
         else 'borne out'
     end as evidence
 from with_status
