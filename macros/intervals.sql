@@ -87,6 +87,8 @@
 
 {% macro wilson_bound(successes, trials, sign) -%}
     case
+        -- Rounding would leave the end a little short of itself.
+        when {{ trials }} > 0 and {{ successes }} = {{ '0' if sign == '-' else trials }} then {{ '0.0' if sign == '-' else '1.0' }}
         when {{ trials }} > 0 and {{ successes }} >= 0 and {{ successes }} <= {{ trials }}
             then
                 greatest(0.0, least(1.0, (
@@ -121,13 +123,44 @@
     end
 {%- endmacro %}
 
-{# The interval of a Net Promoter Score: that of a mean of scores in {-100, 0, 100}, within -100 and 100. #}
-{% macro nps_low(total, squares, n) -%}
-    case when {{ n }} >= 2 then greatest({{ mean_low(total, squares, n) }}, -100.0) end
+{#
+    The interval of a mean of values that cannot lie below `lowest` or above `highest`; either may be NULL. Means of answers on a scale, of which both are
+    known, take three more answers in, three quarters of one at each end and one and a half in the middle: so few answers that are all the same do not
+    make an interval without width (Rocks, Interval estimation for the Net Promoter Score, International Journal of Market Research, 2016). Other means are
+    Student's, and have no interval where all values are the same.
+
+        {{ mean_within_low('total', 'squares', 'n', 'lowest', 'highest') }} as interval_low
+#}
+{% macro mean_within_low(total, squares, n, lowest, highest) -%}
+    {{ mean_within(total, squares, n, lowest, highest, '-', 'greatest', lowest, 'least') }}
 {%- endmacro %}
 
-{% macro nps_high(total, squares, n) -%}
-    case when {{ n }} >= 2 then least({{ mean_high(total, squares, n) }}, 100.0) end
+{% macro mean_within_high(total, squares, n, lowest, highest) -%}
+    {{ mean_within(total, squares, n, lowest, highest, '+', 'least', highest, 'greatest') }}
+{%- endmacro %}
+
+{% macro mean_within(total, squares, n, lowest, highest, sign, within, end, around) -%}
+    case
+        when {{ n }} >= 1 and {{ lowest }} is not null and {{ highest }} is not null
+            then {{ within }}({{ end }}, {{ around }}({{ total }} / {{ n }}, {{ scale_bound(total, squares, n, lowest, highest, sign) }}))
+        -- What rounding left of values that are all the same is no variance.
+        when
+            {{ n }} >= 2
+            and {{ squares }} - {{ total }} * {{ total }} / {{ n }} > 0.00000000000001 * {{ squares }}
+            then {{ within }}({{ mean_bound(total, squares, n, sign) }}, coalesce({{ end }}, {{ mean_bound(total, squares, n, sign) }}))
+    end
+{%- endmacro %}
+
+{% macro scale_bound(total, squares, n, lowest, highest, sign) -%}
+    {%- set middle = '(' ~ lowest ~ ' + ' ~ highest ~ ') / 2.0' -%}
+    {%- set half = '(' ~ highest ~ ' - ' ~ lowest ~ ') / 2.0' -%}
+    {%- set deviation = '(' ~ total ~ ' - ' ~ n ~ ' * ' ~ middle ~ ') / (' ~ n ~ ' + 3.0)' -%}
+    {{ middle }} + {{ deviation }} {{ sign }} {{ z_quantile() }} * sqrt(greatest(
+        (
+            {{ squares }} - 2 * {{ middle }} * {{ total }} + {{ n }} * {{ middle }} * {{ middle }} + 1.5 * {{ half }} * {{ half }}
+        ) / ({{ n }} + 3.0) - {{ deviation }} * {{ deviation }},
+        0.0
+    ) / ({{ n }} + 3.0))
 {%- endmacro %}
 
 {% macro mean_bound(total, squares, n, sign) -%}

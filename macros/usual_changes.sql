@@ -1,7 +1,8 @@
 {#
     When may a change be called a change? When it is clearly larger than the changes that are usual, and larger than chance among its records.
 
-    Macros: testing_method, variance_by_chance, variance_of_proportions, add_swings.
+    Macros: testing_method, variance_by_chance, variance_of_proportions, block_count,
+    add_swings.
 #}
 
 {#
@@ -46,6 +47,17 @@
     {%- set denominators = '(' ~ baseline ~ '_denominator + ' ~ current ~ '_denominator)' -%}
     {{ numerators }} / {{ denominators }} * (1 - {{ numerators }} / {{ denominators }})
     * (1 / {{ baseline }}_denominator + 1 / {{ current }}_denominator)
+{%- endmacro %}
+
+
+{#
+    Into how many blocks of whole weeks a period is cut, whose swings stand in for earlier periods: 1 + 0.4 weeks ^ (2 / 3), after Lazarus, Lewis,
+    Stock and Watson (HAR Inference, Journal of Business and Economic Statistics, 2018), and 2 at least.
+
+        {{ block_count('week_count') }} as blocks
+#}
+{% macro block_count(weeks) -%}
+    cast(greatest(2, round(1 + 0.4 * power({{ weeks }}, 2 / 3.0))) as bigint)
 {%- endmacro %}
 
 

@@ -58,11 +58,14 @@ means as (
 
 score_examples (promoters, detractors, n, expected_low, expected_high) as (
     values
-    -- the specification's net_promoter_score: 30 -/+ 1.98422 * sqrt((700000 - 90000) / 99 / 100) = 30 -/+ 1.98422 * 7.84960
-    (50, 20, 100, 14.42, 45.58),
-    -- 50 -/+ 12.7062 * 50, ended by the scale
-    (1, 0, 2, -100.0, 100.0),
-    (1, 0, 1, null, null)
+    -- the specification's net_promoter_score, with three more answers: 3000 / 103 -/+ 1.95996 * sqrt((715000 / 103 - 848.337) / 103)
+    (50, 20, 100, 14.05, 44.20),
+    -- 20 -/+ 1.95996 * sqrt((25000 / 5 - 400) / 5)
+    (1, 0, 2, -39.45, 79.45),
+    -- 25 -/+ 1.95996 * 37.5; then the value itself, which is as high as can be
+    (1, 0, 1, -48.50, 100.0),
+    -- five promoters: 62.5 - 1.95996 * sqrt((65000 / 8 - 3906.25) / 8)
+    (5, 0, 5, 17.49, 100.0)
 ),
 
 scores as (
@@ -100,8 +103,8 @@ bounds as (
         0.005 as tolerance,
         expected_low,
         expected_high,
-        {{ nps_low('total', 'squares', 'n') }} as interval_low,
-        {{ nps_high('total', 'squares', 'n') }} as interval_high
+        {{ mean_within_low('total', 'squares', 'n', '-100.0', '100.0') }} as interval_low,
+        {{ mean_within_high('total', 'squares', 'n', '-100.0', '100.0') }} as interval_high
     from scores
 )
 

@@ -222,7 +222,7 @@ uses as (
 with_block_counts as (
     select
         *,
-        cast(greatest(2, round(1 + 0.4 * power(shorter_length, 2 / 3.0))) as bigint) as blocks
+        {{ block_count('shorter_length') }} as blocks
     from uses
 ),
 

@@ -198,8 +198,8 @@ with_pooled_intervals as (
             when 'mean' then {{ mean_bound(
                 'three_months_numerator', 'three_months_squares', 'three_months_denominator', '-' if bound == 'low' else '+'
             ) }}
-            when 'nps' then {{ mean_bound(
-                'three_months_numerator', 'three_months_squares', 'three_months_denominator', '-' if bound == 'low' else '+'
+            when 'nps' then {{ scale_bound(
+                'three_months_numerator', 'three_months_squares', 'three_months_denominator', '-100.0', '100.0', '-' if bound == 'low' else '+'
             ) }}
         end as three_months_{{ bound }}{{ ',' if not loop.last }}
         {%- endfor %}

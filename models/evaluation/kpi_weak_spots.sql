@@ -1,28 +1,40 @@
 with
 
 catalogue as (
-    select * from {{ ref('kpi_catalogue') }}
+    select
+        kpi_id,
+        good,
+        unit,
+        interval_method,
+        dated_by,
+        usual_change_from,
+        compared_across,
+        numerator as numerator_measure,
+        {{ testing_method() }} as testing_method
+    from {{ ref('kpi_catalogue') }}
+    where good <> 'none' and not_tested_because is null and compared_across is not null
 ),
 
 kpi_values as (
     select * from {{ ref('kpi_values') }}
+    where is_comparable
 ),
 
 periods as (
     select * from {{ ref('periods') }}
 ),
 
--- The last complete year; before the first is over the last quarter, or month.
+-- The last complete year; before the first is over the last quarter. A month has too few weeks to tell how much they differ.
 latest_periods as (
     select
         period_grain,
         period_name,
+        period_start,
+        period_end,
         cast({{ days_between('period_start', 'period_end') }} + 1 as double) as day_count,
-        row_number() over (
-            order by case period_grain when 'year' then 1 when 'quarter' then 2 else 3 end asc, period_end desc
-        ) as place
+        row_number() over (order by case period_grain when 'year' then 1 else 2 end asc, period_end desc) as place
     from periods
-    where is_complete and period_grain in ('month', 'quarter', 'year')
+    where is_complete and period_grain in ('quarter', 'year')
 ),
 
 testable as (
@@ -42,20 +54,22 @@ testable as (
         catalogue.good,
         catalogue.unit,
         catalogue.interval_method,
-        {{ testing_method() }} as testing_method,
+        catalogue.testing_method,
         catalogue.dated_by,
-        catalogue.numerator as numerator_measure
+        catalogue.numerator_measure,
+        catalogue.usual_change_from,
+        position('|' || kpi_values.segment_by || '|' in '|' || catalogue.compared_across || '|') as dimension_place
     from kpi_values
     inner join latest_periods
         on kpi_values.period_grain = latest_periods.period_grain and kpi_values.period_name = latest_periods.period_name
     inner join catalogue on kpi_values.kpi_id = catalogue.kpi_id
     where
         latest_periods.place = 1
-        and catalogue.interval_method <> 'none'
-        and catalogue.records_alike_because is null
-        and catalogue.good <> 'none'
-        and catalogue.not_tested_because is null
-        and kpi_values.is_comparable
+        and catalogue.testing_method <> 'plain'
+        and (
+            kpi_values.segment_by = 'all'
+            or '|' || catalogue.compared_across || '|' like '%|' || kpi_values.segment_by || '|%'
+        )
 ),
 
 -- What the total is without the segment: counts and sums are subtracted, and so are sums of squares, which follow from the standard error.
@@ -65,6 +79,7 @@ rests as (
         segments.period_name,
         segments.segment_by,
         segments.segment,
+        segments.dimension_place,
         segments.numerator as current_numerator,
         segments.denominator as current_denominator,
         segments.sample_size as current_sample_size,
@@ -79,6 +94,7 @@ rests as (
         segments.testing_method,
         segments.dated_by,
         segments.numerator_measure,
+        segments.usual_change_from,
         totals.kpi_value as total_value,
         totals.sample_size as total_sample_size,
         totals.numerator - segments.numerator as baseline_numerator,
@@ -102,39 +118,205 @@ compared as (
     from rests
 ),
 
-{{ test_differences('compared', 'with_tests') }},
+{{ test_differences('compared', 'tested') }},
 
-tested as (
+-- The weeks that lie in the period as a whole, in blocks: how much the segment and the rest swing from block to block.
+weeks as (
+    select
+        periods.period_start,
+        row_number() over (order by periods.period_start) - 1 as position,
+        count(*) over () as week_count
+    from periods
+    inner join latest_periods
+        on latest_periods.period_start <= periods.period_start and periods.period_end <= latest_periods.period_end
+    where latest_periods.place = 1 and periods.period_grain = 'week' and periods.is_complete
+),
+
+week_blocks as (
+    select
+        period_start,
+        cast(floor(position * {{ block_count('week_count') }} / cast(week_count as double)) as bigint) as block
+    from weeks
+),
+
+block_sums as (
+    select
+        kpi_values.kpi_id,
+        kpi_values.segment_by,
+        kpi_values.segment,
+        week_blocks.block,
+        sum(kpi_values.numerator) as numerator,
+        sum(kpi_values.denominator) as denominator
+    from kpi_values
+    inner join week_blocks on kpi_values.period_start = week_blocks.period_start
+    inner join catalogue on kpi_values.kpi_id = catalogue.kpi_id
+    where
+        kpi_values.period_grain = 'week'
+        and catalogue.usual_change_from = 'weeks'
+        and catalogue.testing_method <> 'plain'
+        and (
+            kpi_values.segment_by = 'all'
+            or '|' || catalogue.compared_across || '|' like '%|' || kpi_values.segment_by || '|%'
+        )
+    group by kpi_values.kpi_id, kpi_values.segment_by, kpi_values.segment, week_blocks.block
+),
+
+-- Both sides of each block: a segment, and the rest, which is there in blocks without the segment, too.
+side_blocks as (
+    select
+        kpi_id,
+        segment_by,
+        segment,
+        'segment' as side,
+        numerator,
+        denominator
+    from block_sums
+    where segment_by <> 'all'
+    union all
+    select
+        tested.kpi_id,
+        tested.segment_by,
+        tested.segment,
+        'rest' as side,
+        totals.numerator - coalesce(segments.numerator, 0.0) as numerator,
+        totals.denominator - coalesce(segments.denominator, 0.0) as denominator
+    from tested
+    inner join block_sums as totals on tested.kpi_id = totals.kpi_id
+    left join block_sums as segments
+        on
+            tested.kpi_id = segments.kpi_id
+            and tested.segment_by = segments.segment_by
+            and tested.segment = segments.segment
+            and totals.block = segments.block
+    where totals.segment_by = 'all'
+),
+
+filled_blocks as (
     select
         *,
-        p_value_records as p_value
-    from with_tests
+        cast(count(*) over (partition by kpi_id, segment_by, segment, side) as double) as blocks,
+        sum(numerator) over (partition by kpi_id, segment_by, segment, side) as side_numerator,
+        sum(denominator) over (partition by kpi_id, segment_by, segment, side) as side_denominator
+    from side_blocks
+    where denominator > 0
 ),
+
+side_variances as (
+    select
+        kpi_id,
+        segment_by,
+        segment,
+        min(blocks) as blocks,
+        sum(power((numerator - denominator * side_numerator / side_denominator) / side_denominator, 2))
+        * min(blocks) / (min(blocks) - 1) as block_variance
+    from filled_blocks
+    where blocks >= 3
+    group by kpi_id, segment_by, segment, side
+),
+
+variances as (
+    select
+        kpi_id,
+        segment_by,
+        segment,
+        sum(blocks) as blocks,
+        sum(block_variance) as block_variance
+    from side_variances
+    group by kpi_id, segment_by, segment
+    having count(*) = 2
+),
+
+-- Where weeks do not add up to the value, as of customers lost of those at the start, chance among the records is all that is known.
+with_variances as (
+    select
+        tested.*,
+        coalesce(variances.block_variance, case when tested.usual_change_from <> 'weeks' then 0.0 end) as observed_variance,
+        tested.variance_by_chance as expected_variance,
+        variances.blocks - 2 as swing_degrees,
+        1.0 as difference_limit
+    from tested
+    left join variances
+        on
+            tested.kpi_id = variances.kpi_id
+            and tested.segment_by = variances.segment_by
+            and tested.segment = variances.segment
+    where variances.kpi_id is not null or tested.usual_change_from <> 'weeks'
+),
+
+{{ add_swings('with_variances', 'with_swings') }},
 
 -- The list is read as one, so all of its tests are judged together.
 adjusted as (
-    {{ adjust_p_values('tested', family=['period_name'], key=['kpi_id', 'segment_by', 'segment']) }}
+    {{ adjust_p_values('with_swings', family=['period_name'], key=['kpi_id', 'segment_by', 'segment']) }}
 ),
 
-judged as (
+-- Of many segments the worst is worse than it really is: what is said is shrunk by how much the segments of a dimension truly differ, as
+-- DerSimonian and Laird (Meta-analysis in clinical trials, 1986) estimate it.
+weighted as (
     select
         *,
-        p_value_adjusted <= 0.05
-        and (records_low > 0 or records_high < 0)
-        and (good = 'up') <> (difference > 0) as is_worse
+        1 / nullif(total_variance, 0) as weight
     from adjusted
 ),
 
--- By how much the total would improve, as a share of it; a Net Promoter Score, which may be near 0, as a share of 100.
-weak as (
+with_means as (
     select
         *,
-        abs(difference) * current_sample_size / total_sample_size as points_of_total,
-        abs(difference) * current_sample_size / total_sample_size
+        sum(weight * difference) over (partition by kpi_id, segment_by) / sum(weight) over (partition by kpi_id, segment_by) as mean_difference
+    from weighted
+),
+
+dimensions as (
+    select
+        kpi_id,
+        segment_by,
+        greatest(
+            (sum(weight * (difference - mean_difference) * (difference - mean_difference)) - (count(weight) - 1))
+            / nullif(sum(weight) - sum(weight * weight) / sum(weight), 0),
+            0.0
+        ) as true_variance
+    from with_means
+    group by kpi_id, segment_by
+),
+
+weak as (
+    select
+        with_means.*,
+        with_means.difference * dimensions.true_variance / (dimensions.true_variance + with_means.total_variance) as likely_difference
+    from with_means
+    inner join dimensions on with_means.kpi_id = dimensions.kpi_id and with_means.segment_by = dimensions.segment_by
+    where
+        with_means.p_value_adjusted <= 0.05
+        and (with_means.difference_low > 0 or with_means.difference_high < 0)
+        and (with_means.good = 'up') <> (with_means.difference > 0)
+),
+
+-- The same records may be a member of two dimensions, as those without a campaign have no channel: the dimension that the catalogue names first has them.
+told_once as (
+    select *
+    from weak
+    where not exists (
+        select 1
+        from weak as others
+        where
+            weak.kpi_id = others.kpi_id
+            and weak.dimension_place > others.dimension_place
+            and weak.current_numerator = others.current_numerator
+            and weak.current_denominator = others.current_denominator
+            and weak.current_value = others.current_value
+    )
+),
+
+-- By how much the total would improve, as a share of it; a Net Promoter Score, which may be near 0, as a share of 100.
+with_effects as (
+    select
+        *,
+        abs(likely_difference) * current_sample_size / total_sample_size as points_of_total,
+        abs(likely_difference) * current_sample_size / total_sample_size
         / nullif(case when interval_method = 'nps' then 100.0 else abs(total_value) end, 0) as effect_on_total,
-        abs(difference) * current_denominator * case when dated_by = 'end of period' then 1.0 else 365.0 / day_count end as units
-    from judged
-    where is_worse
+        abs(likely_difference) * current_denominator * case when dated_by = 'end of period' then 1.0 else 365.0 / day_count end as units
+    from told_once
+    where likely_difference <> 0
 )
 
 select
@@ -146,6 +328,7 @@ select
     current_value as segment_value,
     baseline_value as rest_value,
     difference,
+    likely_difference,
     p_value,
     p_value_adjusted,
     current_sample_size as sample_size,
@@ -157,4 +340,4 @@ select
         else replace(numerator_measure, '_', ' ')
     end as effect_unit,
     effect_on_total
-from weak
+from with_effects

@@ -172,6 +172,8 @@ in_units as (
         every_part.segment,
         computable.aggregation,
         computable.interval_method,
+        computable.possible_low,
+        computable.possible_high,
         computable.matures_in_days,
         case
             when computable.aggregation = 'median' then cast(every_part.numerator as double) / computable.per_unit
@@ -237,20 +239,22 @@ select
     denominator,
     sample_size,
     kpi_value,
-    case interval_method
-        when 'wilson' then {{ wilson_low('numerator', 'denominator') }}
-        when 'mean' then {{ mean_low('numerator', 'squares', 'denominator') }}
-        when 'nps' then {{ nps_low('numerator', 'squares', 'denominator') }}
+    case
+        when interval_method = 'none' then null
+        when interval_method = 'wilson' then {{ wilson_low('numerator', 'denominator') }}
+        else {{ mean_within_low('numerator', 'squares', 'denominator', 'possible_low', 'possible_high') }}
     end as interval_low,
-    case interval_method
-        when 'wilson' then {{ wilson_high('numerator', 'denominator') }}
-        when 'mean' then {{ mean_high('numerator', 'squares', 'denominator') }}
-        when 'nps' then {{ nps_high('numerator', 'squares', 'denominator') }}
+    case
+        when interval_method = 'none' then null
+        when interval_method = 'wilson' then {{ wilson_high('numerator', 'denominator') }}
+        else {{ mean_within_high('numerator', 'squares', 'denominator', 'possible_low', 'possible_high') }}
     end as interval_high,
     case
         when interval_method in ('mean', 'nps')
             then {{ mean_standard_error('numerator', 'squares', 'denominator') }}
     end as standard_error,
+    -- Durations and amounts are skewed: the interval of a mean of few of them is too narrow, and too low.
+    interval_method = 'mean' and possible_high is null and sample_size between 2 and 99 as interval_is_rough,
     coverage,
     cast(covered_share as double) as covered_share,
     is_complete and kpi_value is not null and coverage = 'full' as is_comparable

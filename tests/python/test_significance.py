@@ -278,9 +278,8 @@ def test_wilson_intervals_cover_95_percent(share, trials):
 )
 def test_intervals_of_means_cover_95_percent_or_nearly(kind, size, least):
     rng = random.Random(f"mean {kind} {size}")  # noqa: S311
-    macro = "nps" if kind == "nps" else "mean"
     rows = [_sums(_samples(kind, size, rng)) for _ in range(_RUNS // 4)]
-    low, high = (compute(f"{macro}_{bound}('x', 'xx', 'n')", "x, xx, n", rows) for bound in ("low", "high"))
+    low, high = (compute(f"mean_{bound}('x', 'xx', 'n')", "x, xx, n", rows) for bound in ("low", "high"))
     assert least - 0.02 <= _covered(list(zip(low, high, strict=True)), _mean(kind)) <= 0.98
 
 

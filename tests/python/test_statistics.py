@@ -115,20 +115,61 @@ def test_without_variance_the_interval_is_the_mean(value, size, bound):
     assert compute(f"mean_{bound}('x', 'xx', 'n')", "x, xx, n", rows) == pytest.approx([value] * 2, rel=1e-6)
 
 
-@pytest.mark.parametrize("macro", ["mean_low", "mean_high", "nps_low", "nps_high"])
+@pytest.mark.parametrize("macro", ["mean_low", "mean_high"])
 def test_one_value_has_no_interval(macro):
     rows = [(100, 10_000, 1), (0, 0, 1), (0, 0, 0), (None, None, None), (None, None, 0)]
     assert compute(f"{macro}('x', 'xx', 'n')", "x, xx, n", rows) == [None] * len(rows)
 
 
-def test_the_interval_of_a_net_promoter_score_is_that_of_its_scores_within_the_scale():
-    mixes = [(p, q, d) for p in range(7) for q in range(7) for d in range(7) if p + q + d >= 2]
+def _within(rows: list[tuple[float, float, int]], lowest: object, highest: object) -> list[tuple]:
+    calls = (f"mean_within_{bound}('x', 'xx', 'n', '{lowest}', '{highest}')" for bound in ("low", "high"))
+    return list(zip(*(compute(call, "x, xx, n", rows) for call in calls), strict=True))
+
+
+def _scale_interval(sample: list[float], lowest: float, highest: float) -> tuple[float, float]:
+    """With three more answers: 3/4 at each end, 3/2 in the middle."""
+    answers = [*sample, lowest, (lowest + highest) / 2, highest]
+    weights = [1] * len(sample) + [0.75, 1.5, 0.75]
+    mean = sum(w * x for w, x in zip(weights, answers, strict=True)) / sum(weights)
+    variance = sum(w * (x - mean) ** 2 for w, x in zip(weights, answers, strict=True)) / sum(weights)
+    arm = float(stats.norm.ppf(0.975)) * math.sqrt(variance / sum(weights))
+    value = statistics.fmean(sample)
+    return max(lowest, min(value, mean - arm)), min(highest, max(value, mean + arm))
+
+
+def test_the_interval_of_answers_on_a_scale_takes_in_three_more():
+    mixes = [(p, q, d) for p in range(7) for q in range(7) for d in range(7) if p + q + d >= 1]
     samples = [[100.0] * p + [0.0] * q + [-100.0] * d for p, q, d in [*mixes, (500, 300, 200), (1, 0, 5_000)]]
-    rows = [_sums(sample) for sample in samples]
-    low, high = (compute(f"nps_{bound}('x', 'xx', 'n')", "x, xx, n", rows) for bound in ("low", "high"))
-    for sample, lower, upper in zip(samples, low, high, strict=True):
-        assert (lower, upper) == _close_to(sample, -100, 100), sample
-        assert -100 <= lower <= upper <= 100
+    for sample, found in zip(samples, _within([_sums(s) for s in samples], -100.0, 100.0), strict=True):
+        low, high = found
+        assert found == pytest.approx(_scale_interval(sample, -100, 100), abs=1e-6), sample
+        assert -100 <= low <= statistics.fmean(sample) <= high <= 100
+        assert low < high, sample
+    answers = [[5.0] * 3, [1.0], [1.0, 5.0, 4.0], [4.5] * 40]
+    for sample, found in zip(answers, _within([_sums(s) for s in answers], 1.0, 5.0), strict=True):
+        assert found == pytest.approx(_scale_interval(sample, 1, 5), abs=1e-6), sample
+
+
+@pytest.mark.parametrize(("size", "least"), [(5, 0.92), (20, 0.93), (100, 0.94)])
+def test_few_promoters_are_covered_as_well_as_many(size, least):
+    rng = random.Random(f"promoters {size}")  # noqa: S311
+    samples = [rng.choices([100.0, 0.0, -100.0], [80, 15, 5], k=size) for _ in range(4_000)]
+    bounds = _within([_sums(sample) for sample in samples], -100.0, 100.0)
+    assert least - 0.01 <= sum(low <= 75 <= high for low, high in bounds) / len(bounds) <= 0.98
+
+
+def test_no_interval_of_a_duration_goes_below_nothing_or_has_no_width():
+    samples = [[0.1, 30.0], [5.0, 5.0], [5.0], [5.0, 6.0, 7.0]]
+    short, same, one, usual = _within([_sums(sample) for sample in samples], 0.0, "null")
+    assert short == pytest.approx((0, _mean_interval(samples[0])[1]), rel=1e-9)
+    assert same == one == (None, None)
+    assert usual == pytest.approx(_mean_interval(samples[3]), rel=1e-9)
+
+
+def test_all_successes_end_at_one():
+    rows = [(n, n) for n in range(1, 2_000)]
+    assert compute("wilson_high('k', 'n')", "k, n", rows) == [1.0] * len(rows)
+    assert compute("wilson_low('k', 'n')", "k, n", [(0, n) for _, n in rows]) == [0.0] * len(rows)
 
 
 # The same through kpi_values, from the rows of the facts
@@ -155,6 +196,7 @@ _MEANS = {
     "sales_cycle_days": Observed("fct_deals", "closed_on", "sales_cycle_days", "is_won"),
     "resolution_hours": Observed("fct_tickets", "resolved_on", "resolution_seconds", unit=3600),
 }
+_LOWEST = {"sales_cycle_days": 0.0, "resolution_hours": 0.0}
 _Samples = dict[tuple[str, date, str], list[float]]
 
 
@@ -211,10 +253,10 @@ def test_means_and_their_intervals_are_those_of_the_rows(sample_warehouse, kpi, 
         value, size, low, high = computed[key]
         assert value == pytest.approx(statistics.fmean(sample), rel=1e-12), key
         assert size == len(sample), key
-        if size == 1:
+        if size == 1 or len(set(sample)) == 1:
             assert (low, high) == (None, None), key
         else:
-            assert (low, high) == _close_to(sample), key
+            assert (low, high) == _close_to(sample, _LOWEST.get(kpi, -math.inf)), key
 
 
 def test_proportions_and_their_intervals_are_those_of_the_rows(sample_warehouse):

@@ -452,10 +452,11 @@ class _Reader:
         unit = row["effect_unit"] or "count"
         if unit == self.formats.currency:
             unit = "currency"
+        effect = _two_digits(row["effect"])
         if unit in ("currency", "days", "hours"):
-            return self.formats.value(row["effect"], unit)
+            return self.formats.value(effect, unit)
         words = self.texts["effect_units"].get(unit, unit)
-        return f"{self.formats.value(row['effect'], 'count')} {words}"
+        return f"{self.formats.value(effect, 'count')} {words}"
 
     def _evaluations(self) -> tuple[Evaluation, ...]:
         groups = group(self.marts.rows("evaluation", "kpi_evaluation"), "evaluation_name")
@@ -587,3 +588,8 @@ def _surest(view: View, verdict: str) -> Change | None:
 
 def _p_value(change: Change) -> float:
     return 1.0 if change.row["p_value"] is None else change.row["p_value"]
+
+
+def _two_digits(value: float) -> float:
+    """The value as people say it: 608.6 is 610, and 2.04 is 2."""
+    return float(f"{value:.2g}")

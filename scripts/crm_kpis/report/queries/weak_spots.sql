@@ -8,6 +8,7 @@ select
     segment_value,
     rest_value,
     difference,
+    likely_difference,
     p_value_adjusted,
     sample_size,
     effect,
