@@ -264,6 +264,36 @@ def test_each_page_links_to_the_other_language(english, tmp_path):
     assert not (marts / "report.html").exists()
 
 
+def test_a_claimed_change_is_drawn_beside_what_is_usual(english, tmp_path):
+    """Of the KPI: each month, the mean before and after, and the band of two usual changes around before."""
+    (baseline, now), *_ = ask(
+        english,
+        "select baseline_value, current_value from marts.kpi_evaluation"
+        " where kpi_id = 'win_rate' and segment_by = 'all'",
+    )
+    marts = copy_marts(
+        english,
+        tmp_path,
+        "update marts.kpi_values set is_comparable = is_complete",
+        "update marts.kpi_evaluation set verdict = 'no evidence of change'",
+        "update marts.kpi_evaluation set verdict = 'improved', usual_change = 0.05, earlier_comparisons = 7,"
+        " p_value_adjusted = 0.01 where segment_by = 'all' and kpi_id in ('win_rate', 'deals_won')",
+    )
+    page = write_report(marts).read_text(encoding="utf-8")
+    assert re.findall(r'id="(change-\d+-\d+)"', page) == ["change-1-1"]
+    figure = re.search(r'<figure class="chart" id="change-1-1".*?</figure>', page, re.DOTALL)[0]
+    formats = Formats("en", "EUR", read_texts("en"))
+    low, high = (formats.value(baseline + side * 0.1, "ratio") for side in (-1, 1))
+    assert "Made at 7 earlier dates" in figure
+    assert f"ends up between {low} and {high} (the band)" in figure
+    assert f'<data value="{now}">' in figure
+
+    unknown = "update marts.kpi_evaluation set earlier_comparisons = 2"
+    page = write_report(copy_marts(marts, tmp_path / "few", unknown)).read_text(encoding="utf-8")
+    figure = re.search(r'<figure class="chart" id="change-1-1".*?</figure>', page, re.DOTALL)[0]
+    assert "(the band)" not in figure
+
+
 # Workbook and PDF
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from crm_kpis.report.choices import read_choices
 from crm_kpis.report.drawing import DotPair, Sparkline, draw_dot_pair, draw_sparkline
-from crm_kpis.report.figures import Column, Figure, read_figures
+from crm_kpis.report.figures import FEWEST_EARLIER_COMPARISONS, Column, Figure, read_changes, read_figures
 from crm_kpis.report.formats import NOTHING, Formats
 from crm_kpis.report.labels import Labels
 from crm_kpis.report.marts import Marts, Row, group
@@ -25,8 +25,6 @@ FIRST_GRAIN = "quarter"
 _ABOUT_AS_LONG = 1.15
 # The share of calendar months that two periods must have in common not to be told apart by their seasons.
 MATCHING_SEASONS = 0.9
-# From how many earlier comparisons on it is known how much a KPI usually changes.
-FEWEST_EARLIER_COMPARISONS = 3
 _OPPOSITES = {"improved": "worsened", "worsened": "improved"}
 _COMPARISONS = ("period before", "year before", "baseline")
 _VERDICT_SIGNS = {"improved": "better", "worsened": "worse"}
@@ -153,6 +151,7 @@ class Evaluation:
     untested: int
     notes: tuple[str, ...]
     comparisons: tuple[Comparison, ...]
+    figures: tuple[Figure, ...]
 
 
 @dataclass(frozen=True)
@@ -460,12 +459,13 @@ class _Reader:
 
     def _evaluations(self) -> tuple[Evaluation, ...]:
         groups = group(self.marts.rows("evaluation", "kpi_evaluation"), "evaluation_name")
+        figures = read_changes(self.marts, self.labels)
         return tuple(
-            self._evaluation(number, name, rows)
+            self._evaluation(number, name, rows, figures.get(name, ()))
             for number, ((name,), rows) in enumerate(groups.items(), start=1)
         )
 
-    def _evaluation(self, number: int, name: str, rows: list[Row]) -> Evaluation:
+    def _evaluation(self, number: int, name: str, rows: list[Row], figures: tuple[Figure, ...]) -> Evaluation:
         # First what moved, then what was tested in vain; within, as in the catalogue.
         verdicts = {verdict: place for place, verdict in enumerate(self.texts["verdicts"])}
         order = {kpi_id: place for place, kpi_id in enumerate(self.kpis)}
@@ -496,6 +496,7 @@ class _Reader:
             untested=count["too few weeks"] + count["too few data"] + count["not tested"],
             notes=tuple(self._evaluation_notes(rows)),
             comparisons=tuple(self._comparison(row) for row in known),
+            figures=figures,
         )
 
     def _evaluation_notes(self, rows: list[Row]) -> Iterator[str]:

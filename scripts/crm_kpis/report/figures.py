@@ -8,6 +8,8 @@ from typing import Any
 from crm_kpis.report.labels import Labels
 from crm_kpis.report.marts import Marts, Row, group
 
+# Fewer earlier comparisons do not show what is usual.
+FEWEST_EARLIER_COMPARISONS = 3
 # As many as assets/charts.js draws.
 MOST_DRAWN = 25
 
@@ -58,6 +60,73 @@ def read_figures(marts: Marts, labels: Labels) -> dict[str, tuple[Figure, ...]]:
         labels: The names of the language.
     """
     return _Reader(marts, labels).read()
+
+
+# A mean square of usual changes is their standard deviation; 19 of 20 lie within two of them.
+_BAND = 2
+
+
+def read_changes(marts: Marts, labels: Labels) -> dict[str, tuple[Figure, ...]]:
+    """The figures of the changes that each evaluation claims, by its name: before, after, and what is usual.
+
+    Args:
+        marts: The published marts.
+        labels: The names of the language.
+    """
+    rows = group(marts.rows("changes", "kpi_evaluation"), "evaluation_name", "kpi_id")
+    found: dict[str, list[Figure]] = {}
+    for (name, kpi_id), months in rows.items():
+        if kpi_id in labels.kpis:
+            figures = found.setdefault(name, [])
+            figures.append(_change(labels, kpi_id, months, f"change-{len(found)}-{len(figures) + 1}"))
+    return {name: tuple(figures) for name, figures in found.items()}
+
+
+def _change(labels: Labels, kpi_id: str, months: list[Row], anchor: str) -> Figure:
+    texts, formats, unit = labels.texts, labels.formats, labels.unit(kpi_id)
+    words, first = texts["figures"]["change"], months[0]
+    before, usual = first["baseline_value"], first["usual_change"]
+    # Before no earlier comparison was made, nobody knows what is usual.
+    is_known = usual is not None and first["earlier_comparisons"] >= FEWEST_EARLIER_COMPARISONS
+    shown = {
+        "before": formats.value(before, unit),
+        "after": formats.value(first["current_value"], unit),
+        "verdict": texts["verdicts"][first["verdict"]],
+        "count": first["earlier_comparisons"],
+    }
+    if is_known:
+        shown["low"] = formats.value(before - _BAND * usual, unit)
+        shown["high"] = formats.value(before + _BAND * usual, unit)
+
+    def band(row: Row, side: int) -> float | None:
+        return before + side * _BAND * usual if is_known and row["mean_after"] is not None else None
+
+    return Figure(
+        anchor=anchor,
+        kind="change",
+        title=labels.kpi(kpi_id),
+        note=words["note" if is_known else "note_without_band"].format(**shown),
+        columns=(
+            Column("period", texts["columns"]["period"]),
+            Column("value", texts["columns"]["value"], unit),
+            Column("before", words["before"], unit),
+            Column("after", words["after"], unit),
+            Column("low", words["low"], unit),
+            Column("high", words["high"], unit),
+        ),
+        rows=tuple(
+            (
+                {"text": formats.period(row["period_name"]), "sort": row["period_start"].isoformat()},
+                row["kpi_value"],
+                row["mean_before"],
+                row["mean_after"],
+                band(row, -1),
+                band(row, 1),
+            )
+            for row in months
+        ),
+        options={"unit": unit},
+    )
 
 
 class _Reader:

@@ -161,6 +161,23 @@ const kinds = {
       ],
     };
   },
+  // Before and after: the months, the two means, and the band in which 'after' would usually end up.
+  change(rows, columns, {unit}) {
+    const y = {type: "quantitative", scale: {zero: false}, axis: numbers(unit, {tickCount: 5})};
+    // All months in their order: the first layer has those of 'after' alone.
+    const x = {...periods, scale: {...periods.scale, domain: rows.map((row) => row.period)}};
+    const part = (field, mark, more = {}) => ({mark, transform: [{filter: `isValid(datum.${field})`}], encoding: {y: {...y, field}, ...more}});
+    return {
+      height: 200,
+      encoding: {x, tooltip: told(columns)},
+      layer: [
+        part("low", {type: "area", color: color.accent, opacity: 0.18}, {y2: {field: "high"}}),
+        part("value", {type: "line", color: color.quiet, strokeWidth: 1.25, point: {color: color.quiet, size: 18}}),
+        part("before", {type: "line", color: color.ink, strokeWidth: 3}),
+        part("after", {type: "line", color: color.accent, strokeWidth: 3}),
+      ],
+    };
+  },
   target(rows, columns, {unit, target}) {
     const y = {type: "quantitative", scale: {zero: false}, axis: numbers(unit, {tickCount: 5})};
     return {
