@@ -307,8 +307,7 @@ def _value(vendor: Vendor, column: EntityColumn, layout: Layout, table: LandedTa
     names = column.names.get(layout.name, ())
     values, texts = [], []
     for name in _match(vendor, table, names):
-        source = f"landed.{quote_identifier(name)}"
-        landed_type = table.columns[name]
+        source, landed_type = _read(table, name)
         values.append(_convert(source, landed_type, column.data_type))
         if landed_type == "VARCHAR" and column.data_type not in {"id", "text"}:
             texts.append(f"trim({source}) <> ''")
@@ -332,7 +331,23 @@ def _match(vendor: Vendor, table: LandedTable, names: Iterable[str]) -> list[str
     for landed in table.columns:
         base, _, variant = landed.partition("__v_")
         folded.setdefault(_fold(vendor, base if variant else landed), []).append(landed)
-    return [match for name in names for match in sorted(folded.get(_fold(vendor, name), ()), key=len)]
+    matches = []
+    for name in names:
+        base, dot, path = name.partition(".")
+        found = sorted(folded.get(_fold(vendor, base), ()), key=len)
+        matches += [f"{match}.{path}" for match in found] if dot and base != "parent" else found
+    return matches
+
+
+def _read(table: LandedTable, name: str) -> tuple[str, str]:
+    """SQL of a landed column and its type; of `via.channel` the value in a column of objects."""
+    if name in table.columns:
+        return f"landed.{quote_identifier(name)}", table.columns[name]
+    base, _, path = name.partition(".")
+    steps = "".join(f"[{step}]" if step.isdigit() else f".{quote_identifier(step)}" for step in path.split("."))
+    column = f"landed.{quote_identifier(base)}"
+    is_text = table.columns[base] in {"VARCHAR", "JSON"}
+    return f"json_extract_string({column if is_text else f'to_json({column})'}, {quote_text('$' + steps)})", "VARCHAR"
 
 
 def _fold(vendor: Vendor, name: str) -> str:

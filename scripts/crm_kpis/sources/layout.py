@@ -10,6 +10,7 @@ A layout file layouts/<vendor>.yml reads:
         columns: [_dlt_id]          # ... or columns mean that this loader landed it
         property: "{}"              # how the loader writes the vendor's property names
         deleted: [is_deleted]       # the columns that mark a deleted record
+    steps: [deal_states]            # what several meanings share, in order: <vendor>/_deal_states.sql
     fills: {deals: [deal]}          # tables of the contract, each with the entities that it needs
     entities:
       deal:
@@ -131,6 +132,7 @@ class Vendor:
         layouts: The layouts.
         entities: The entities; one stands behind those that its conditions name.
         fills: For each table of the contract the entities that it comes from: it needs any of them.
+        steps: What several meanings share, in order: the files <vendor>/_<step>.sql.
         facts: All else that the file says, for the documentation.
     """
 
@@ -140,6 +142,7 @@ class Vendor:
     layouts: tuple[Layout, ...]
     entities: tuple[Entity, ...]
     fills: Mapping[str, tuple[str, ...]]
+    steps: tuple[str, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def entity(self, name: str) -> Entity:
@@ -174,6 +177,7 @@ def read_vendor(name: str) -> Vendor:
         layouts=layouts,
         entities=entities,
         fills={table: tuple(names) for table, names in content.pop("fills").items()},
+        steps=tuple(content.pop("steps", ())),
         facts=content,
     )
 

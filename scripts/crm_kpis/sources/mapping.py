@@ -128,13 +128,13 @@ class _Filler:
                 counted = (count.tables, count.rows_landed, count.rows_kept)
                 self._note("entity", count.name, counted, count.left_out)
                 self._note_unread(count.name, count.unread_values)
-        steps = _create_steps(self.connection, vendor)
+        _create_steps(self.connection, vendor)
         self.matches = self._create_matches(earlier)
         for table in read_contract():
             if table.name not in skipped and self._fill_table(table, is_first=table.name not in filled):
                 filled[table.name] = ", ".join(filter(None, [filled.get(table.name), source.title]))
         self._keep_for_matches()
-        for view in ("__mapped", *reversed(steps)):
+        for view in ("__mapped", *reversed(vendor.steps)):
             self.connection.execute(f"drop view if exists temp.{quote_identifier(view)}")
         drop_views(self.connection, vendor)
 
@@ -318,16 +318,10 @@ def _create_macros(connection: duckdb.DuckDBPyConnection, time_zone: str) -> Non
         connection.execute(f"create or replace temp macro {name}{rendered}")
 
 
-def _create_steps(connection: duckdb.DuckDBPyConnection, vendor: Vendor) -> list[str]:
-    """Create the views that several meanings share: the files <vendor>/_<name>.sql."""
-    steps = []
-    for path in sorted((_HERE / vendor.name).glob("_*.sql")):
-        name = path.stem.lstrip("_")
-        connection.execute(
-            f"create temp view {quote_identifier(name)} as\n{path.read_text(encoding='utf-8')}"
-        )
-        steps.append(name)
-    return steps
+def _create_steps(connection: duckdb.DuckDBPyConnection, vendor: Vendor) -> None:
+    for step in vendor.steps:
+        sql = (_HERE / vendor.name / f"_{step}.sql").read_text(encoding="utf-8")
+        connection.execute(f"create temp view {quote_identifier(step)} as\n{sql}")
 
 
 def _is_landed(source: Source, table: RawTable) -> bool:

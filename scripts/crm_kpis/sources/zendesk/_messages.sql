@@ -1,0 +1,30 @@
+-- One row per public comment, with its number within the ticket. An internal note is no message.
+with
+
+comments as (
+    select
+        comment_id as message_id,
+        ticket_id,
+        person_id,
+        created_at as sent_at
+    from comment
+    where is_public
+    union all
+    select
+        child_id,
+        ticket_id,
+        person_id,
+        occurred_at
+    from child_event
+    where is_public
+)
+
+select
+    comments.message_id,
+    comments.ticket_id,
+    comments.person_id,
+    comments.sent_at,
+    coalesce(people.is_agent, false) as is_agent,
+    row_number() over (partition by comments.ticket_id order by comments.sent_at, comments.message_id) as message_number
+from comments
+left join people on comments.person_id = people.person_id

@@ -1,0 +1,7 @@
+select
+    organization_id as account_id,
+    name,
+    country,
+    created_at,
+    updated_at
+from organization
