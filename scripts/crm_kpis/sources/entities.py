@@ -99,7 +99,9 @@ def _find_entity(
     landed_as = entity.landed_as.get(layout.name, LandedAs(()))
     by_name = {_fold(vendor, name): table for name, table in tables.items()}
     folded = dict.fromkeys(_fold(vendor, name) for name in landed_as.tables)
-    found_tables = tuple(by_name[name] for name in folded if name in by_name)
+    found_tables = tuple(
+        by_name[name] for name in folded if name in by_name and _is_it(vendor, entity, layout, by_name[name])
+    )
     found = {}
     for column in entity.columns:
         names = column.names.get(layout.name, ())
@@ -113,6 +115,13 @@ def _find_entity(
         found,
         tuple(column for column in entity.columns if column.name not in found),
     )
+
+
+def _is_it(vendor: Vendor, entity: Entity, layout: Layout, table: LandedTable) -> bool:
+    if entity.requires is None:
+        return True
+    column = next(column for column in entity.columns if column.name == entity.requires)
+    return bool(_match(vendor, table, column.names.get(layout.name, ())))
 
 
 def create_views(
@@ -165,10 +174,12 @@ def _create_entity(
     name = entity.name
     connection.execute(f"create temp view {quote_identifier(name + '__rows')} as {rows}")
     ranked = _rank(connection, entity)
-    reasons = [f"when _is_old then {quote_text(OLDER)}", f"when _is_deleted then {quote_text(DELETED)}"]
+    reasons = [f"when _is_old then {quote_text(OLDER)}"]
+    # A merged record is deleted, too: that it was merged says more.
     reasons += [
         f"when {condition} then {quote_text(reason)}" for reason, condition in entity.left_out.items()
     ]
+    reasons.append(f"when _is_deleted then {quote_text(DELETED)}")
     reasons.append(f"when _is_orphan then {quote_text(PARENT_LEFT_OUT)}")
     connection.execute(
         f"create temp view {quote_identifier(name + '__all')} as"
@@ -344,10 +355,15 @@ def _read(table: LandedTable, name: str) -> tuple[str, str]:
     if name in table.columns:
         return f"landed.{quote_identifier(name)}", table.columns[name]
     base, _, path = name.partition(".")
-    steps = "".join(f"[{step}]" if step.isdigit() else f".{quote_identifier(step)}" for step in path.split("."))
+    steps = "".join(
+        f"[{step}]" if step.isdigit() else f".{quote_identifier(step)}" for step in path.split(".")
+    )
     column = f"landed.{quote_identifier(base)}"
     is_text = table.columns[base] in {"VARCHAR", "JSON"}
-    return f"json_extract_string({column if is_text else f'to_json({column})'}, {quote_text('$' + steps)})", "VARCHAR"
+    return (
+        f"json_extract_string({column if is_text else f'to_json({column})'}, {quote_text('$' + steps)})",
+        "VARCHAR",
+    )
 
 
 def _fold(vendor: Vendor, name: str) -> str:

@@ -24,6 +24,7 @@ A layout file layouts/<vendor>.yml reads:
         left_out: {reason: condition}      # over its columns; <entity>__rows has all rows of an entity
         keeps_deleted: true                # what is deleted is needed, too: the stages of old deals
         keeps_versions: true               # what Fivetran marks as no longer active is history
+        requires: deal_id                  # a table without this column is another one of the same name
 
 A name `parent.x` is the column x of the parent, `_table` the name of the landed table.
 """
@@ -87,6 +88,7 @@ class Entity:
         columns: The columns.
         left_out: Condition for each reason for which a record is no part of the contract.
         keeps_deleted: Whether deleted records count, too.
+        requires: A column without which a table of the right name is another one.
         keeps_versions: Whether rows that Fivetran marks as no longer active count, too.
     """
 
@@ -98,6 +100,7 @@ class Entity:
     left_out: Mapping[str, str] = field(default_factory=dict)
     keeps_deleted: bool = False
     keeps_versions: bool = False
+    requires: str | None = None
 
 
 @dataclass(frozen=True)
@@ -248,6 +251,7 @@ def _entity(name: str, entry: Mapping[str, Any], layouts: tuple[Layout, ...]) ->
         left_out=entry.get("left_out", {}),
         keeps_deleted=bool(entry.get("keeps_deleted", False)),
         keeps_versions=bool(entry.get("keeps_versions", False)),
+        requires=entry.get("requires"),
     )
 
 

@@ -1,0 +1,57 @@
+-- One row per entry into a stage, by the best history that is landed.
+with
+
+histories as (
+    select
+        opportunity_id,
+        stage,
+        changed_at
+    from opportunity_change
+    union all
+    select
+        opportunity_id,
+        new_value,
+        changed_at
+    from opportunity_field_change
+    where not exists (select 1 from opportunity_change)
+    union all
+    -- The first stage is the old value of the first change.
+    select
+        opportunity_field_change.opportunity_id,
+        arg_min(opportunity_field_change.old_value, opportunity_field_change.changed_at),
+        min(opportunity.created_at)
+    from opportunity_field_change
+    inner join opportunity on opportunity_field_change.opportunity_id = opportunity.opportunity_id
+    where not exists (select 1 from opportunity_change)
+    group by opportunity_field_change.opportunity_id
+    union all
+    select
+        opportunity_id,
+        stage,
+        valid_from
+    from opportunity_version
+    where not exists (select 1 from opportunity_change) and not exists (select 1 from opportunity_field_change)
+),
+
+histories_with_previous as (
+    select
+        *,
+        lag(stage) over (partition by opportunity_id order by changed_at) as previous_stage
+    from histories
+    where stage is not null
+)
+
+select
+    opportunity_id,
+    stage,
+    changed_at as entered_at
+from histories_with_previous
+where stage is distinct from previous_stage
+union all
+-- Without any history only the present stage is known.
+select
+    opportunity_id,
+    stage,
+    stage_changed_at
+from opportunity
+where not exists (select 1 from histories) and stage_changed_at is not null

@@ -1,0 +1,13 @@
+select
+    account_id,
+    name,
+    industry,
+    employee_count,
+    annual_revenue,
+    country,
+    region,
+    city,
+    owner_id,
+    created_at,
+    updated_at
+from account

@@ -1,0 +1,5 @@
+select
+    product_id,
+    name,
+    category
+from product
