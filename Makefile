@@ -68,8 +68,9 @@ sample: setup ## Write the sample in seeds/sample anew
 	$(BIN)/python -c "from crm_kpis.raw.contract import PROJECT_DIR; from crm_kpis.generate.sample import write_sample; write_sample(PROJECT_DIR)"
 
 .PHONY: kpi-docs
-kpi-docs: setup ## Write models/kpis/kpis.md and models/kpis/monthly anew, from the catalogue and the unit tests
+kpi-docs: setup ## Write kpis.md, the monthly tables and docs/settings.md again, from what declares KPIs and settings
 	$(BIN)/python -c "from crm_kpis.catalogue.docs import write_docs, write_monthly; write_docs(); write_monthly()"
+	$(BIN)/python -c "from crm_kpis.settings.docs import write_docs; write_docs()"
 
 SIZE ?= 1m
 .PHONY: bench

@@ -11,7 +11,7 @@
         {{ local_date('created_at', business_time_zone()) }} as created_on
 #}
 {% macro local_date(timestamp, time_zone=none) -%}
-    {{ return(adapter.dispatch('local_date', 'crm_kpis')(timestamp, time_zone or var('reporting_time_zone'))) }}
+    {{ return(adapter.dispatch('local_date', 'crm_kpis')(timestamp, time_zone or setting('reporting_time_zone'))) }}
 {%- endmacro %}
 
 {% macro duckdb__local_date(timestamp, time_zone) -%}
@@ -27,9 +27,9 @@
 {%- endmacro %}
 
 
-{# The time zone of the business hours: the var business_time_zone, else the reporting time zone. #}
+{# The time zone of the business hours: the setting business_time_zone, else the reporting time zone. #}
 {% macro business_time_zone() -%}
-    {{ return(var('business_time_zone') or var('reporting_time_zone')) }}
+    {{ return(setting('business_time_zone') or setting('reporting_time_zone')) }}
 {%- endmacro %}
 
 
@@ -124,10 +124,10 @@
 
 
 {#
-    The day that the environment variable CRM_KPIS_AS_OF, or else the var as_of names, as a date; NULL where none does. With another value of
-    the environment variable dbt parses two files anew, with another var the whole project.
+    The day at whose end the data stand as a date: that of the environment variable CRM_KPIS_AS_OF, else of the setting as_of; NULL where
+    neither is given.
 #}
 {% macro as_of_override() -%}
-    {%- set day = env_var('CRM_KPIS_AS_OF', '') or var('as_of') -%}
+    {%- set day = setting('as_of') -%}
     cast({{ dbt.string_literal(day) if day else 'null' }} as date)
 {%- endmacro %}

@@ -1,6 +1,6 @@
 {#
-    A personal column of the raw contract in a published model: NULL, unless the var publish_personal_columns lists it. So names and addresses
-    stay in staging, and the model has the same columns either way.
+    A personal column of the raw contract in a published model: NULL, unless the setting publish_personal_columns lists it. So names and
+    addresses stay in staging, and the model has the same columns either way.
 
         {{ personal_column('accounts.name', 'name') }} as account_name
 
@@ -8,8 +8,7 @@
     expression  what to show where it is listed: of a placeholder row its key
 #}
 {% macro personal_column(raw_column, expression) -%}
-    {#- What the var lists is checked before anything is built, but after dbt has parsed the models. -#}
-    {%- if execute and raw_column in (var('publish_personal_columns') or []) -%}
+    {%- if raw_column in (setting('publish_personal_columns') or []) -%}
         {{ expression }}
     {%- else -%}
         cast(null as {{ dbt.type_string() }})

@@ -145,7 +145,7 @@
 {%- endmacro %}
 
 
-{# The var reporting_currency as a literal, in upper case like the currencies that staging reads. #}
+{# The setting reporting_currency as a literal, in upper case like the currencies that staging reads. #}
 {% macro reporting_currency() -%}
-    {{ dbt.string_literal(var('reporting_currency') | upper) }}
+    {{ dbt.string_literal(setting('reporting_currency') | upper) }}
 {%- endmacro %}

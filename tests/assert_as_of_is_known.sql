@@ -1,4 +1,4 @@
--- Everything is empty, and every other test passes, where the var as_of lies before the first event: then there is no window to report on.
+-- Everything is empty, and every other test passes, where the setting as_of lies before the first event: then there is no window to report on.
 with
 
 reporting_window as (
@@ -10,7 +10,7 @@ row_counts as (
 )
 
 select
-    'as_of lies before everything that happened: set the var as_of to a later day, or leave it out' as problem,
+    'as_of lies before everything that happened: set the setting as_of to a later day, or leave it out' as problem,
     sum(rows_staged) as rows_staged
 from row_counts
 where

@@ -5,7 +5,7 @@
 with
 
 evaluations as (
-    select * from {{ ref('evaluations') }}
+    select * from {{ source('settings', 'evaluations') }}
 ),
 
 catalogue as (

@@ -4,7 +4,7 @@
 with
 
 targets as (
-    select * from {{ ref('kpi_targets') }}
+    select * from {{ source('settings', 'kpi_targets') }}
     where segment is not null
 ),
 

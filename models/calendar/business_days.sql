@@ -5,11 +5,11 @@ reporting_window as (
 ),
 
 business_hours as (
-    select * from {{ ref('business_hours') }}
+    select * from {{ source('settings', 'business_hours') }}
 ),
 
 holidays as (
-    select * from {{ ref('holidays') }}
+    select * from {{ source('settings', 'holidays') }}
 ),
 
 -- A day more at each end: the business time zone may be a day ahead of the reporting time zone, or behind it.

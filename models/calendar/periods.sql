@@ -9,7 +9,7 @@ reporting_window as (
 ),
 
 named as (
-    select * from {{ ref('named_periods') }}
+    select * from {{ source('settings', 'named_periods') }}
 ),
 
 -- The ISO year of a week is the year of its Thursday.

@@ -70,7 +70,7 @@ chosen as (
     select
         coalesce({{ as_of_override() }}, last_day) as as_of,
         case
-            when {{ as_of_override() }} is not null then 'the var as_of'
+            when {{ as_of_override() }} is not null then 'the setting as_of'
             else raw_table || '.' || column_name || ', row ' || cast(row_number as {{ dbt.type_string() }})
         end as as_of_source
     from latest_event

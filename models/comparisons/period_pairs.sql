@@ -1,7 +1,7 @@
 with
 
 evaluations as (
-    select * from {{ ref('evaluations') }}
+    select * from {{ source('settings', 'evaluations') }}
 ),
 
 periods as (

@@ -1,7 +1,7 @@
 with
 
 targets as (
-    select * from {{ ref('kpi_targets') }}
+    select * from {{ source('settings', 'kpi_targets') }}
 ),
 
 catalogue as (

@@ -1,7 +1,7 @@
 with
 
 listed as (
-    select * from {{ ref('pipeline_stages') }}
+    select * from {{ source('settings', 'pipeline_stages') }}
 ),
 
 entries as (

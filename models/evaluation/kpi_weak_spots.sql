@@ -335,7 +335,7 @@ select
     case when unit = 'score' then points_of_total else units end as effect,
     case
         when unit = 'score' then 'points of the total'
-        when unit = 'currency' then {{ dbt.string_literal(var('reporting_currency')) }}
+        when unit = 'currency' then {{ dbt.string_literal(setting('reporting_currency')) }}
         when unit in ('hours', 'days') then unit
         else replace(numerator_measure, '_', ' ')
     end as effect_unit,

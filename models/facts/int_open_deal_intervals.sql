@@ -87,8 +87,8 @@ timed as (
         within_the_deal.*,
         case
             when
-                {{ add_days('within_the_deal.open_from', var('stalled_after_days') ~ ' + 1') }} <= reporting_window.as_of
-                then {{ add_days('within_the_deal.open_from', var('stalled_after_days') ~ ' + 1') }}
+                {{ add_days('within_the_deal.open_from', setting('stalled_after_days') ~ ' + 1') }} <= reporting_window.as_of
+                then {{ add_days('within_the_deal.open_from', setting('stalled_after_days') ~ ' + 1') }}
         end as stalled_from
     from within_the_deal
     cross join reporting_window

@@ -133,6 +133,13 @@ def init(directory: Path, sample: bool) -> int:
 )
 @_SOURCES
 @click.option(
+    "--settings",
+    envvar="CRM_KPIS_SETTINGS",
+    type=click.Path(path_type=Path),
+    help="The directory with the company's settings; docs/settings.md explains its files.  "
+    "[default: settings in a company's project, else in the raw directory]",
+)
+@click.option(
     "--as-of",
     type=_Day(),
     metavar="YYYY-MM-DD",
@@ -157,6 +164,7 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     mapping: Path | None,
     mapping_dir: Path | None,
     match: tuple[str, ...],
+    settings: Path | None,
     as_of: date | None,
     output: Path,
     snapshot: str | None,
@@ -191,9 +199,9 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     from crm_kpis.sources.options import sources_of
 
     project_dir = find_project(Path.cwd())
-    settings = sources_of(click.get_current_context(), mapping, mapping_dir, match)
-    if raw_dir is None and not settings.sources:
-        is_own = project_dir != PROJECT_DIR
+    is_own = project_dir != PROJECT_DIR
+    sources = sources_of(click.get_current_context(), mapping, mapping_dir, match)
+    if raw_dir is None and not sources.sources:
         raw_dir = project_dir / "raw" if is_own else PROJECT_DIR / "seeds" / "sample"
     options = BuildOptions(
         Path(os.path.abspath(raw_dir)) if raw_dir else None,
@@ -201,7 +209,8 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
         as_of,
         Path(os.path.abspath(snapshots)) if snapshots else None,
         project_dir,
-        settings,
+        sources,
+        Path(os.path.abspath(settings)) if settings else None,
     )
     try:
         succeeded = run_pipeline(

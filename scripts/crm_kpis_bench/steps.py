@@ -20,6 +20,8 @@ from crm_kpis.published.write import Run, publish
 from crm_kpis.raw.contract import PROJECT_DIR, read_contract
 from crm_kpis.raw.raw_directory import inspect, register
 from crm_kpis.run import build
+from crm_kpis.settings.read import read_settings
+from crm_kpis.settings.register import register_settings
 from crm_kpis.snapshots.register import register_snapshots
 from crm_kpis.sql import quote_text
 
@@ -95,6 +97,7 @@ def compute_layers(raw_dir: Path, run: Path, result: Path) -> None:
             seconds[layer] += time.process_time() - before
 
         register(connection, inspect(raw_dir))
+        register_settings(connection, read_settings(None))
         register_snapshots(connection, run / "no snapshots")
         for node in nodes.values():
             if node["resource_type"] == "seed":

@@ -2,7 +2,7 @@
 
 It reads the raw CSV files with polars and shares no line with the project's SQL, so that a mistake would
 have to be made twice to pass. Of the project it reads data: the types, keys and accepted values of the
-raw contract, and the seeds.
+raw contract, and the settings.
 
 Each family of KPIs is a function that yields one frame a KPI, with a row for each period and segment.
 Periods are months, years and 'all'. A row counts in a period because its day lies in it (`during`),
@@ -207,11 +207,11 @@ class Sample:
     def __init__(self, directory: Path, project: Path) -> None:
         self._contract = read_contract(project / "models" / "staging" / "_sources.yml")
         self._tables = {name: read_table(directory, table) for name, table in self._contract.items()}
-        self._seeds = project / "seeds"
+        self._settings = directory / "settings"
 
-    def seed(self, name: str) -> pl.DataFrame:
-        """A seed of the project, as text."""
-        return pl.read_csv(self._seeds / f"{name}.csv", infer_schema=False)
+    def settings(self, name: str) -> pl.DataFrame:
+        """A table of the settings beside the raw tables, as text."""
+        return pl.read_csv(self._settings / f"{name}.csv", infer_schema=False)
 
     def __getitem__(self, table: str) -> pl.DataFrame:
         return self._tables[table]
@@ -694,7 +694,7 @@ def stages(s: Sample) -> Kpis:
     stay = days("entered_at", "left_at")
     yield ratio(s, "stage_days", left, "stage pipeline owner source", stay.sum(), per=pl.len())
     yield median(s, "stage_days_median", left, "stage pipeline owner source", stay)
-    order = s.seed("pipeline_stages").with_columns(_c("stage_order").cast(pl.Int64))
+    order = s.settings("pipeline_stages").with_columns(_c("stage_order").cast(pl.Int64))
     ended = s.visits.filter(_c("left_at").is_not_null()).join(order, on=["pipeline", "stage"], how="left")
     ahead = s.visits.join(order, on=["pipeline", "stage"]).select(
         "deal_id", then="entered_at", order_then="stage_order"
@@ -844,7 +844,7 @@ def leads(s: Sample) -> Kpis:
 def ideal_leads(s: Sample) -> Kpis:
     """Leads that meet a row of the profile; what the row leaves empty does not matter."""
     fits = [pl.lit(value=False)]
-    for row in s.seed("ideal_customer_profile").iter_rows(named=True):
+    for row in s.settings("ideal_customer_profile").iter_rows(named=True):
         tests = [_c(field) == row[field] for field in ("industry", "country") if row[field]]
         if row["employee_count_from"]:
             tests.append(_c("employee_count") >= int(row["employee_count_from"]))
@@ -1039,9 +1039,9 @@ def business_hours(s: Sample, tickets: pl.DataFrame) -> pl.DataFrame:
     """Hours from creation to resolution in which the service is open."""
     hours = {
         int(row["weekday"]): (time.fromisoformat(row["opens_at"]), time.fromisoformat(row["closes_at"]))
-        for row in s.seed("business_hours").iter_rows(named=True)
+        for row in s.settings("business_hours").iter_rows(named=True)
     }
-    holidays = {date.fromisoformat(day) for day in s.seed("holidays")["day"]}
+    holidays = {date.fromisoformat(day) for day in s.settings("holidays")["day"]}
 
     def seconds(start: datetime, end: datetime) -> float:
         total, day = 0.0, start.date()
@@ -1126,7 +1126,7 @@ def records(s: Sample) -> Kpis:
 def completeness(s: Sample) -> Kpis:
     """Mandatory fields of records by the day these were entered."""
     frames = []
-    for (table,), fields in s.seed("mandatory_fields").group_by("raw_table"):
+    for (table,), fields in s.settings("mandatory_fields").group_by("raw_table"):
         names = fields["column_name"].to_list()
         filled = pl.sum_horizontal(_c(name).is_not_null() for name in names)
         frames.append(
@@ -1139,7 +1139,7 @@ def completeness(s: Sample) -> Kpis:
 
 def projects(s: Sample) -> Kpis:
     """Projects of the roll-out by the day they ended."""
-    ended = s.seed("crm_projects").with_columns(pl.col("^.*_on$").str.to_date("%Y-%m-%d"))
+    ended = s.settings("crm_projects").with_columns(pl.col("^.*_on$").str.to_date("%Y-%m-%d"))
     rows = s.during(ended.with_columns(_c("planned_budget", "actual_cost").cast(pl.Float64)), "actual_end_on")
     late, budget = days("planned_end_on", "actual_end_on"), _c("planned_budget")
     over = (_c("actual_cost") - budget).sum()
@@ -1175,6 +1175,6 @@ FAMILIES: list[Callable[[Sample], Kpis]] = [
 
 
 def compute(directory: Path, project: Path) -> pl.DataFrame:
-    """All KPIs of a raw directory of CSV files, with the seeds of the project."""
+    """All KPIs of a raw directory of CSV files, with the settings in it."""
     sample = Sample(directory, project)
     return pl.concat(frame for family in FAMILIES for frame in family(sample))

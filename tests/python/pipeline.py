@@ -30,12 +30,15 @@ import fork_server
 from crm_kpis.raw.contract import PROJECT_DIR, read_contract
 from crm_kpis.raw.raw_directory import inspect, register
 from crm_kpis.run import build as run_build
+from crm_kpis.settings.read import read_settings
+from crm_kpis.settings.register import register_settings
 from crm_kpis.snapshots.register import register_snapshots
 from crm_kpis.sql import quote_text
 
 SAMPLE_DIR = PROJECT_DIR / "seeds" / "sample"
+SAMPLE_SETTINGS = SAMPLE_DIR / "settings"
 CONTRACT = {table.name: table for table in read_contract()}
-# How the model reporting_window has the var as_of, where it is not set.
+# How the model reporting_window has the setting as_of, where it is not set.
 _NO_AS_OF = "cast(null as date)"
 _DBT = "dbt.cli.main:cli"
 
@@ -89,7 +92,7 @@ def dbt_compile(output: Path, selected: str) -> Path:
 
 
 def small_project(directory: Path, models: Mapping[str, str]) -> Path:
-    """Make a project of few models, which dbt parses in a second: the project's settings and macros.
+    """Make a project of few models, which dbt parses in a second: the project's options and macros.
 
     Args:
         directory: Where; it is made.
@@ -108,10 +111,12 @@ def small_project(directory: Path, models: Mapping[str, str]) -> Path:
     return directory
 
 
-def build_project(project: Path, raw_dir: Path, output: Path, *as_of: str) -> Build:
+def build_project(project: Path, raw_dir: Path, output: Path, *as_of: str, **environment: str) -> Build:
     """Build another project than the installed one, as `crm-kpis run` builds that."""
     output.mkdir(exist_ok=True)
-    return _run(output, "pipeline:_build_project", project, raw_dir, output, *as_of, cwd=output)
+    return _run(
+        output, "pipeline:_build_project", project, raw_dir, output, *as_of, cwd=output, **environment
+    )
 
 
 def _build_project() -> int:
@@ -151,7 +156,7 @@ class CompiledProject:
     """The SQL of a build of dbt's, to be run without dbt.
 
     Args:
-        compiled: A build without the var as_of.
+        compiled: A build without the setting as_of.
     """
 
     def __init__(self, compiled: Build) -> None:
@@ -214,7 +219,8 @@ class CompiledProject:
         *,
         only: Container[str] | None = None,
         conditions: Mapping[str, str] | None = None,
-        seeds: Mapping[str, str] | None = None,
+        settings: Path | None = SAMPLE_SETTINGS,
+        inputs: Mapping[str, str] | None = None,
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Build models from a raw directory in memory, under their names in the warehouse.
 
@@ -224,17 +230,21 @@ class CompiledProject:
             snapshots: The directory of snapshots; None for no snapshot.
             only: The models to build; None for all.
             conditions: What the rows of a model must meet, by its name, so that what follows has less to do.
-            seeds: Queries of other rows for a seed, by its name; `compiled.main` has those of its file.
+            settings: The settings directory for the tables; None for no rows. The keys of settings.yml are
+                those of the compiled build.
+            inputs: Queries of other rows for a seed or a settings table, by its name; the database `compiled`
+                has those of the compiled build.
         """
-        # The settings of profiles.yml, but one thread: the rows are few, and tests run side by side.
-        settings = {"autoinstall_known_extensions": False, "autoload_known_extensions": False, "threads": 1}
-        with duckdb.connect(config=settings) as connection:
+        # The options of profiles.yml, but one thread: the rows are few, and tests run side by side.
+        options = {"autoinstall_known_extensions": False, "autoload_known_extensions": False, "threads": 1}
+        with duckdb.connect(config=options) as connection:
             connection.execute("set TimeZone = 'UTC'")
             connection.execute("attach ':memory:' as warehouse")
             connection.execute("use warehouse")
             register(connection, inspect(raw_dir))
             assert not register_snapshots(connection, snapshots or raw_dir / "no snapshots")
-            self._copy_seeds(connection, seeds or {})
+            register_settings(connection, read_settings(settings))
+            self._copy_inputs(connection, inputs or {})
             for name, model in self.models.items():
                 if only is not None and name not in only:
                     continue
@@ -256,12 +266,14 @@ class CompiledProject:
         }
         return {name: failures for name, failures in rows.items() if failures}
 
-    def _copy_seeds(self, connection: duckdb.DuckDBPyConnection, queries: Mapping[str, str]) -> None:
+    def _copy_inputs(self, connection: duckdb.DuckDBPyConnection, queries: Mapping[str, str]) -> None:
         path = quote_text(str(self._compiled.warehouse))
         connection.execute(f"attach {path} as compiled (read_only)")
         for name, relation in self.seeds.items():
             query = queries.get(name, f"from compiled.main.{name}")
             connection.execute(f"create table {relation} as {query}")
+        for name in queries.keys() - self.seeds.keys():
+            connection.execute(f"create or replace table settings.{name} as {queries[name]}")
         connection.execute("detach compiled")
 
 

@@ -91,7 +91,7 @@ def write_manifest(directory: Path) -> None:
         "test.b": make_test("integrity", "model.fct_deals", key=["deal_id"]),
         "test.c": {"resource_type": "test", "attached_node": None, "tags": ["published"]},
     }
-    (directory / "manifest.json").write_text(json.dumps({"nodes": nodes}), encoding="utf-8")
+    (directory / "manifest.json").write_text(json.dumps({"nodes": nodes, "sources": {}}), encoding="utf-8")
 
 
 def publish_token(directory: Path, token: int, rows: int = 1000) -> Path:

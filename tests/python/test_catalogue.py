@@ -173,7 +173,7 @@ def test_inputs_are_those_of_numerators_and_denominators():
     with (PROJECT_DIR / "seeds" / "measure_inputs.csv").open(encoding="utf-8", newline="") as file:
         inputs = list(csv.DictReader(file))
     parts = {kpi[role] for kpi in CATALOGUE.values() for role in ("numerator", "denominator") if kpi[role]}
-    # These are read from seeds, or hold for whatever columns the seed mandatory_fields names.
+    # These are read from seeds, or hold for whatever columns the settings table mandatory_fields names.
     without_input = {
         "budget_overrun",
         "mandatory_values_filled",

@@ -200,7 +200,7 @@ def play_build(monkeypatch, tmp_path, result, setup, *arguments):
         with duckdb.connect(options.warehouse) as connection:
             connection.execute(setup)
         options.target_dir.mkdir(exist_ok=True)
-        options.manifest.write_text('{"nodes": {}}')
+        options.manifest.write_text('{"nodes": {}, "sources": {}}')
         return result
 
     monkeypatch.setattr("crm_kpis.run.steps.build", build)

@@ -15,6 +15,7 @@ from crm_kpis.raw.raw_directory import inspect
 from crm_kpis.run import input_hash as inputs
 from crm_kpis.run.build import BuildOptions
 from crm_kpis.run.input_hash import hash_inputs
+from crm_kpis.settings.read import read_settings
 
 
 @pytest.fixture
@@ -39,6 +40,7 @@ def options(tmp_path, monkeypatch):
     company = tmp_path / "company"
     write(company / "models" / "measures_acme.sql")
     write(tmp_path / "raw" / "users.csv", "user_id\nU1\n")
+    write(tmp_path / "raw" / "settings" / "holidays.csv", "day,name\n2025-01-01,New Year\n")
     write(tmp_path / "output" / "snapshots" / "first" / "manifest.json")
     return BuildOptions(tmp_path / "raw", tmp_path / "output", None, project_dir=company)
 
@@ -49,13 +51,13 @@ def write(path: Path, text: str = "before") -> None:
 
 
 def hash_of(options: BuildOptions) -> str:
-    return hash_inputs(options, inspect(options.raw_dir))
+    return hash_inputs(options, inspect(options.raw_dir), read_settings(options.settings_dir))
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        *("raw/users.csv", "output/snapshots/first/manifest.json"),
+        *("raw/users.csv", "raw/settings/holidays.csv", "output/snapshots/first/manifest.json"),
         *("project/dbt_project.yml", "project/profiles.yml", "project/seeds/targets.csv"),
         *("project/tests/a_test.sql", "project/tests/generic/wide.sql", "project/macros/dates.sql"),
         *("project/models/kpis/kpi_values.sql", "project/scripts/crm_kpis/raw/csv_file.py"),
@@ -65,7 +67,7 @@ def hash_of(options: BuildOptions) -> str:
 def test_a_changed_file_changes_the_hash(options, tmp_path, path):
     before = hash_of(options)
     content = (tmp_path / path).read_text(encoding="utf-8")
-    write(tmp_path / path, content + "U2\n")
+    write(tmp_path / path, content + "2026-01-01,\n")
     assert hash_of(options) != before
     write(tmp_path / path, content)
     assert hash_of(options) == before
@@ -75,12 +77,12 @@ def test_a_changed_file_changes_the_hash(options, tmp_path, path):
     "path",
     [
         *("raw/deals.csv", "output/snapshots/second/manifest.json", "project/seeds/holidays.csv"),
-        *("project/models/new.sql", "project/macros/deep/er.sql"),
+        *("project/models/new.sql", "project/macros/deep/er.sql", "raw/settings/settings.yml"),
     ],
 )
 def test_a_new_file_changes_the_hash(options, tmp_path, path):
     before = hash_of(options)
-    write(tmp_path / path, "deal_id,created_at,status\n")
+    write(tmp_path / path, "" if path.endswith(".yml") else "deal_id,created_at,status\n")
     assert hash_of(options) != before
 
 
@@ -89,13 +91,15 @@ def test_what_is_set_changes_the_hash(options, tmp_path, monkeypatch):
     shutil.copytree(options.raw_dir, tmp_path / "of_june")
     hashes.add(hash_of(replace(options, raw_dir=tmp_path / "of_june")))
     hashes.add(hash_of(replace(options, snapshots=tmp_path / "no snapshots")))
+    write(tmp_path / "elsewhere" / "settings.yml", "churn_after_days: 90\n")
+    hashes.add(hash_of(replace(options, settings=tmp_path / "elsewhere")))
     for name in ("CRM_KPIS_AS_OF", "DBT_FULL_REFRESH"):
         monkeypatch.setenv(name, "2026-02-28")
         hashes.add(hash_of(options))
         monkeypatch.delenv(name)
     monkeypatch.setattr(inputs, "version", lambda package: f"{package} of tomorrow")
     hashes.add(hash_of(options))
-    assert len(hashes) == 7
+    assert len(hashes) == 8
 
 
 def test_nothing_else_changes_the_hash(options, tmp_path, monkeypatch):

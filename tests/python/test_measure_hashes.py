@@ -7,17 +7,35 @@ import json
 
 import duckdb
 import pytest
-from crm_kpis.published.measure_hashes import hash_sql
-from crm_kpis.raw.contract import PROJECT_DIR
+from crm_kpis.published.measure_hashes import hash_settings, hash_sql
+from crm_kpis.settings.declaration import read_declaration
+from crm_kpis.settings.read import read_settings
+from crm_kpis.settings.register import register_settings
+from pipeline import SAMPLE_SETTINGS
 
 CLOSED = "model.crm_kpis.measures_deals_closed"
 RESPONSES = "model.crm_kpis.measures_tickets_created"
 
 
 @pytest.fixture(scope="module")
-def nodes(sample_build):
-    path = sample_build.output / "dbt_target" / "manifest.json"
-    return json.loads(path.read_text(encoding="utf-8"))["nodes"]
+def project(sample_build):
+    return json.loads((sample_build.output / "dbt_target" / "manifest.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def nodes(project):
+    return project["nodes"]
+
+
+def with_settings(project, change=None):
+    """The hashes of the sample's settings, after a change of one."""
+    with duckdb.connect() as connection:
+        connection.execute("attach ':memory:' as warehouse")
+        connection.execute("use warehouse")
+        register_settings(connection, read_settings(SAMPLE_SETTINGS))
+        if change:
+            connection.execute(change)
+        return hash_settings(connection, project["sources"])
 
 
 def changed(nodes, unique_id, old, new):
@@ -42,16 +60,29 @@ def changed(nodes, unique_id, old, new):
     ],
 )
 def test_the_hash_of_a_measure_covers_its_sql_from_the_facts_on(nodes, unique_id, old, new, is_another):
-    assert (hash_sql(changed(nodes, unique_id, old, new), CLOSED) != hash_sql(nodes, CLOSED)) == is_another
+    other = changed(nodes, unique_id, old, new)
+    assert (hash_sql(other, CLOSED, {}) != hash_sql(nodes, CLOSED, {})) == is_another
 
 
 @pytest.mark.parametrize(
-    ("seed", "is_another"), [("business_hours", True), ("holidays", True), ("named_periods", False)]
+    ("change", "is_another"),
+    [
+        ("delete from settings.business_hours where weekday = 5", True),
+        ("update settings.holidays set day = day + 1", True),
+        ("delete from settings.holidays", True),
+        ("delete from settings.named_periods", False),
+        # Nothing that a ticket reads.
+        ("delete from settings.pipeline_stages", False),
+    ],
 )
-def test_a_setting_is_part_of_the_definition(nodes, seed, is_another):
-    other = copy.deepcopy(nodes)
-    other[f"seed.crm_kpis.{seed}"]["checksum"]["checksum"] = "another"
-    assert (hash_sql(other, RESPONSES) != hash_sql(nodes, RESPONSES)) == is_another
+def test_a_settings_table_is_part_of_the_definition(project, nodes, change, is_another):
+    before, after = (hash_sql(nodes, RESPONSES, with_settings(project, what)) for what in (None, change))
+    assert (before != after) == is_another
+
+
+def test_the_order_of_rows_is_no_part_of_the_definition(project):
+    turned = "create or replace table settings.holidays as from settings.holidays order by day desc"
+    assert with_settings(project, turned) == with_settings(project)
 
 
 def test_every_measure_of_the_sample_has_a_hash(sample_build):
@@ -65,15 +96,8 @@ def test_every_measure_of_the_sample_has_a_hash(sample_build):
         assert different.fetchall()[0][0] > 40
 
 
-def test_each_seed_is_a_setting_or_has_a_reason_not_to_be(nodes):
-    seeds = {
-        node["name"]: bool(node["config"]["meta"].get("defines_measures"))
-        for node in nodes.values()
-        if node["resource_type"] == "seed"
-    }
-    assert set(seeds) >= {path.stem for path in (PROJECT_DIR / "seeds").glob("*.csv")}
-    # Periods, data, names and what compares values: none of it makes a value.
-    others = {
-        *("named_periods", "crm_projects", "kpi_catalogue", "measure_inputs", "evaluations", "kpi_targets"),
-    }
-    assert {name for name, is_setting in seeds.items() if not is_setting} <= others
+def test_each_settings_table_defines_measures_or_has_a_reason_not_to():
+    tables = read_declaration().tables
+    # Periods, data and what compares values: none of it makes a value.
+    others = {"named_periods", "crm_projects", "evaluations", "kpi_targets"}
+    assert {name for name, table in tables.items() if not table.defines_measures} == others

@@ -11,8 +11,11 @@ import duckdb
 from pipeline import PROJECT_DIR, SAMPLE_DIR, build_project, small_project
 
 
-def build_numbers(project: Path, raw_dir: Path, output: Path, *as_of: str) -> tuple:
-    done = build_project(project, raw_dir, output, *as_of)
+def build_numbers(
+    project: Path, raw_dir: Path, output: Path, *as_of: str, settings: Path | None = None
+) -> tuple:
+    environment = {"CRM_KPIS_SETTINGS": str(settings)} if settings else {}
+    done = build_project(project, raw_dir, output, *as_of, **environment)
     assert done.status == 0, done.all_output
     with duckdb.connect(output / "warehouse.duckdb", read_only=True) as warehouse:
         return warehouse.execute("select * from numbers").fetchone()
@@ -37,7 +40,8 @@ def test_a_run_parses_what_has_changed_and_nothing_else(tmp_path, raw_dir):
     project = small_project(tmp_path / "project", {"numbers.sql": model.format(1)})
     (project / "macros").unlink()
     (project / "macros").mkdir()
-    shutil.copy(PROJECT_DIR / "macros" / "dates.sql", project / "macros")
+    for name in ("dates.sql", "settings.sql"):
+        shutil.copy(PROJECT_DIR / "macros" / name, project / "macros")
     (project / "macros" / "in_macro.sql").write_text(macro.format(2), encoding="utf-8")
     (project / "seeds").mkdir()
     (project / "seeds" / "seed.csv").write_text("in_seed\n3\n", encoding="utf-8")
@@ -56,17 +60,23 @@ def test_a_run_parses_what_has_changed_and_nothing_else(tmp_path, raw_dir):
     assert not was_parsed(tmp_path / "fourth")
 
 
-def test_another_day_parses_only_what_reads_it(tmp_path):
-    models = {"numbers.sql": "select {{ as_of_override() }} as day", "other.sql": "select 1 as number"}
+def test_another_setting_parses_nothing(tmp_path):
+    models = {
+        "numbers.sql": "select {{ as_of_override() }} as day, {{ setting('churn_after_days') }} as days"
+    }
     project = small_project(tmp_path / "project", models)
-    output = tmp_path / "output"
+    output, settings = tmp_path / "output", tmp_path / "settings"
+    settings.mkdir()
 
-    assert build_numbers(project, SAMPLE_DIR, output) == (None,)
+    assert build_numbers(project, SAMPLE_DIR, output) == (None, 365)
     first = when_parsed(output)
-    assert build_numbers(project, SAMPLE_DIR, output, "2026-01-31") == (date(2026, 1, 31),)
-    second = when_parsed(output)
-    assert second["numbers"] > first["numbers"]
-    assert second["other"] == first["other"]
-    assert build_numbers(project, SAMPLE_DIR, output, "2026-02-28") == (date(2026, 2, 28),)
-    assert build_numbers(project, SAMPLE_DIR, output) == (None,)
-    assert when_parsed(output)["other"] == first["other"]
+    assert build_numbers(project, SAMPLE_DIR, output, "2026-01-31") == (date(2026, 1, 31), 365)
+    (settings / "settings.yml").write_text("churn_after_days: 90\nas_of: 2026-02-28\n", encoding="utf-8")
+    assert build_numbers(project, SAMPLE_DIR, output, settings=settings) == (date(2026, 2, 28), 90)
+    # The option comes before the file.
+    assert build_numbers(project, SAMPLE_DIR, output, "2026-01-31", settings=settings) == (
+        date(2026, 1, 31),
+        90,
+    )
+    assert build_numbers(project, SAMPLE_DIR, output) == (None, 365)
+    assert when_parsed(output) == first

@@ -21,11 +21,12 @@ import openpyxl
 import pypdf
 import pytest
 from crm_kpis.errors import InputError
-from crm_kpis.raw.contract import PROJECT_DIR
 from crm_kpis.report import LANGUAGES, write_pages, write_report
 from crm_kpis.report.drawing import draw_dot_pair, draw_sparkline
 from crm_kpis.report.formats import NOTHING, Formats
 from crm_kpis.report.texts import read_texts
+from crm_kpis.settings.read import read_settings
+from pipeline import SAMPLE_SETTINGS
 
 MINUS = "\N{MINUS SIGN}"
 GRAINS = ("month", "quarter", "year")
@@ -916,12 +917,10 @@ def test_every_word_of_the_catalogue_has_a_german_one(english):
     assert parts <= set(texts["parts"])
 
 
-def test_every_name_of_the_shipped_seeds_has_a_german_one(german, tmp_path):
-    names = set()
-    seeds = {"named_periods": "period_name", "evaluations": "evaluation_name", "kpi_targets": "target_name"}
-    for seed, column in seeds.items():
-        with (PROJECT_DIR / "seeds" / f"{seed}.csv").open(encoding="utf-8", newline="") as file:
-            names |= {row[column] for row in csv.DictReader(file)}
+def test_every_name_of_the_samples_settings_has_a_german_one(german, tmp_path):
+    tables = {"named_periods": "period_name", "evaluations": "evaluation_name", "kpi_targets": "target_name"}
+    rows = read_settings(SAMPLE_SETTINGS).rows
+    names = {row.values[column] for table, column in tables.items() for row in rows[table]}
     assert names == set(read_texts("de")["names"])
     # A project of the same name is a member of a dimension, in the data of the page: the data's own word.
     page = re.sub(r"<script.*?</script>", "", (german / "report.de.html").read_text("utf-8"), flags=re.DOTALL)

@@ -10,7 +10,7 @@ from crm_kpis.snapshots.take import take_snapshot
 from pipeline import CONTRACT, SAMPLE_DIR, csv_path, read_csv, write_csv
 
 GO_LIVE = date(2025, 1, 1)
-WITH_SNAPSHOT = "select * replace ('before go-live' as baseline_snapshot) from compiled.main.evaluations"
+WITH_SNAPSHOT = "select * replace ('before go-live' as baseline_snapshot) from compiled.settings.evaluations"
 BASELINE = "baseline_value, baseline_interval_low, baseline_interval_high, baseline_sample_size"
 CURRENT = "current_value, current_interval_low, current_interval_high, current_sample_size"
 TESTED = "difference, difference_low, difference_high, relative_change, p_value"
@@ -56,7 +56,7 @@ def read(connection, columns: str) -> dict[tuple, tuple]:
 def test_the_baseline_is_that_of_the_snapshot_when_its_raw_data_are_gone(
     compiled, sample_warehouse, snapshots, after_go_live
 ):
-    with compiled.run(after_go_live, snapshots=snapshots, seeds={"evaluations": WITH_SNAPSHOT}) as then:
+    with compiled.run(after_go_live, snapshots=snapshots, inputs={"evaluations": WITH_SNAPSHOT}) as then:
         assert not compiled.failed_data_tests(then)
         deals = "select count(*) from main.fct_deals"
         assert then.execute(deals).fetchall() < sample_warehouse.execute(deals).fetchall()
@@ -76,13 +76,13 @@ def test_the_baseline_is_that_of_the_snapshot_when_its_raw_data_are_gone(
 
 def test_with_all_raw_data_the_snapshot_gives_the_same_evaluation(compiled, sample_warehouse, snapshots):
     everything = f"{BASELINE}, {CURRENT}, {TESTED}, p_value_adjusted, verdict"
-    with compiled.run(SAMPLE_DIR, snapshots=snapshots, seeds={"evaluations": WITH_SNAPSHOT}) as then:
+    with compiled.run(SAMPLE_DIR, snapshots=snapshots, inputs={"evaluations": WITH_SNAPSHOT}) as then:
         assert not compiled.failed_data_tests(then)
         assert read(then, everything) == read(sample_warehouse, everything)
 
 
 def test_a_snapshot_that_is_not_there_fails_a_test_that_says_what_to_do(compiled, tmp_path):
-    with compiled.run(SAMPLE_DIR, snapshots=tmp_path, seeds={"evaluations": WITH_SNAPSHOT}) as then:
+    with compiled.run(SAMPLE_DIR, snapshots=tmp_path, inputs={"evaluations": WITH_SNAPSHOT}) as then:
         failures = compiled.failed_data_tests(then)
     ((seed, name, problem),) = failures["assert_targets_and_evaluations_are_known"]
     assert (seed, name) == ("evaluations", "CRM introduction")
@@ -95,8 +95,8 @@ def test_a_kpi_that_the_snapshot_defines_in_another_way_is_warned_of(compiled, s
         "select * replace (case when kpi_id = 'close_rate' then 'another' else formula_en end as formula_en)"
         " from compiled.main.kpi_catalogue"
     )
-    seeds = {"evaluations": WITH_SNAPSHOT, "kpi_catalogue": other}
-    with compiled.run(SAMPLE_DIR, snapshots=snapshots, seeds=seeds) as then:
+    inputs = {"evaluations": WITH_SNAPSHOT, "kpi_catalogue": other}
+    with compiled.run(SAMPLE_DIR, snapshots=snapshots, inputs=inputs) as then:
         failures = compiled.failed_data_tests(then)
     ((*_, kpi_id, part, _, catalogue_part),) = failures["assert_baseline_snapshots_are_defined_alike"]
     assert (kpi_id, part, catalogue_part) == ("close_rate", "formula_en", "another")

@@ -50,7 +50,7 @@ spans as (
     select
         account_id,
         purchased_on as active_from,
-        {{ add_days('purchased_on', var('churn_after_days')) }} as active_until
+        {{ add_days('purchased_on', setting('churn_after_days')) }} as active_until
     from purchases
     where account_id not in (select running_subscriptions.account_id from running_subscriptions)
 ),

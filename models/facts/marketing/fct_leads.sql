@@ -17,7 +17,7 @@ campaigns as (
 ),
 
 ideal_customer_profile as (
-    select * from {{ ref('ideal_customer_profile') }}
+    select * from {{ source('settings', 'ideal_customer_profile') }}
 ),
 
 reporting_window as (

@@ -1,7 +1,7 @@
 with
 
 projects as (
-    select * from {{ ref('crm_projects') }}
+    select * from {{ source('settings', 'crm_projects') }}
 ),
 
 reporting_window as (

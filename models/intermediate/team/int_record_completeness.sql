@@ -5,7 +5,7 @@ reporting_window as (
 ),
 
 mandatory_fields as (
-    select * from {{ ref('mandatory_fields') }}
+    select * from {{ source('settings', 'mandatory_fields') }}
 ),
 
 -- By table: the records of each day, and how many of them hold a value in each column.

@@ -1,3 +1,3 @@
 select
     cast({{ reporting_currency() }} as {{ dbt.type_string() }}) as reporting_currency,
-    cast({{ dbt.string_literal(var('reporting_time_zone')) }} as {{ dbt.type_string() }}) as reporting_time_zone
+    cast({{ dbt.string_literal(setting('reporting_time_zone')) }} as {{ dbt.type_string() }}) as reporting_time_zone

@@ -46,14 +46,14 @@ parts as (
         case
             when yearly_customers_at_start > 0
                 then least(
-                    cast({{ var('max_lifespan_years') }} as double),
+                    cast({{ setting('max_lifespan_years') }} as double),
                     coalesce(
                         yearly_customers_at_start / nullif(yearly_customers_at_start - yearly_customers_retained, 0),
-                        cast({{ var('max_lifespan_years') }} as double)
+                        cast({{ setting('max_lifespan_years') }} as double)
                     )
                 )
         end as expected_lifespan_years,
-        cast({{ var('gross_margin') }} as double) as gross_margin
+        cast({{ setting('gross_margin') }} as double) as gross_margin
     from by_period
 )
 

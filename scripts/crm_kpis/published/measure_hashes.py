@@ -1,7 +1,7 @@
 """How each measure is computed, as a hash of its SQL: a changed formula is no change of the business.
 
 The hash of a measure covers, as dbt compiled them, the model that computes it and all models that this reads,
-with the vars and macros in them, and the seeds that are settings (those with the meta `defines_measures`). It
+with the settings and macros in them, and the rows of the settings tables with the meta `defines_measures`. It
 does not cover staging, which decides what a valid row is and counts the others as rejected; nor the periods,
 whose days stand beside each value. Comments and blanks do not count. A model computes several measures, and
 one that reads a changed model counts as changed, so that another hash means that a value may be another.
@@ -36,38 +36,61 @@ def hash_measures(connection: duckdb.DuckDBPyConnection, manifest: Path) -> list
     Returns:
         Measures and their hashes, in the order of their names.
     """
-    nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"]
+    project = json.loads(manifest.read_text(encoding="utf-8"))
+    nodes, settings = project["nodes"], hash_settings(connection, project["sources"])
     hashes = {}
     for unique_id in _find_models(nodes):
         schema, name = (quote_identifier(nodes[unique_id][part]) for part in ("schema", "alias"))
         relation = f"warehouse.{schema}.{name}"
-        digest = hash_sql(nodes, unique_id)
+        digest = hash_sql(nodes, unique_id, settings)
         for (measure,) in connection.execute(f"select distinct measure from {relation}").fetchall():
             hashes[measure] = digest
     return sorted(hashes.items())
 
 
-def hash_sql(nodes: dict[str, Any], unique_id: str) -> str:
+def hash_sql(nodes: dict[str, Any], unique_id: str, settings: dict[str, str]) -> str:
     """Hash a model with all that it reads, as far as the hash of a measure covers it.
 
     Args:
         nodes: The nodes of dbt's manifest.
         unique_id: The model's.
+        settings: The hash of each settings table that defines measures, by the unique id of its source.
     """
     found: dict[str, str] = {}
     seen, to_see = set(), [unique_id]
     while to_see:
-        node = nodes.get(to_see.pop())
-        if node is None or node["unique_id"] in seen:  # None: a source, the raw data
+        unique_id = to_see.pop()
+        if unique_id in settings:
+            found[unique_id] = settings[unique_id]
+        node = nodes.get(unique_id)
+        if node is None or node["unique_id"] in seen:  # None: a source
             continue
         seen.add(node["unique_id"])
         to_see += node["depends_on"].get("nodes", [])
-        if node["resource_type"] == "seed":
-            if node["config"]["meta"].get("defines_measures"):
-                found[node["name"]] = node["checksum"]["checksum"]
-        elif _layer(node) not in _NOT_COVERED:
+        if node["resource_type"] == "model" and _layer(node) not in _NOT_COVERED:
             found[node["name"]] = hashlib.sha256(_normalize(node["compiled_code"]).encode()).hexdigest()
     return hash_json(found)
+
+
+def hash_settings(connection: duckdb.DuckDBPyConnection, sources: dict[str, Any]) -> dict[str, str]:
+    """Hash the rows of each settings table that defines measures.
+
+    Args:
+        connection: A connection to which the warehouse is attached as `warehouse`.
+        sources: The sources of dbt's manifest.
+
+    Returns:
+        The hashes by the unique id of the source.
+    """
+    hashes = {}
+    for unique_id, source in sources.items():
+        if source["config"]["meta"].get("defines_measures"):
+            schema, name = (quote_identifier(source[part]) for part in ("schema", "identifier"))
+            rows = connection.execute(f"from warehouse.{schema}.{name} order by all").fetchall()
+            hashes[unique_id] = hash_json(
+                [[None if value is None else str(value) for value in row] for row in rows]
+            )
+    return hashes
 
 
 def _find_models(nodes: dict[str, Any]) -> list[str]:
@@ -80,9 +103,9 @@ def _find_models(nodes: dict[str, Any]) -> list[str]:
     ]
 
 
-def _layer(node: dict[str, Any]) -> str | None:
+def _layer(node: dict[str, Any]) -> str:
     """The folder of a model below models/."""
-    return node["fqn"][1] if node["resource_type"] == "model" else None
+    return node["fqn"][1]
 
 
 def _normalize(sql: str) -> str:

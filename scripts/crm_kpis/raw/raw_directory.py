@@ -330,7 +330,12 @@ def _normalize(name: str) -> str:
 
 def _warn_of_unknown_files(path: Path, entries: dict[str, Path], contract: tuple[RawTable, ...]) -> list[str]:
     known = {f"{table.name}.{file_format}" for table in contract for file_format in FORMATS}
-    unknown = [name for name in entries if name not in known]
+    # The settings may be beside the tables.
+    unknown = [
+        name
+        for name, entry in entries.items()
+        if name not in known and not (name == "settings" and entry.is_dir())
+    ]
     warnings = [
         f"{path / name} is not read: rename it {name.lower()}." for name in unknown if name.lower() in known
     ]

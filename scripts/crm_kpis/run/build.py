@@ -21,6 +21,7 @@ import click
 from crm_kpis.errors import InputError
 from crm_kpis.project import IS_CHECKOUT, PROJECT_DIR, link_package
 from crm_kpis.run.progress import BuildProgress
+from crm_kpis.settings.read import find_settings_dir
 from crm_kpis.snapshots.take import DIRECTORY as SNAPSHOTS
 from crm_kpis.sources.source import SourceSettings
 
@@ -42,6 +43,8 @@ class BuildOptions:
         snapshots: The directory of the snapshots, absolute; None for `snapshots` in the output directory.
         project_dir: The directory of the dbt project, absolute: this one's or a company's.
         sources: The vendors' tables that are read.
+        settings: The settings directory, absolute; None for `settings` in a company's project or in the
+            raw directory, if there is one.
     """
 
     raw_dir: Path | None
@@ -50,6 +53,7 @@ class BuildOptions:
     snapshots: Path | None = None
     project_dir: Path = PROJECT_DIR
     sources: SourceSettings = field(default_factory=SourceSettings)
+    settings: Path | None = None
 
     @property
     def warehouse(self) -> Path:
@@ -86,13 +90,21 @@ class BuildOptions:
         return self.snapshots or self.output / SNAPSHOTS
 
     @property
+    def settings_dir(self) -> Path | None:
+        """The settings directory; None where there is none."""
+        own = self.project_dir if self.project_dir != PROJECT_DIR else None
+        return self.settings or find_settings_dir(own, self.raw_dir)
+
+    @property
     def environment(self) -> dict[str, str]:
-        """The environment variables that dbt_plugin.py and the macro as_of_override read."""
+        """The environment variables that dbt_plugin.py reads."""
         variables: dict[str, Path | date | str] = {"OUTPUT": self.output, "RAW_DIR": self.raw_dir or ""}
         if self.sources.sources:
             variables["SOURCES"] = self.sources.to_json()
         if self.snapshots:
             variables["SNAPSHOTS"] = self.snapshots
+        if self.settings:
+            variables["SETTINGS"] = self.settings
         if self.as_of:
             variables["AS_OF"] = self.as_of
         return {f"CRM_KPIS_{name}": str(value) for name, value in variables.items()}

@@ -1,4 +1,4 @@
-"""Checks the vars, and brings raw data and snapshots into the warehouse, before dbt builds anything.
+"""Checks settings, and brings them, raw data and snapshots into the warehouse, before dbt builds anything.
 
 profiles.yml names this module.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,12 @@ from dbt.flags import get_flags
 from dbt_common.exceptions import DbtRuntimeError
 
 from crm_kpis.errors import InputError
+from crm_kpis.project import is_company_project
 from crm_kpis.raw.raw_directory import inspect, register
-from crm_kpis.settings.checks import CHECKS, check_vars, read_vars
+from crm_kpis.settings.checks import check_day, check_vars
+from crm_kpis.settings.declaration import Settings, read_declaration
+from crm_kpis.settings.read import find_settings_dir, read_settings
+from crm_kpis.settings.register import register_settings
 from crm_kpis.snapshots.register import register_snapshots
 from crm_kpis.snapshots.take import DIRECTORY as SNAPSHOTS
 from crm_kpis.sources.mapping import SourceMapping, read_warnings
@@ -26,21 +31,26 @@ from crm_kpis.sources.source import SourceSettings, opened_sources
 from crm_kpis.sql import quote_text
 
 # The environment variables CRM_KPIS_OUTPUT and so on.
-_VARIABLES = ("OUTPUT", "RAW_DIR", "SOURCES", "SNAPSHOTS", "AS_OF", "MEMORY_LIMIT")
+_VARIABLES = ("OUTPUT", "RAW_DIR", "SOURCES", "SETTINGS", "SNAPSHOTS", "AS_OF", "MEMORY_LIMIT")
 _BUILDING_COMMANDS = {"build", "run", "retry"}
 _logger = AdapterLogger("crm_kpis")
 
 
 class Plugin(BasePlugin):
-    """Registers raw tables and snapshots, once, when a command that builds opens its first connection."""
+    """Reads the settings, and registers them, raw tables and snapshots, once, when a command builds."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
-        """Find the directories that dbt's vars or the environment name, and make that of the warehouse.
+        """Find the directories that dbt's vars or the environment name, and read the settings.
 
-        They do not stand in the profile, since dbt parses the whole project anew where that has changed.
+        They are not in the profile, since dbt parses the whole project again where that has changed. For the
+        same reason the values of settings.yml reach the models here: the macro setting() finds them in the
+        target, in this plugin's own config.
 
         Args:
             plugin_config: `raw_dir`, relative to the project's directory or absolute.
+
+        Raises:
+            DbtRuntimeError: A var or a setting is wrong; the message is that of the InputError.
         """
         given = get_flags().VARS
         environment = {name: os.environ.get(f"CRM_KPIS_{name}", "") for name in _VARIABLES}
@@ -63,17 +73,36 @@ class Plugin(BasePlugin):
         self._snapshots_dir = Path(
             given.get("snapshots_dir") or environment["SNAPSHOTS"] or path.parent / SNAPSHOTS
         )
+        project_dir = Path(get_flags().PROJECT_DIR)
+        named = given.get("settings_dir") or environment["SETTINGS"]
+        try:
+            own = project_dir if is_company_project(project_dir) else None
+            check_vars(given, project_dir)
+            self._settings = self._read_settings(
+                Path(named) if named else find_settings_dir(own, self._raw_dir)
+            )
+        except InputError as error:
+            raise DbtRuntimeError(str(error)) from error
+        declaration = read_declaration()
+        for plugin in self.creds.plugins:
+            if plugin.module == __name__:
+                plugin.config = {
+                    **(plugin.config or {}),
+                    "settings": self._settings.values,
+                    "defaults": declaration.defaults,
+                    "record_fields": declaration.record_fields,
+                }
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Limit the memory, and register raw tables and snapshots, unless dbt's command builds nothing.
+        """Limit the memory, and register the sources, unless dbt's command builds nothing.
 
         Args:
             conn: The connection that dbt's cursors are made from. With `keep_open: false` dbt-duckdb opens a
                 new one after a pause.
 
         Raises:
-            DbtRuntimeError: A var or the memory limit is wrong, or the raw directory can't be read; the
-                message is that of the InputError.
+            DbtRuntimeError: The memory limit is wrong, or the raw directory can't be read; the message is
+                that of the InputError.
         """
         with self._lock:
             flags = get_flags()
@@ -81,10 +110,9 @@ class Plugin(BasePlugin):
                 return
             try:
                 self._limit_memory(conn)
-                check_vars(flags.VARS, Path(flags.PROJECT_DIR))
-                self._check_as_of()
+                register_settings(conn, self._settings)
                 warnings = [
-                    *self._register_raw_tables(conn, flags),
+                    *self._register_raw_tables(conn),
                     *register_snapshots(conn, self._snapshots_dir),
                 ]
                 for warning in warnings:
@@ -93,19 +121,23 @@ class Plugin(BasePlugin):
                 raise DbtRuntimeError(str(error)) from error
             self._is_registered = True
 
-    def _register_raw_tables(self, conn: duckdb.DuckDBPyConnection, flags: Any) -> list[str]:
+    def _register_raw_tables(self, conn: duckdb.DuckDBPyConnection) -> list[str]:
         raw_directory = inspect(self._raw_dir)
         settings = SourceSettings.from_json(self._sources) if self._sources else SourceSettings()
-        time_zone = read_vars(flags.VARS, Path(flags.PROJECT_DIR))["reporting_time_zone"]
+        time_zone = self._settings.values["reporting_time_zone"]
         with opened_sources(conn, settings) as sources:
             register(conn, raw_directory, SourceMapping(sources, settings, time_zone))
             warnings = [warning for source in sources for warning in source.warnings]
         return [*raw_directory.warnings, *warnings, *read_warnings(conn)]
 
-    def _check_as_of(self) -> None:
-        complaint = CHECKS["as_of"](self._as_of) if self._as_of else None
+    def _read_settings(self, directory: Path | None) -> Settings:
+        settings = read_settings(directory)
+        if not self._as_of:
+            return settings
+        complaint = check_day(self._as_of)
         if complaint:
             raise InputError(f"The environment variable CRM_KPIS_AS_OF is {self._as_of!r}: {complaint}")
+        return replace(settings, values=settings.values | {"as_of": self._as_of})
 
     def _limit_memory(self, conn: duckdb.DuckDBPyConnection) -> None:
         if not self._memory_limit:

@@ -17,6 +17,7 @@ from crm_kpis.errors import InputError
 from crm_kpis.project import PROJECT_DIR
 from crm_kpis.raw.raw_directory import RawDirectory
 from crm_kpis.run.build import BuildOptions
+from crm_kpis.settings.declaration import Settings
 from crm_kpis.snapshots.manifest import FILE_NAME as MANIFEST
 from crm_kpis.snapshots.manifest import hash_file, hash_json
 from crm_kpis.snapshots.take import list_snapshots
@@ -32,12 +33,13 @@ _PROJECT_FILES = (
 )
 
 
-def hash_inputs(options: BuildOptions, raw_directory: RawDirectory) -> str:
-    """Hash the raw files, the snapshots, the project's own files, the settings and the versions.
+def hash_inputs(options: BuildOptions, raw_directory: RawDirectory, settings: Settings) -> str:
+    """Hash the raw files, the settings, the snapshots, the project's own files and the versions.
 
     Args:
         options: The options of the run.
         raw_directory: Its raw directory.
+        settings: Its settings.
 
     Raises:
         InputError: A file can't be read.
@@ -51,6 +53,7 @@ def hash_inputs(options: BuildOptions, raw_directory: RawDirectory) -> str:
                 "raw_directory": options.raw_name,
                 "raw_files": {file.path.name: hash_file(file.path) for file in raw_directory.files},
                 "sources": _sources(options.sources),
+                "settings": {path.name: hash_file(path) for path in settings.files},
                 # A snapshot's manifest has the hashes of its files.
                 "snapshots": {
                     name: hash_file(options.snapshots_dir / name / MANIFEST)
@@ -60,7 +63,7 @@ def hash_inputs(options: BuildOptions, raw_directory: RawDirectory) -> str:
                 "project": _hash_files(PROJECT_DIR, _PROJECT_FILES),
                 "company": _hash_files(options.project_dir, _PROJECT_FILES),
                 "as_of": environment.get("CRM_KPIS_AS_OF"),
-                # The settings of dbt.
+                # The options of dbt.
                 "environment": {name: text for name, text in environment.items() if name.startswith("DBT_")},
                 "versions": versions,
             }

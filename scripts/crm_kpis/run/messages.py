@@ -11,6 +11,7 @@ from crm_kpis.published.connect import FILE_NAME
 from crm_kpis.published.write import Run
 from crm_kpis.run.build import BuildOptions, BuildResult
 from crm_kpis.run.summary import Summary, format_landed, format_raw_counts, format_rejections
+from crm_kpis.settings.declaration import Settings, read_declaration
 
 
 def print_wait(holder: str) -> None:
@@ -44,6 +45,15 @@ def print_failures(result: BuildResult) -> None:
             click.echo(f"{click.style('Failed:', fg='red')} {failure.title}", err=True)
         for line in failure.details.splitlines():
             click.echo(f"  {line}", err=True)
+
+
+def print_settings(settings: Settings) -> None:
+    """Print where the settings are from, and what holds by default."""
+    origin = f"Settings: {settings.directory}." if settings.directory else "No settings directory."
+    defaults = [
+        table.default for table in read_declaration().tables.values() if not settings.rows.get(table.name)
+    ]
+    click.echo((f"{origin} By default: {', '.join(defaults)}." if defaults else origin) + "\n")
 
 
 def print_summary(

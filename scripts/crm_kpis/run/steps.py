@@ -23,6 +23,7 @@ from crm_kpis.run.input_hash import hash_inputs
 from crm_kpis.run.lock import lock_output
 from crm_kpis.run.summary import Summary, read_summary
 from crm_kpis.settings.checks import check_vars
+from crm_kpis.settings.read import read_settings
 from crm_kpis.snapshots.take import check_free, check_name, take_snapshot
 from crm_kpis.sources.source import inspect_sources
 
@@ -51,7 +52,7 @@ def run(
         Whether the data passed all checks.
 
     Raises:
-        InputError: A var, the raw directory or the output can't be used, or the snapshot can't be taken.
+        InputError: A setting, the raw directory or the output can't be used, or the snapshot can't be taken.
         BuildError: dbt stopped before it ran a model.
     """
     if snapshot is not None:
@@ -60,11 +61,12 @@ def run(
     check_vars({}, options.project_dir)
     raw_directory = inspect(options.raw_dir)
     source_warnings = inspect_sources(options.sources)
+    settings = read_settings(options.settings_dir)
     with open_output(options, wait=wait) as history:
         for warning in (*raw_directory.warnings, *source_warnings):
             messages.warn(warning)
         # Hashed before they are read: a file that changes meanwhile is read again next time.
-        inputs = hash_inputs(options, raw_directory)
+        inputs = hash_inputs(options, raw_directory, settings)
         if not full_refresh and history and _is_current(options, history[-1], inputs):
             succeeded = True
             messages.print_unchanged(options, history[-1], write_pages(options.output, language))
@@ -82,6 +84,7 @@ def run(
                     [*history, _describe_run(options, result, summary, inputs)],
                 )
                 report = write_pages(options.output, language)
+            messages.print_settings(settings)
             messages.print_summary(options, result, summary, report, seconds=time.monotonic() - started)
         if succeeded and snapshot is not None:
             directory = take_snapshot(options.output, snapshot, snapshots=options.snapshots_dir)

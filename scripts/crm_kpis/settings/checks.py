@@ -1,127 +1,121 @@
-"""The settings: dbt's vars, from dbt_project.yml and from the command line.
-
-dbt takes any value for a var and puts it into SQL as it stands. Here each is checked before a model is built.
-"""
+"""Checks of settings: the keys of settings.yml, the rows of each table, and one table against another."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from crm_kpis.catalogue.docs import read_catalogue
 from crm_kpis.days import FIRST_DAY, LAST_DAY, parse_day
 from crm_kpis.errors import InputError
 from crm_kpis.project import PACKAGE, PROJECT_DIR, PROJECT_FILE, read_project
 from crm_kpis.raw.contract import read_contract
+from crm_kpis.settings.cells import check_limits
+from crm_kpis.settings.declaration import KEYS_FILE, Row, Setting, Settings, SettingsTable, read_declaration
+from crm_kpis.settings.problems import Problems, display, suggest
 
-_LONGEST_DAYS = 36_500
-# Vars that dbt_plugin.py reads, and that therefore need not stand in dbt_project.yml.
-_VARS_OF_THE_PLUGIN = ("raw_dir", "snapshots_dir")
+# The vars that dbt_plugin.py reads.
+PATH_VARS = ("raw_dir", "settings_dir", "snapshots_dir")
+# The names of periods that the calendar has: 2025, 2025-Q1, 2025-03, 2025-W07, all.
+_CALENDAR_NAME = re.compile(
+    r"(\d{4}(-(Q[1-4]|\d{2}|W\d{2}))?|FY\d{4}(-Q[1-4])?|all)", re.IGNORECASE | re.ASCII
+)
+# A greater relative change is a percentage that was not divided by 100.
+_GREATEST_CHANGE = 2
 
 
-def check_vars(given: Mapping[str, Any], project_dir: Path = PROJECT_DIR) -> None:
-    """Check the vars of dbt_project.yml, those of a company's project, and those of the command line.
+def check_vars(given: Mapping[str, Any], project_dir: Path) -> None:
+    """Refuse vars of dbt for what settings.yml says, and wrong values of the others.
 
     Args:
-        given: What the command line sets.
+        given: The vars of the command line.
         project_dir: The directory of the dbt_project.yml of the project that is built.
 
     Raises:
-        InputError: A var is not known, or its value is none that the models can use.
+        InputError: A var is not known, is a setting, or its value can't be used.
     """
-    defaults = read_project(PROJECT_DIR)["vars"]
-    of_project, of_package = _read_vars(project_dir)
-    for name in of_package:
-        if name not in defaults:
-            raise InputError(
-                f"{project_dir / PROJECT_FILE} sets the var {name} of {PACKAGE}, which has no such var."
-                f" There are: {', '.join(sorted(defaults))}."
-            )
-    for name in given:
-        if name not in defaults | of_project and name not in _VARS_OF_THE_PLUGIN:
-            raise InputError(f"There is no var {name}. There are: {', '.join(sorted(defaults))}.")
-    for name, value in (defaults | of_project | of_package | dict(given)).items():
-        complaint = CHECKS[name](value) if name in CHECKS else None
-        if complaint:
-            origin = "--vars" if name in given else PROJECT_FILE
-            raise InputError(f"The var {name} in {origin} is {_shown(value)}: {complaint}")
-
-
-def _read_vars(project_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The vars that a project sets for all packages, and those that it sets for this one alone."""
-    project = read_project(project_dir)
-    set_vars = project.get("vars") or {}
-    of_package = set_vars.get(PACKAGE) or {}
-    return {name: value for name, value in set_vars.items() if name != PACKAGE}, of_package
-
-
-def read_vars(given: Mapping[str, Any], project_dir: Path = PROJECT_DIR) -> dict[str, Any]:
-    """The value of each var: what the command line sets, else the project, else this package."""
-    of_project, of_package = _read_vars(project_dir)
-    return dict(read_project(PROJECT_DIR)["vars"]) | of_project | of_package | dict(given)
-
-
-def _check_day(value: Any) -> str | None:
-    if value is None:
-        return None
-    # YAML reads 2026-06-30 as a date, and with a time of day as a datetime, which is a date too.
-    day = value if isinstance(value, date) and not isinstance(value, datetime) else parse_day(str(value))
-    if day is None:
-        return "write a date as YYYY-MM-DD, such as 2026-06-30, or null for the latest day in the data."
-    if not FIRST_DAY <= day <= LAST_DAY:
-        return f"it must lie between {FIRST_DAY} and {LAST_DAY}."
-    return None
-
-
-def _check_time_zone(value: Any, optional: bool = False) -> str | None:
-    if value is None and optional:
-        return None
-    if isinstance(value, str):
-        with duckdb.connect(config={"autoload_known_extensions": False}) as connection:
-            query = "select 1 from pg_timezone_names() where name = ?"
-            if connection.execute(query, [value]).fetchall():
-                return None
-    return "no time zone has this name. Take one of the IANA time zones, such as UTC or Europe/Berlin."
-
-
-def _check_currency(value: Any) -> str | None:
-    if isinstance(value, str) and re.fullmatch(r"[A-Za-z]{3}", value):
-        return None
-    return "write a currency as the three letters of ISO 4217, such as EUR."
-
-
-def _check_number(value: Any, *, lowest: float, highest: float, whole: bool = False) -> str | None:
-    kinds = int if whole else (int, float)
-    # True is an int, too; and nothing is between two numbers that is none (.nan).
-    if isinstance(value, kinds) and not isinstance(value, bool) and lowest <= value <= highest:
-        return None
-    return f"it must be a {'whole ' if whole else ''}number from {lowest} to {highest}."
+    known = read_project(PROJECT_DIR)["vars"]
+    of_project = read_project(project_dir).get("vars") or {}
+    of_package = of_project.get(PACKAGE) or {}
+    for origin, values in (("--vars", given), (PROJECT_FILE, of_project), (PROJECT_FILE, of_package)):
+        for name, value in values.items():
+            if name in read_declaration().keys:
+                raise InputError(
+                    f"The var {name} in {origin} is not read. Write it as a key of {KEYS_FILE} in the"
+                    " directory that --settings, CRM_KPIS_SETTINGS or the var settings_dir names."
+                )
+            complaint = _VAR_CHECKS[name](value) if name in _VAR_CHECKS else None
+            if complaint:
+                raise InputError(f"The var {name} in {origin} is {display(value)}: {complaint}")
+    for origin, values in (("--vars", given), (PROJECT_FILE, of_package)):
+        for name in values:
+            if name not in known | of_project and name not in PATH_VARS:
+                raise InputError(
+                    f"There is no var {name}, which {origin} sets. {suggest(name, [*known, *PATH_VARS])}"
+                )
 
 
 def _check_directory(value: Any) -> str | None:
     return None if isinstance(value, str) and value else "it must be the path of a directory."
 
 
-def _check_personal_columns(value: Any) -> str | None:
-    publishable = publishable_columns()
-    choice = f"The personal columns that can be published are {', '.join(publishable)}."
-    if value is None:
-        return None
-    if not isinstance(value, list):
-        return f"it must be a list, such as [accounts.name]. {choice}"
-    unknown = [str(column) for column in value if column not in list(publishable)]
-    return f"no published table has a place for {unknown[0]}. {choice}" if unknown else None
-
-
 def _check_models(value: Any) -> str | None:
-    if value is None or (isinstance(value, list) and all(isinstance(name, str) for name in value)):
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
         return None
     return "it must be a list of models, such as [own_measures]."
+
+
+_VAR_CHECKS: dict[str, Callable[[Any], str | None]] = {
+    **dict.fromkeys(PATH_VARS, _check_directory),
+    "own_measures": _check_models,
+}
+
+
+def check_key(key: Setting, value: Any) -> str | None:
+    """What is wrong with the value of a key of settings.yml, as the end of a sentence; None for nothing."""
+    if value is None and key.optional:
+        return None
+    complaint = _KEY_TYPES[key.data_type](value)
+    if complaint is None:
+        complaint = check_limits(key, value)
+    if complaint is None and key.check:
+        complaint = _KEY_CHECKS[key.check](value)
+    return complaint
+
+
+def check_tables(settings: Settings, problems: Problems) -> None:
+    """Check the rows of the tables, each by itself and against the others.
+
+    Args:
+        settings: What was read.
+        problems: Takes up what is wrong.
+    """
+    declaration = read_declaration()
+    for name, rows in settings.rows.items():
+        table = declaration.tables[name]
+        for line, column, message in [
+            *_check_keys(table, rows),
+            *_check_order(table, rows),
+            *(_TABLE_CHECKS[name](settings) if name in _TABLE_CHECKS else ()),
+        ]:
+            problems.add(table.file_name, message, line=line, column=column)
+
+
+def check_day(value: Any) -> str | None:
+    """What is wrong with a day that a user gives; None for nothing."""
+    # YAML reads 2026-06-30 as a date, and with a time of day as a datetime, which is a date too.
+    day = value if isinstance(value, date) and not isinstance(value, datetime) else parse_day(str(value))
+    if day is None:
+        return "write a date as YYYY-MM-DD, such as 2026-06-30."
+    if not FIRST_DAY <= day <= LAST_DAY:
+        return f"it must lie between {FIRST_DAY} and {LAST_DAY}."
+    return None
 
 
 def publishable_columns() -> dict[str, str]:
@@ -134,23 +128,267 @@ def publishable_columns() -> dict[str, str]:
     }
 
 
-def _shown(value: Any) -> str:
-    text = str(value) if isinstance(value, date) else repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+# The keys of settings.yml
 
 
-# What is wrong with a value, as the end of a sentence; None if nothing is.
-CHECKS: dict[str, Callable[[Any], str | None]] = {
-    "as_of": _check_day,
-    "reporting_time_zone": _check_time_zone,
-    "business_time_zone": partial(_check_time_zone, optional=True),
-    "reporting_currency": _check_currency,
-    "churn_after_days": partial(_check_number, lowest=1, highest=_LONGEST_DAYS, whole=True),
-    "stalled_after_days": partial(_check_number, lowest=0, highest=_LONGEST_DAYS, whole=True),
-    "gross_margin": partial(_check_number, lowest=0, highest=1),
-    "max_lifespan_years": partial(_check_number, lowest=1, highest=100),
-    "publish_personal_columns": _check_personal_columns,
-    "own_measures": _check_models,
-    "raw_dir": _check_directory,
-    "snapshots_dir": _check_directory,
+def _check_text(value: Any) -> str | None:
+    return None if isinstance(value, str) and value else "it must be a text."
+
+
+def _check_integer(value: Any) -> str | None:
+    # True is an int, too.
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return None if is_whole else "it must be a whole number, without quotes."
+
+
+def _check_number(value: Any) -> str | None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return None if is_number else "it must be a number, with a dot before the decimals and without quotes."
+
+
+def _check_list(value: Any) -> str | None:
+    is_list = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return None if is_list else "it must be a list of texts, such as [accounts.name]."
+
+
+def _check_time_zone(value: str) -> str | None:
+    with duckdb.connect(config={"autoload_known_extensions": False}) as connection:
+        names = [name for (name,) in connection.execute("select name from pg_timezone_names()").fetchall()]
+    if value in names:
+        return None
+    return "no time zone has this name. Take one of the IANA time zones, such as UTC or Europe/Berlin."
+
+
+def _check_currency(value: str) -> str | None:
+    if re.fullmatch(r"[A-Za-z]{3}", value):
+        return None
+    return "write a currency as the three letters of ISO 4217, such as EUR."
+
+
+def _check_personal_columns(value: list[str]) -> str | None:
+    publishable = list(publishable_columns())
+    unknown = [column for column in value if column not in publishable]
+    if not unknown:
+        return None
+    return f"no published table has a place for {unknown[0]}. {suggest(unknown[0], publishable)}"
+
+
+_KEY_TYPES: dict[str, Callable[[Any], str | None]] = {
+    "text": _check_text,
+    "integer": _check_integer,
+    "number": _check_number,
+    "date": check_day,
+    "list": _check_list,
+}
+_KEY_CHECKS: dict[str, Callable[[Any], str | None]] = {
+    "time_zone": _check_time_zone,
+    "currency": _check_currency,
+    "personal_columns": _check_personal_columns,
+}
+
+
+# Every table
+
+_Complaints = Iterator[tuple[int, "str | None", str]]
+
+
+def _check_keys(table: SettingsTable, rows: tuple[Row, ...]) -> _Complaints:
+    first: dict[tuple[Any, ...], int] = {}
+    for row in rows:
+        key = tuple(row.values[column] for column in table.key)
+        if row.is_sound and key in first:
+            shown = ", ".join(display(value) for value in key if value is not None)
+            yield (
+                row.line,
+                "|".join(table.key),
+                f"{shown} is there twice, first in line {first[key]}. Remove one.",
+            )
+        first.setdefault(key, row.line)
+
+
+def _check_order(table: SettingsTable, rows: tuple[Row, ...]) -> _Complaints:
+    pairs = [(pair, False) for pair in table.ascending] + [(pair, True) for pair in table.strictly]
+    for row in rows:
+        for (low, high), is_strict in pairs:
+            first, last = row.values[low], row.values[high]
+            if first is None or last is None:
+                continue
+            if last < first or (is_strict and first == last):
+                than = "not after" if is_strict else "less than" if isinstance(first, int) else "before"
+                message = (
+                    f"{display(last)} is {than} {low}, {display(first)}. Exchange the two, or correct one."
+                )
+                yield row.line, high, message
+
+
+# Each table
+
+
+def _sound(settings: Settings, table: str) -> Iterator[Row]:
+    return (row for row in settings.rows.get(table, ()) if row.is_sound)
+
+
+def _period_names(settings: Settings) -> list[str]:
+    names = (row.values["period_name"] for row in settings.rows.get("named_periods", ()))
+    return [name for name in names if name is not None]
+
+
+def _unknown_period(settings: Settings, name: str) -> str:
+    known = _period_names(settings)
+    return f"{display(name)} is not in named_periods.csv. {suggest(name, known)}"
+
+
+def _check_named_periods(settings: Settings) -> _Complaints:
+    for row in _sound(settings, "named_periods"):
+        name, starts_on, ends_on, last_days = (
+            row.values[column] for column in ("period_name", "starts_on", "ends_on", "last_days")
+        )
+        if _CALENDAR_NAME.fullmatch(name):
+            message = "is the name of a calendar period. Take another, such as"
+            yield row.line, "period_name", f"{display(name)} {message} 'year {name}'."
+        if last_days is None and starts_on is None:
+            yield row.line, "starts_on", "it is empty, and so is last_days. Give starts_on, or last_days."
+        if last_days is not None and (starts_on is not None or ends_on is not None):
+            yield (
+                row.line,
+                "last_days",
+                f"{last_days} is given beside dates. Give starts_on and ends_on, or last_days.",
+            )
+
+
+def _check_evaluations(settings: Settings) -> _Complaints:
+    known = _period_names(settings)
+    periods = {row.values["period_name"]: row.values for row in _sound(settings, "named_periods")}
+    for row in _sound(settings, "evaluations"):
+        baseline, current = row.values["baseline_period"], row.values["current_period"]
+        has_snapshot = row.values["baseline_snapshot"] is not None
+        if current not in known:
+            yield row.line, "current_period", _unknown_period(settings, current)
+        if baseline not in known and not has_snapshot:
+            yield row.line, "baseline_period", _unknown_period(settings, baseline)
+        if row.values["control_segment"] is not None:
+            yield from _check_control_segment(row)
+        if has_snapshot or baseline not in periods or current not in periods:
+            continue
+        end, start = periods[baseline]["ends_on"], periods[current]["starts_on"]
+        if baseline == current or (end and start and end >= start):
+            message = f"{display(current)} must start after {display(baseline)} has ended"
+            yield row.line, "current_period", f"{message}: a day in both is neither before nor after."
+
+
+def _check_control_segment(row: Row) -> _Complaints:
+    text = row.values["control_segment"]
+    dimension, _, member = text.partition("=")
+    dimensions = sorted({name for kpi in read_catalogue() for name in kpi["segments"].split("|") if name})
+    if not member:
+        yield (
+            row.line,
+            "control_segment",
+            f"{display(text)} is no segment. Write dimension=member: team=North.",
+        )
+    elif dimension not in dimensions:
+        message = f"{display(dimension)} is no dimension of any KPI."
+        yield row.line, "control_segment", f"{message} {suggest(dimension, dimensions)}"
+
+
+def _check_kpi_targets(settings: Settings) -> _Complaints:
+    catalogue = {kpi["kpi_id"]: kpi for kpi in read_catalogue()}
+    for row in _sound(settings, "kpi_targets"):
+        target = row.values
+        kpi = catalogue.get(target["kpi_id"])
+        if kpi is None:
+            message = f"{display(target['kpi_id'])} is no KPI of the catalogue."
+            yield row.line, "kpi_id", f"{message} {suggest(target['kpi_id'], list(catalogue))}"
+            continue
+        if kpi["good"] == "none":
+            yield (
+                row.line,
+                "kpi_id",
+                f"{kpi['kpi_id']} has no good direction, so no target can be reached. Take another KPI.",
+            )
+        yield from ((row.line, *complaint) for complaint in _check_segment(target, kpi))
+        yield from ((row.line, *complaint) for complaint in _check_target(target, kpi))
+        baseline = target["baseline_period"]
+        if baseline is not None and baseline not in _period_names(settings):
+            yield row.line, "baseline_period", _unknown_period(settings, baseline)
+
+
+def _check_segment(target: dict[str, Any], kpi: dict[str, str]) -> Iterator[tuple[str, str]]:
+    dimension, member = target["segment_by"], target["segment"]
+    if (dimension is None) != (member is None):
+        empty = "segment" if member is None else "segment_by"
+        yield empty, "it is empty. Give segment_by and segment, or leave both empty for the total."
+    dimensions = [name for name in kpi["segments"].split("|") if name]
+    if dimension is not None and dimension not in dimensions:
+        yield (
+            "segment_by",
+            f"{display(dimension)} is no dimension of {kpi['kpi_id']}. {suggest(dimension, dimensions)}",
+        )
+
+
+def _check_target(target: dict[str, Any], kpi: dict[str, str]) -> Iterator[tuple[str, str]]:
+    value, is_relative = target["target"], target["kind"] == "relative"
+    is_share = kpi["interval_method"] == "wilson"
+    if is_relative and not -1 <= value <= _GREATEST_CHANGE:
+        yield (
+            "target",
+            f"{value:g} is a change of {value:.0%}. Write 10 % as 0.1, or set an absolute target.",
+        )
+    elif is_relative and kpi["good"] in ("up", "down") and (value > 0) != (kpi["good"] == "up"):
+        sign = "positive" if kpi["good"] == "up" else "negative"
+        yield (
+            "target",
+            f"{value:g} makes {kpi['kpi_id']} worse: good is {kpi['good']}. Write a {sign} change.",
+        )
+    if not is_relative and is_share and not 0 <= value <= 1:
+        yield "target", f"{value:g} is no share, and {kpi['kpi_id']} is one. Write 10 % as 0.1."
+    if is_relative and target["baseline_period"] is None:
+        yield (
+            "baseline_period",
+            "it is empty, and a relative target changes a baseline. Name a period of named_periods.csv.",
+        )
+    if is_relative and kpi["length_effect"] == "other":
+        message = (
+            f"{kpi['kpi_id']} depends on the length of its period, and a month is shorter than a baseline."
+        )
+        yield "kind", f"relative: {message} Set an absolute target."
+
+
+def _check_ideal_customer_profile(settings: Settings) -> _Complaints:
+    for row in _sound(settings, "ideal_customer_profile"):
+        if all(value is None for value in row.values.values()):
+            yield (
+                row.line,
+                None,
+                "the row asks for nothing, so every lead would be ideal. Fill in a field, or remove the row.",
+            )
+
+
+def _check_mandatory_fields(settings: Settings) -> _Complaints:
+    accepted = read_declaration().record_fields
+    for row in _sound(settings, "mandatory_fields"):
+        table, column = row.values["raw_table"], row.values["column_name"]
+        if column not in accepted[table]:
+            message = f"{display(column)} is no optional column of {table}."
+            yield row.line, "column_name", f"{message} {suggest(column, accepted[table])}"
+
+
+def _check_pipeline_stages(settings: Settings) -> _Complaints:
+    first: dict[tuple[str, int], Row] = {}
+    for row in _sound(settings, "pipeline_stages"):
+        place = (row.values["pipeline"], row.values["stage_order"])
+        if place in first:
+            other = first[place]
+            same = f"{place[1]} is the place of {display(other.values['stage'])}, too (line {other.line})"
+            yield row.line, "stage_order", f"{same}. Give each stage of a pipeline its own place."
+        first.setdefault(place, row)
+
+
+_TABLE_CHECKS: dict[str, Callable[[Settings], _Complaints]] = {
+    "named_periods": _check_named_periods,
+    "evaluations": _check_evaluations,
+    "kpi_targets": _check_kpi_targets,
+    "ideal_customer_profile": _check_ideal_customer_profile,
+    "mandatory_fields": _check_mandatory_fields,
+    "pipeline_stages": _check_pipeline_stages,
 }
