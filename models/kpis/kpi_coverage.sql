@@ -12,8 +12,8 @@ kpi_values as (
     select * from {{ ref('kpi_values') }}
 ),
 
-int_known_costs as (
-    select * from {{ ref('int_known_costs') }}
+spans as (
+    select * from {{ ref('kpi_spans') }}
 ),
 
 reporting_window as (
@@ -38,45 +38,12 @@ columns_by_kpi as (
     group by kpi_id
 ),
 
--- What is divided by a cost, or into one, is told from the first known cost on.
-costs as (
-    select
-        'marketing_spend' as measure,
-        marketing_spend_known_from as known_from
-    from int_known_costs
-    union all
-    select
-        'acquisition_cost' as measure,
-        acquisition_cost_known_from as known_from
-    from int_known_costs
-    union all
-    select
-        'yearly_cost_per_new_customer' as measure,
-        acquisition_cost_known_from as known_from
-    from int_known_costs
-    union all
-    select
-        'retention_cost' as measure,
-        retention_cost_known_from as known_from
-    from int_known_costs
-),
-
--- Costs that are there from the beginning keep nothing back.
-starts as (
-    select
-        catalogue.kpi_id,
-        costs.known_from
-    from catalogue
-    inner join costs on catalogue.numerator = costs.measure or catalogue.denominator = costs.measure
-    inner join reporting_window on costs.known_from > reporting_window.first_day
-    where catalogue.aggregation = 'ratio'
-),
-
 counts as (
     select
         kpi_id,
         count(*) as kpi_rows,
-        count(kpi_value) as rows_with_value
+        count(kpi_value) as rows_with_value,
+        count(*) filter (where coverage = 'none') as rows_outside
     from kpi_values
     group by kpi_id
 )
@@ -90,10 +57,13 @@ select
     case
         when coalesce(counts.rows_with_value, 0) > 0 then null
         when columns_by_kpi.missing_columns <> '' then columns_by_kpi.missing_columns
+        when counts.rows_outside > 0 then 'the records are too short'
         else 'nothing happened that it measures'
     end as missing_columns,
-    starts.known_from
+    case when spans.covered_from > reporting_window.first_day then spans.covered_from end as known_from,
+    case when spans.recorded_until < reporting_window.as_of then spans.recorded_until end as known_until
 from catalogue
+cross join reporting_window
 left join columns_by_kpi on catalogue.kpi_id = columns_by_kpi.kpi_id
 left join counts on catalogue.kpi_id = counts.kpi_id
-left join starts on catalogue.kpi_id = starts.kpi_id
+left join spans on catalogue.kpi_id = spans.kpi_id

@@ -45,8 +45,8 @@ inputs as (
     select * from {{ ref('kpi_inputs') }}
 ),
 
-reporting_window as (
-    select * from {{ ref('reporting_window') }}
+spans as (
+    select * from {{ ref('kpi_spans') }}
 ),
 
 measured as (
@@ -174,7 +174,8 @@ in_units as (
         computable.interval_method,
         computable.possible_low,
         computable.possible_high,
-        computable.matures_in_days,
+        computable.dated_by,
+        computable.length_effect,
         case
             when computable.aggregation = 'median' then cast(every_part.numerator as double) / computable.per_unit
             else cast(coalesce(every_part.numerator, 0) as double) / computable.per_unit
@@ -203,27 +204,88 @@ valued as (
     from in_units
 ),
 
--- What happens to a thing takes time: of the last days of the records too little is known yet.
+-- The days of each period, and those of them that lie in the KPI's span and have not matured. What is read at the end of a period is covered by
+-- that one day. A forecast looks ahead: what it needs is there. So it is with a KPI without dated inputs.
+covered_days as (
+    select
+        computable.kpi_id,
+        periods.period_id,
+        computable.dated_by = 'end of period' as is_read_at_end,
+        {{ days_between('periods.period_start', 'periods.read_on') }} + 1 as day_count,
+        greatest(0, {{ days_between(
+            'greatest(periods.period_start, spans.covered_from)', 'least(periods.read_on, spans.recorded_until)'
+        ) }} + 1) as days_covered,
+        greatest(0, {{ days_between(
+            'greatest(periods.period_start, spans.covered_from, ' ~ add_days('spans.matured_until', 1) ~ ')',
+            'least(periods.read_on, spans.recorded_until)'
+        ) }} + 1) as days_maturing,
+        periods.read_on >= spans.covered_from and periods.read_on <= spans.recorded_until as is_end_covered,
+        -- Days that look back beyond the records count, but too low or too high.
+        periods.period_start < spans.covered_from and periods.read_on >= spans.recorded_from and spans.recorded_from < spans.covered_from as is_shortened
+    from computable
+    cross join periods
+    inner join spans on computable.kpi_id = spans.kpi_id
+    where periods.read_on is not null
+),
+
+with_shares as (
+    select
+        *,
+        case
+            when is_read_at_end then case when is_end_covered then 1.0 else 0.0 end
+            else cast(days_covered as double) / day_count
+        end as covered_share
+    from covered_days
+),
+
+with_coverage as (
+    select
+        *,
+        case
+            when covered_share = 0 then 'none'
+            when days_maturing > 0.05 * days_covered then 'maturing'
+            when covered_share < 0.95 then 'partly'
+            else 'full'
+        end as coverage
+    from with_shares
+),
+
+-- Outside of the records there is no value. A rate over half of the days of a period, or more, is one that can be compared; a total is not.
 covered as (
     select
-        valued.*,
+        valued.kpi_id,
+        valued.segment_by,
+        valued.segment,
+        valued.aggregation,
+        valued.interval_method,
+        valued.possible_low,
+        valued.possible_high,
         periods.period_grain,
         periods.period_name,
         periods.period_start,
         periods.period_end,
         periods.is_complete,
-        case
-            when {{ unmatured_share(
-                days_between('periods.period_start', 'periods.read_on') ~ ' + 1',
-                days_between('periods.read_on', 'reporting_window.as_of'),
-                'valued.matures_in_days'
-            ) }} > 0.05 then 'maturing'
-            else 'full'
-        end as coverage,
-        1.0 as covered_share
+        coalesce(with_coverage.coverage, 'full') as coverage,
+        coalesce(with_coverage.covered_share, 1.0) as covered_share,
+        case when coalesce(with_coverage.coverage, 'full') <> 'none' then valued.numerator end as numerator,
+        case when coalesce(with_coverage.coverage, 'full') <> 'none' then valued.denominator end as denominator,
+        case when coalesce(with_coverage.coverage, 'full') <> 'none' then valued.squares end as squares,
+        case when coalesce(with_coverage.coverage, 'full') <> 'none' then valued.sample_size else 0 end as sample_size,
+        case when coalesce(with_coverage.coverage, 'full') <> 'none' then valued.kpi_value end as kpi_value,
+        periods.is_complete
+        and coalesce(
+            with_coverage.coverage = 'full'
+            or (
+                with_coverage.coverage = 'partly'
+                and with_coverage.covered_share >= 0.5
+                and valued.length_effect = 'none'
+                and not with_coverage.is_shortened
+            ),
+            true
+        ) as is_period_comparable
     from valued
     inner join periods on valued.period_id = periods.period_id
-    cross join reporting_window
+    left join with_coverage on valued.kpi_id = with_coverage.kpi_id and valued.period_id = with_coverage.period_id
 )
 
 select
@@ -257,5 +319,5 @@ select
     interval_method = 'mean' and possible_high is null and sample_size between 2 and 99 as interval_is_rough,
     coverage,
     cast(covered_share as double) as covered_share,
-    is_complete and kpi_value is not null and coverage = 'full' as is_comparable
+    is_period_comparable and kpi_value is not null as is_comparable
 from covered

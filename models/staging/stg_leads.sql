@@ -68,11 +68,16 @@ checked as (
         score,
         employee_count,
 
+        -- booleans: what happened at an impossible time happened all the same
+        qualified_at is not null as is_qualified,
+        converted_at is not null as is_converted,
+        disqualified_at is not null as is_disqualified,
+
         -- timestamps
         created_at,
         case when first_touch_at <= created_at then first_touch_at end as first_touch_at,
         case when qualified_at >= created_at then qualified_at end as qualified_at,
-        converted_at,
+        case when converted_at >= created_at then converted_at end as converted_at,
         case when disqualified_at >= created_at then disqualified_at end as disqualified_at,
         updated_at,
 

@@ -59,10 +59,13 @@ checked as (
         contact_count,
         reopen_count,
 
+        -- booleans: what happened at an impossible time happened all the same
+        resolved_at is not null as is_resolved,
+
         -- timestamps
         created_at,
         case when first_responded_at >= created_at then first_responded_at end as first_responded_at,
-        resolved_at,
+        case when resolved_at >= created_at then resolved_at end as resolved_at,
         due_at,
         updated_at,
 

@@ -21,7 +21,7 @@ purchases as (
         account_id,
         ordered_on as purchased_on
     from orders
-    where is_paid
+    where is_paid and not is_credit_note
     union all
     select
         account_id,
@@ -39,6 +39,10 @@ running_subscriptions as (
     where ended_on is null or started_on < ended_on
 ),
 
+subscribers as (
+    select distinct account_id from running_subscriptions
+),
+
 -- An account that ever had a subscription is active while one runs; any other for a time after each purchase.
 spans as (
     select
@@ -52,7 +56,7 @@ spans as (
         purchased_on as active_from,
         {{ add_days('purchased_on', setting('churn_after_days')) }} as active_until
     from purchases
-    where account_id not in (select running_subscriptions.account_id from running_subscriptions)
+    where account_id not in (select subscribers.account_id from subscribers)
 ),
 
 reaching as (
@@ -102,8 +106,12 @@ select
     accounts.country,
     accounts.company_size,
 
+    -- booleans
+    subscribers.account_id is not null as has_subscription,
+
     -- dates
     intervals.active_from,
     nullif(intervals.active_until, cast('2100-01-01' as date)) as active_until
 from intervals
 inner join accounts on intervals.account_id = accounts.account_id
+left join subscribers on intervals.account_id = subscribers.account_id

@@ -51,6 +51,7 @@ select
     -- booleans
     known.known_status = 'paid' and known.known_paid_on is not null as is_paid,
     known.known_status not in ('cancelled', 'refunded') as is_revenue,
+    coalesce(known.amount < 0, false) as is_credit_note,
 
     -- dates
     known.ordered_on,

@@ -32,6 +32,15 @@ dated_events as (
     cross join reporting_window
 ),
 
+-- What no event of the export is, its events cannot count: without a single reopening nobody knows what was not reopened.
+event_types as (
+    select
+        count(*) filter (where event_type = 'customer_message') > 0 as has_customer_messages,
+        count(*) filter (where event_type = 'reopened') > 0 as has_reopenings
+    from dated_events
+    where is_known
+),
+
 -- What the events of a ticket tell.
 told as (
     select
@@ -55,7 +64,7 @@ told as (
 dated as (
     select
         tickets.*,
-        coalesce(told.known_events, 0) > 0 as has_events,
+        coalesce(told.known_events, 0) > 0 and event_types.has_customer_messages as has_messages,
         coalesce(told.later_resolutions, 0) > 0
         or coalesce({{ local_date('tickets.resolved_at') }} > reporting_window.as_of, false) as is_resolved_later,
         coalesce(
@@ -76,10 +85,11 @@ dated as (
         -- The record counts all reopenings: those that its events date after as_of are not known yet.
         case
             when told.last_reopened_at is not null or tickets.reopen_count > coalesce(told.later_reopenings, 0) then true
-            when told.known_events > 0 or tickets.reopen_count is not null then false
+            when (told.known_events > 0 and event_types.has_reopenings) or tickets.reopen_count is not null then false
         end as is_reopened
     from tickets
     cross join reporting_window
+    cross join event_types
     left join told on tickets.ticket_id = told.ticket_id
 ),
 
@@ -108,7 +118,7 @@ messages as (
 measured as (
     select
         known.*,
-        case when known.has_events then coalesce(messages.customer_messages, 0) else known.contact_count end as contacts,
+        case when known.has_messages then coalesce(messages.customer_messages, 0) else known.contact_count end as contacts,
         first_days.business_seconds_before
         + case
             when known.created_at > first_days.opens_at
@@ -147,7 +157,7 @@ select
     measured.resolved_at_business_second - measured.created_at_business_second as resolution_business_seconds,
 
     -- booleans
-    measured.known_resolved_at is not null as is_resolved,
+    measured.known_resolved_at is not null or (measured.is_resolved and measured.resolved_at is null) as is_resolved,
     case
         when measured.known_resolved_at is not null and measured.contacts is not null and measured.is_reopened is not null
             then measured.contacts <= 1 and not measured.is_reopened
@@ -161,7 +171,7 @@ select
     case
         when measured.known_resolved_at is not null then {{ local_date('measured.known_resolved_at') }}
         -- Resolved, but nobody knows when: it is in no backlog, rather than in all of them for ever.
-        when not measured.is_resolved_later and measured.status in ('resolved', 'closed')
+        when not measured.is_resolved_later and (measured.status in ('resolved', 'closed') or (measured.is_resolved and measured.resolved_at is null))
             then measured.created_on
     end as open_until,
 

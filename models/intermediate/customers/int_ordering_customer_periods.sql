@@ -15,7 +15,8 @@ by_account as (
         orders.industry,
         orders.country,
         orders.company_size,
-        cast(sum(orders.amount) as decimal(18, 4)) as revenue
+        cast(sum(orders.amount) as decimal(18, 4)) as revenue,
+        count(*) filter (where not orders.is_credit_note) as purchases
     from orders
     inner join period_days on orders.ordered_on = period_days.day
     where orders.is_revenue
@@ -32,8 +33,8 @@ select
     company_size,
 
     -- numerics
-    count(*) as customers,
-    count(revenue) as customers_with_revenue,
+    count(*) filter (where purchases > 0) as customers,
+    count(revenue) filter (where purchases > 0) as customers_with_revenue,
     {{ sum_of_squares('revenue') }} as customer_revenue_squares
 from by_account
 group by period_id, industry, country, company_size

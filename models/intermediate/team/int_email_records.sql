@@ -51,11 +51,24 @@ ranked as (
     select
         known.raw_table,
         known.created_on,
+        known.created_at,
+        min(case when known.raw_table = 'leads' then known.created_at end) over (partition by known.address) as first_lead_at,
+        row_number() over (
+            partition by known.address, known.raw_table order by known.created_at asc, known.record_id asc
+        ) as place_in_table,
         row_number() over (
             partition by known.address order by known.created_at asc, known.record_id asc, known.raw_table asc
         ) as place
     from known
     inner join repeated on known.address = repeated.address
+),
+
+-- A lead that became a contact is one record: the first contact of an address does not count where a lead was there before.
+with_continuations as (
+    select
+        *,
+        raw_table = 'contacts' and place_in_table = 1 and coalesce(first_lead_at <= created_at, false) as is_continuation
+    from ranked
 ),
 
 counted as (
@@ -73,8 +86,17 @@ counted as (
         created_on,
         0 as records,
         count(*) as duplicates
-    from ranked
-    where place > 1
+    from with_continuations
+    where place > 1 and not is_continuation
+    group by raw_table, created_on
+    union all
+    select
+        raw_table,
+        created_on,
+        -count(*) as records,
+        0 as duplicates
+    from with_continuations
+    where is_continuation
     group by raw_table, created_on
 )
 

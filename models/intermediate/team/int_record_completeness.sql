@@ -34,6 +34,16 @@ counted as (
     unpivot include nulls (records_filled for column_name in ({{ columns | join(', ') }}))
     {{ 'union all' if not loop.last }}
     {% endfor %}
+),
+
+-- A column without a single value is as good as missing: nobody can be asked to fill in what the export lacks.
+exported as (
+    select
+        raw_table,
+        column_name
+    from counted
+    where records_filled > 0
+    group by raw_table, column_name
 )
 
 select
@@ -50,4 +60,5 @@ select
 from counted
 inner join mandatory_fields
     on counted.raw_table = mandatory_fields.raw_table and counted.column_name = mandatory_fields.column_name
+inner join exported on counted.raw_table = exported.raw_table and counted.column_name = exported.column_name
 inner join reporting_window on counted.created_on <= reporting_window.as_of

@@ -1,0 +1,80 @@
+with
+
+catalogue as (
+    select * from {{ ref('kpi_catalogue') }}
+),
+
+inputs as (
+    select * from {{ ref('kpi_inputs') }}
+    where first_day is not null
+),
+
+look_backs as (
+    select * from {{ ref('int_look_backs') }}
+),
+
+reporting_window as (
+    select * from {{ ref('reporting_window') }}
+),
+
+-- The records of a KPI begin with the first event of any of its inputs.
+begun as (
+    select
+        inputs.kpi_id,
+        inputs.is_booked_by_month,
+        inputs.first_day,
+        inputs.last_day,
+        inputs.day_count,
+        coalesce(inputs.longest_silence, 0) as longest_silence,
+        min(inputs.first_day) over (partition by inputs.kpi_id) as begins_on,
+        coalesce(catalogue.matures_in_days, 0) as matures_in_days,
+        reporting_window.as_of
+    from inputs
+    inner join catalogue on inputs.kpi_id = catalogue.kpi_id
+    cross join reporting_window
+),
+
+-- A silence at either end is usual up to a week, up to five times the mean distance between days with events, up to the longest silence
+-- before, and while outcomes may still come. What is booked by the month is known for the months that are booked.
+with_silence as (
+    select
+        *,
+        case
+            when is_booked_by_month then 0
+            else matures_in_days + greatest(
+                7, longest_silence, cast(floor(5.0 * ({{ days_between('begins_on', 'as_of') }} + 1) / day_count) as integer)
+            )
+        end as usual_silence
+    from begun
+),
+
+recorded as (
+    select
+        kpi_id,
+        max(case when {{ days_between('begins_on', 'first_day') }} > usual_silence then first_day else begins_on end) as recorded_from,
+        min(case when {{ days_between('last_day', 'as_of') }} > usual_silence then last_day else as_of end) as recorded_until
+    from with_silence
+    group by kpi_id
+),
+
+-- What looks back needs records of the days before. Where the look-back names no day of its own they begin with the KPI's.
+shortened as (
+    select
+        catalogue.kpi_id,
+        recorded.recorded_from,
+        recorded.recorded_until,
+        coalesce(catalogue.matures_in_days, 0) as matures_in_days,
+        max({{ add_days('coalesce(look_backs.counts_from, recorded.recorded_from)', 'look_backs.days') }}) as looked_back_from
+    from catalogue
+    inner join recorded on catalogue.kpi_id = recorded.kpi_id
+    left join look_backs on catalogue.look_back = look_backs.look_back
+    group by catalogue.kpi_id, recorded.recorded_from, recorded.recorded_until, catalogue.matures_in_days
+)
+
+select
+    kpi_id,
+    recorded_from,
+    recorded_until,
+    greatest(recorded_from, coalesce(looked_back_from, recorded_from)) as covered_from,
+    {{ add_days('recorded_until', '-matures_in_days') }} as matured_until
+from shortened
