@@ -21,7 +21,7 @@ purchases as (
         account_id,
         ordered_on as purchased_on
     from orders
-    where is_paid and not is_credit_note
+    where is_paid and is_credit_note is not true
     union all
     select
         account_id,

@@ -31,7 +31,7 @@ purchases as (
         ordered_on as purchased_on,
         deal_id
     from orders
-    where is_paid and not is_credit_note
+    where is_paid and is_credit_note is not true
     union all
     select
         account_id,

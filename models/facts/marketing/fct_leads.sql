@@ -119,11 +119,11 @@ select
     known.campaign_id is not null as is_from_campaign,
     coalesce(known.created_on >= int_known_costs.marketing_spend_known_from, false) as is_spend_known,
     -- What happened at an impossible time happened on a day that nobody knows.
-    known.qualified_on is not null or (known.is_qualified and known.qualified_at is null) as is_qualified,
-    known.converted_on is not null or (known.is_converted and known.converted_at is null) as is_converted,
+    known.qualified_on is not null or coalesce(known.is_qualified and known.qualified_at is null, false) as is_qualified,
+    known.converted_on is not null or coalesce(known.is_converted and known.converted_at is null, false) as is_converted,
     -- The link stands in the deal, in the lead, or in both.
     won_leads.lead_id is not null or won_deals.deal_id is not null as is_won,
-    known.disqualified_on is not null or (known.is_disqualified and known.disqualified_at is null) as is_disqualified,
+    known.disqualified_on is not null or coalesce(known.is_disqualified and known.disqualified_at is null, false) as is_disqualified,
     case when profile_size.profile_rows > 0 then ideal_leads.lead_id is not null end as is_ideal_customer,
 
     -- dates

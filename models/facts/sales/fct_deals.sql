@@ -81,7 +81,7 @@ payments_by_deal as (
         deal_id,
         min(settled_on) as first_settled_on
     from orders
-    where deal_id is not null and not is_credit_note
+    where deal_id is not null and is_credit_note is not true
     group by deal_id
 ),
 

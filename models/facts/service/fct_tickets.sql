@@ -157,7 +157,7 @@ select
     measured.resolved_at_business_second - measured.created_at_business_second as resolution_business_seconds,
 
     -- booleans
-    measured.known_resolved_at is not null or (measured.is_resolved and measured.resolved_at is null) as is_resolved,
+    measured.known_resolved_at is not null or coalesce(measured.is_resolved and measured.resolved_at is null, false) as is_resolved,
     case
         when measured.known_resolved_at is not null and measured.contacts is not null and measured.is_reopened is not null
             then measured.contacts <= 1 and not measured.is_reopened

@@ -7,8 +7,8 @@ orders as (
 numbered as (
     select
         *,
-        lag(ordered_on) over (partition by account_id, is_credit_note order by ordered_on, order_id) as ordered_before_on,
-        lead(ordered_on) over (partition by account_id, is_credit_note order by ordered_on, order_id) as ordered_next_on
+        lag(ordered_on) over (partition by account_id, is_credit_note is true order by ordered_on, order_id) as ordered_before_on,
+        lead(ordered_on) over (partition by account_id, is_credit_note is true order by ordered_on, order_id) as ordered_next_on
     from orders
     where is_revenue
 )

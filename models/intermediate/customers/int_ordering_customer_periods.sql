@@ -16,7 +16,7 @@ by_account as (
         orders.country,
         orders.company_size,
         cast(sum(orders.amount) as decimal(18, 4)) as revenue,
-        count(*) filter (where not orders.is_credit_note) as purchases
+        count(*) filter (where orders.is_credit_note is not true) as purchases
     from orders
     inner join period_days on orders.ordered_on = period_days.day
     where orders.is_revenue

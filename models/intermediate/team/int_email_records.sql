@@ -57,7 +57,7 @@ ranked as (
             partition by known.address, known.raw_table order by known.created_at asc, known.record_id asc
         ) as place_in_table,
         row_number() over (
-            partition by known.address order by known.created_at asc, known.record_id asc, known.raw_table asc
+            partition by known.address order by known.created_at asc, known.raw_table desc, known.record_id asc
         ) as place
     from known
     inner join repeated on known.address = repeated.address
@@ -112,3 +112,4 @@ select
     cast(sum(duplicates) as bigint) as duplicates
 from counted
 group by raw_table, created_on
+having sum(records) > 0

@@ -4,7 +4,7 @@
     end_day='counts_until',
     segments=['industry', 'country', 'company_size']
 ) %}
-    count(*) filter (where not is_credit_note) as yearly_orders
-    count(amount) filter (where not is_credit_note) as yearly_orders_with_amount
+    count(*) filter (where is_credit_note is not true) as yearly_orders
+    count(amount) filter (where is_credit_note is not true) as yearly_orders_with_amount
     sum(amount) as yearly_revenue
 {% endcall %}
