@@ -12,9 +12,12 @@ because it stands at the end of it (`at_end`), or because its day is one of the 
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta
 from functools import cached_property, reduce
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -37,11 +40,10 @@ _SCALE_MAX = pl.coalesce(
     "scale_max", pl.when(_NPS).then(10.0).when(_c("survey_type") == "ces").then(7.0).otherwise(5.0)
 )
 _CLOSED = _c("status").is_in(["won", "lost"])
+_IS_CREDIT_NOTE = (_c("amount") < 0).fill_null(value=False)
 ROW_CHECKS: dict[str, list[pl.Expr]] = {
-    "leads": [_c("converted_at") < _c("created_at")],
     "deals": [_CLOSED & _c("closed_at").is_null(), _CLOSED & (_c("closed_at") < _c("created_at"))],
     "subscriptions": [_c("ended_on") < _c("started_on")],
-    "tickets": [_c("resolved_at") < _c("created_at")],
     "survey_responses": [
         _NPS & (_c("scale_max") != 10),
         _SCALE_MAX <= _SCALE_MIN,
@@ -54,13 +56,19 @@ VALUE_CHECKS: dict[str, dict[str, pl.Expr]] = {
     "users": {"left_on": _c("left_on") < _c("hired_on")},
     "leads": {
         "qualified_at": _c("qualified_at") < _c("created_at"),
+        "converted_at": _c("converted_at") < _c("created_at"),
         "disqualified_at": _c("disqualified_at") < _c("created_at"),
         "first_touch_at": _c("first_touch_at") > _c("created_at"),
     },
     "deals": {"closed_at": _c("status") == "open"},
     "deal_stages": {"exited_at": _c("exited_at") < _c("entered_at")},
-    "tickets": {"first_responded_at": _c("first_responded_at") < _c("created_at")},
+    "tickets": {
+        "first_responded_at": _c("first_responded_at") < _c("created_at"),
+        "resolved_at": _c("resolved_at") < _c("created_at"),
+    },
 }
+# What happened at an impossible time happened, on a day that nobody knows.
+HAPPENED = {"leads": ("qualified_at", "converted_at"), "tickets": ("resolved_at",)}
 # Days on which nothing need have happened: what is planned, and what only describes the record.
 PLANNED = {
     "expected_close_on",
@@ -120,6 +128,10 @@ def read_table(directory: Path, table: dict) -> pl.DataFrame:
     raw = pl.read_csv(directory / f"{name}.csv", infer_schema=False)
     typed = raw.select(_typed(column) for column in table["columns"])
     typed = typed.with_columns(
+        _c(column).is_not_null().alias(f"has_{column}") for column in HAPPENED.get(name, ())
+    )
+    readable = typed
+    typed = typed.with_columns(
         pl.when(~contradicts.fill_null(value=False)).then(column).alias(column)
         for column, contradicts in VALUE_CHECKS.get(name, {}).items()
     )
@@ -130,7 +142,7 @@ def read_table(directory: Path, table: dict) -> pl.DataFrame:
     for column in table["columns"]:
         if _meta(column).get("rejects_row"):
             given = raw[column["name"]].str.strip_chars(" ").fill_null("") != ""
-            rejected.append(given & _c(column["name"]).is_null())
+            rejected.append(pl.lit(given & readable[column["name"]].is_null()))
     typed = typed.filter(~pl.any_horizontal(check.fill_null(value=False) for check in rejected))
     order = [meta["latest_by"], "line"] if meta.get("latest_by") else ["line"]
     return (
@@ -201,6 +213,10 @@ def plain(*columns: str) -> list[pl.Expr]:
     return [_c(column).fill_null(NONE) for column in columns]
 
 
+def _day(moment: date | datetime) -> date:
+    return moment.date() if isinstance(moment, datetime) else moment
+
+
 class Sample:
     """The raw tables, and things made of them that several KPIs read."""
 
@@ -208,6 +224,11 @@ class Sample:
         self._contract = read_contract(project / "models" / "staging" / "_sources.yml")
         self._tables = {name: read_table(directory, table) for name, table in self._contract.items()}
         self._settings = directory / "settings"
+        self._seeds = project / "seeds"
+
+    def seed(self, name: str) -> pl.DataFrame:
+        """A seed of the project, as text."""
+        return pl.read_csv(self._seeds / f"{name}.csv", infer_schema=False)
 
     def settings(self, name: str) -> pl.DataFrame:
         """A table of the settings beside the raw tables, as text."""
@@ -234,6 +255,119 @@ class Sample:
     @property
     def as_of(self) -> date:
         return self.event_days[1]
+
+    # ---- from when to when the records tell a KPI ----
+
+    @cached_property
+    def catalogue(self) -> dict[str, dict[str, str]]:
+        """The rows of the catalogue by KPI."""
+        return {row["kpi_id"]: row for row in self.seed("kpi_catalogue").iter_rows(named=True)}
+
+    def _input_days(self, table: str, column: str, value: str | None) -> tuple[int, list[date]]:
+        """How many rows have a value of the contract, and the days on which they do, up to as_of."""
+        entry = self._contract[table]
+        (described,) = (c for c in entry["columns"] if c["name"] == column)
+        dated_by = _meta(described).get("dated_by") or _meta(entry).get("dated_by")
+        rows = self[table].filter(_c(column) == value if value else _c(column).is_not_null())
+        if not dated_by:
+            return len(rows), []
+        moments = re.findall(r"[a-z_]+", dated_by.removeprefix("coalesce"))
+        found = rows.select(pl.coalesce(_c(moment).cast(pl.Date) for moment in moments).alias("day"))["day"]
+        found = sorted(set(found.filter(found <= self.as_of)))
+        if found and _meta(entry).get("booked_by") == "month":
+            following = (found[-1].replace(day=1) + timedelta(days=31)).replace(day=1)
+            found = [found[0].replace(day=1), *found, min(following - timedelta(days=1), self.as_of)]
+        return len(rows), found
+
+    @cached_property
+    def spans(self) -> dict[str, tuple[date, date]]:
+        """The first and the last day of which the records tell a KPI, by its id."""
+        wanted: dict[str, dict[str, list[dict]]] = {}
+        for row in self.seed("measure_inputs").iter_rows(named=True):
+            wanted.setdefault(row["measure"], {}).setdefault(row["input_number"], []).append(row)
+        spans = {}
+        for kpi_id, entry in self.catalogue.items():
+            inputs = []
+            for measure in (entry["numerator"], entry["denominator"]):
+                for choices in wanted.get(measure, {}).values():
+                    found = [
+                        self._input_days(c["raw_table"], c["raw_column"], c["accepted_value"])[1]
+                        for c in choices
+                    ]
+                    booked = all(_meta(self._contract[c["raw_table"]]).get("booked_by") for c in choices)
+                    if any(found):
+                        inputs.append((booked, [days_found for days_found in found if days_found]))
+            if inputs:
+                spans[kpi_id] = self._span(entry, inputs)
+        return spans
+
+    def _span(self, entry: dict[str, str], inputs: list[tuple[bool, list[list[date]]]]) -> tuple[date, date]:
+        """A silence at an end that is longer than usual is where the records begin or end."""
+        begin = min(found[0] for _, choices in inputs for found in choices)
+        matures = int(entry["matures_in_days"] or 0)
+        starts, ends = [], []
+        for booked, choices in inputs:
+            first, last = min(found[0] for found in choices), max(found[-1] for found in choices)
+            silences = [
+                max(((b - a).days for a, b in pairwise(found)), default=0)
+                for found in choices
+                if len(found) > 1
+            ]
+            mean = ((self.as_of - begin).days + 1) / max(len(found) for found in choices)
+            usual = 0 if booked else matures + max(7, min(silences, default=0), int(5 * mean))
+            starts.append(first if (first - begin).days > usual else begin)
+            ends.append(last if (self.as_of - last).days > usual else self.as_of)
+        start = max(starts)
+        return max([start, *self._looked_back(entry["look_back"], start)]), min(ends)
+
+    def _looked_back(self, look_back: str, start: date) -> Iterator[date]:
+        """From when on there are records enough to look back."""
+        year, churn = timedelta(days=365), timedelta(days=CHURN_AFTER_DAYS)
+        if "year" in look_back:
+            yield start + year
+        if look_back == "stalled":
+            yield start + timedelta(days=STALLED_AFTER_DAYS)
+        if "churn" in look_back:
+            subscribers = self["subscriptions"]["account_id"].implode()
+            spells = self.active_spells
+            others = spells.filter(~_c("account_id").is_in(subscribers))
+            if len(others) > 0.05 * len(spells):
+                yield others["first"].min() + churn + (year if "year" in look_back else timedelta())
+        since, spent = {
+            "sales cycle": lambda: self._spent(self.deals.filter("is_won"), "created", "touched", "closed"),
+            "payment": lambda: self._spent(self.paid_deals, "created", "touched", "paid"),
+            "stage": lambda: self._spent(self.visits, "entered_at", "entered_at", "left_at"),
+            "resolution": lambda: (
+                self.tickets["created_at"].min(),
+                (_c("hours") / 24, self.tickets),
+            ),
+        }.get(look_back, lambda: (None, None))()
+        if since is not None:
+            value, frame = spent
+            ninth = frame.select(value.drop_nulls().quantile(0.9, "linear")).item()
+            yield _day(since) + timedelta(days=math.ceil(ninth))
+
+    def _spent(
+        self, frame: pl.DataFrame, created: str, start: str, end: str
+    ) -> tuple[date, tuple[pl.Expr, pl.DataFrame]]:
+        everything = self.deals if created == "created" else frame
+        return everything[created].min(), (days(start, end), frame)
+
+    @cached_property
+    def active_spells(self) -> pl.DataFrame:
+        """The spans in which accounts are active, those that touch put together."""
+        spans = self.active_spans.filter(_c("end") > _c("first")).sort("account_id", "first", "end")
+        reach = _c("end").cum_max().shift(1).over("account_id", order_by=["first", "end"])
+        return spans.with_columns(reach=reach).filter(_c("reach").is_null() | (_c("reach") < _c("first")))
+
+    @cached_property
+    def paid_deals(self) -> pl.DataFrame:
+        """Won deals that were paid, with the day of their first payment."""
+        first_order = self.paid_orders.group_by("deal_id").agg(
+            order_paid_at=pl.coalesce("paid_at", "ordered_at").min()
+        )
+        won = self.deals.filter("is_won").join(first_order, on="deal_id", how="left")
+        return won.with_columns(paid=pl.coalesce("first_paid_at", "order_paid_at")).drop_nulls("paid")
 
     def periods_until(self, last: date) -> pl.DataFrame:
         """All, and months, quarters and years from the first event on."""
@@ -393,7 +527,8 @@ class Sample:
         by_event = pl.when(~again).then(_c("last_resolved"))
         tickets = tickets.with_columns(
             resolved=pl.coalesce("resolved_at", by_event),
-            is_done=_c("status").str.to_lowercase().is_in(["resolved", "closed"]).fill_null(value=False),
+            is_done=_c("status").str.to_lowercase().is_in(["resolved", "closed"]).fill_null(value=False)
+            | _c("has_resolved_at"),
         )
         told = (
             self["ticket_events"]
@@ -426,7 +561,9 @@ class Sample:
 
     @cached_property
     def paid_orders(self) -> pl.DataFrame:
-        return self["orders"].filter(_c("status").str.to_lowercase().fill_null("paid") == "paid")
+        """Orders that are paid; a credit note is none."""
+        is_paid = _c("status").str.to_lowercase().fill_null("paid") == "paid"
+        return self["orders"].filter(is_paid & ~_IS_CREDIT_NOTE)
 
     @cached_property
     def orders(self) -> pl.DataFrame:
@@ -507,7 +644,7 @@ class Sample:
         customers = self.first_purchases["account_id"].implode()
         leads = self["leads"].select(
             "lead_id",
-            lead_is_customer=_c("converted_at").is_not_null()
+            lead_is_customer=_c("has_converted_at")
             | _c("account_id").is_in(customers).fill_null(value=False),
         )
         sessions = self["web_sessions"].join(leads, on="lead_id", how="left").sort("started_at", "session_id")
@@ -632,7 +769,28 @@ def kpi(
     rows = rows.with_columns(kpi_value=value, kpi_id=pl.lit(kpi_id)).with_columns(
         pl.lit(None, pl.Float64).alias(name) for name in unknown
     )
-    return rows.select("kpi_id", *CELL, "numerator", "denominator", "kpi_value")
+    rows = rows.select("kpi_id", *CELL, "numerator", "denominator", "kpi_value")
+    return within_records(sample, kpi_id, rows, periods) if kpi_id else rows
+
+
+def within_records(
+    sample: Sample, kpi_id: str, rows: pl.DataFrame, periods: pl.DataFrame | None
+) -> pl.DataFrame:
+    """No values in the periods of which the records say nothing."""
+    if kpi_id not in sample.spans:
+        return rows
+    first, last = sample.spans[kpi_id]
+    known = sample.periods if periods is None else periods
+    # What has not come yet is a forecast.
+    at_end = sample.catalogue[kpi_id]["dated_by"] == "end of period"
+    overlaps = (_c("last_day") >= first) & ((_c("last_day") if at_end else _c("first_day")) <= last)
+    outside = known.filter(~overlaps & (_c("first_day") <= sample.as_of))
+    outside = outside.select("period_grain", "period_start", is_outside=True)
+    hidden = rows.join(outside, on=["period_grain", "period_start"], how="left", maintain_order="left")
+    return hidden.with_columns(
+        pl.when(_c("is_outside").is_null()).then(_c(name)).alias(name)
+        for name in ("numerator", "denominator", "kpi_value")
+    ).drop("is_outside")
 
 
 def ratio(
@@ -680,11 +838,7 @@ def deals(s: Sample) -> Kpis:
 
 def paid_deals(s: Sample) -> Kpis:
     """Won deals by the day of their first payment."""
-    first_order = s.paid_orders.group_by("deal_id").agg(
-        order_paid_at=pl.coalesce("paid_at", "ordered_at").min()
-    )
-    won = s.deals.filter("is_won").join(first_order, on="deal_id", how="left")
-    paid = s.during(won.with_columns(paid=pl.coalesce("first_paid_at", "order_paid_at")), "paid")
+    paid = s.during(s.paid_deals, "paid")
     yield ratio(s, "lead_to_cash_days", paid, "", days("touched", "paid").sum(), per=pl.len())
 
 
@@ -833,11 +987,11 @@ def leads(s: Sample) -> Kpis:
     )
     created = s.during(s.leads.with_columns(is_won=is_won), "created_at")
     yield total(s, "leads_created", created, all_by, pl.len())
-    yield ratio(s, "lead_conversion_rate", created, all_by, _c("converted_at").count(), per=pl.len())
+    yield ratio(s, "lead_conversion_rate", created, all_by, _c("has_converted_at").sum(), per=pl.len())
     yield ratio(
         s, "lead_close_rate", created, f"{by} industry country owner", _c("is_won").sum(), per=pl.len()
     )
-    yield ratio(s, "lead_qualification_rate", created, by, _c("qualified_at").count(), per=pl.len())
+    yield ratio(s, "lead_qualification_rate", created, by, _c("has_qualified_at").sum(), per=pl.len())
     yield ratio(s, "lead_score", created, by, _c("score").sum(), per=_c("score").count())
 
 
@@ -944,11 +1098,13 @@ def orders(s: Sample) -> Kpis:
     rows, year = s.during(s.orders, "day"), s.year_before_end(s.orders, "day")
     # An amount that is not known is not 0: averages are over those that are.
     known = rows.filter(_c("amount").is_not_null())
-    revenue, buyers = _c("amount").sum(), _c("account_id").n_unique()
+    revenue, bought = _c("amount").sum(), ~_IS_CREDIT_NOTE
+    buyers = _c("account_id").filter(bought).n_unique()
+    year = year.filter(bought)
     yield total(s, "revenue", known, OF_CUSTOMERS, revenue)
     yield ratio(s, "revenue_per_customer", known, OF_CUSTOMERS, revenue, per=buyers)
-    yield ratio(s, "average_purchase_value", known, OF_CUSTOMERS, revenue, per=pl.len())
-    yield ratio(s, "purchase_frequency", rows, OF_CUSTOMERS, pl.len(), per=buyers)
+    yield ratio(s, "average_purchase_value", known, OF_CUSTOMERS, revenue, per=bought.sum())
+    yield ratio(s, "purchase_frequency", rows, OF_CUSTOMERS, bought.sum(), per=buyers)
     yearly = year.group_by("account_id", *PERIOD, *OF_CUSTOMERS.split()).agg(orders=pl.len())
     yield ratio(s, "repeat_purchase_rate", yearly, OF_CUSTOMERS, (_c("orders") >= 2).sum(), per=pl.len())
 
@@ -960,9 +1116,9 @@ def lifetime_value(s: Sample) -> Kpis:
         year,
         OF_CUSTOMERS,
         revenue=_c("amount").sum(),
-        known=_c("amount").count(),
-        orders=pl.len(),
-        buyers=_c("account_id").n_unique(),
+        known=_c("amount").filter(~_IS_CREDIT_NOTE).count(),
+        orders=(~_IS_CREDIT_NOTE).sum(),
+        buyers=_c("account_id").filter(~_IS_CREDIT_NOTE).n_unique(),
     )
     before = _c("year_before")
     going = cells(
@@ -1118,7 +1274,16 @@ def records(s: Sample) -> Kpis:
         s[table].select("created_at", email=email, table=pl.lit(table)) for table in ("contacts", "leads")
     )
     with_email = both_tables.filter(_c("email").is_not_null() & _c("created_at").is_not_null())
-    with_email = with_email.sort("created_at").with_columns(again=~_c("email").is_first_distinct())
+    # Of one time a lead is the earlier.
+    with_email = with_email.sort("created_at", "table", descending=[False, True])
+    with_email = with_email.with_columns(
+        again=~_c("email").is_first_distinct(),
+        first_of_its_table=pl.struct("email", "table").is_first_distinct(),
+        first_lead=_c("created_at").filter(_c("table") == "leads").min().over("email"),
+    )
+    # What a lead became is no record beside it.
+    is_same = (_c("table") == "contacts") & _c("first_of_its_table") & (_c("first_lead") <= _c("created_at"))
+    with_email = with_email.filter(~is_same.fill_null(value=False))
     rows = s.during(with_email, "created_at")
     yield ratio(s, "duplicate_record_rate", rows, "table", _c("again").sum(), per=pl.len())
 
@@ -1127,7 +1292,8 @@ def completeness(s: Sample) -> Kpis:
     """Mandatory fields of records by the day these were entered."""
     frames = []
     for (table,), fields in s.settings("mandatory_fields").group_by("raw_table"):
-        names = fields["column_name"].to_list()
+        # What no row of the table has, the export lacks.
+        names = [name for name in fields["column_name"] if s[table][name].count()]
         filled = pl.sum_horizontal(_c(name).is_not_null() for name in names)
         frames.append(
             s[table].select("created_at", table=pl.lit(table), filled=filled, mandatory=pl.lit(len(names)))
