@@ -55,7 +55,7 @@ purchasers as (
 churn as (
     select
         first_active_from as counts_from,
-        cast({{ var('churn_after_days') }} as integer) as days
+        cast({{ setting('churn_after_days') }} as integer) as days
     from purchasers
     where intervals_without_subscription > 0.05 * intervals
 )
@@ -69,7 +69,7 @@ where usual_days is not null
 union all
 select
     'stalled' as look_back,
-    cast({{ var('stalled_after_days') }} as integer) as days,
+    cast({{ setting('stalled_after_days') }} as integer) as days,
     cast(null as date) as counts_from
 union all
 select
