@@ -280,9 +280,13 @@ def _select(vendor: Vendor, entity: Entity, layout: Layout, landed_as: LandedAs,
         found = folded.get(_fold(vendor, name))
         return f"landed.{quote_identifier(found)}" if found else None
 
+    parent = landed_as.parent if landed(_PARENT_ROW_ID) else None
     parts = []
     for column in entity.columns:
-        value, unread = _value(vendor, column, layout, table)
+        names = tuple(
+            name for name in column.names.get(layout.name, ()) if parent or not name.startswith("parent.")
+        )
+        value, unread = _value(vendor, column, names, table)
         parts += [
             f"{value} as {quote_identifier(column.name)}",
             f"{unread} as {quote_identifier('_unread_' + column.name)}",
@@ -297,7 +301,6 @@ def _select(vendor: Vendor, entity: Entity, layout: Layout, landed_as: LandedAs,
         deleted = []
     active = None if entity.keeps_versions else landed(_ACTIVE)
     row_id = landed(_ROW_ID)
-    parent = landed_as.parent if landed(_PARENT_ROW_ID) else None
     parts += [
         f"{f'cast({row_id} as varchar)' if row_id else 'cast(null as varchar)'} as _row_id",
         f"{f'cast({loads[0]} as varchar)' if loads else 'cast(null as varchar)'} as _load",
@@ -313,9 +316,10 @@ def _select(vendor: Vendor, entity: Entity, layout: Layout, landed_as: LandedAs,
     return f"select {', '.join(parts)} from {table.relation} as landed{join}"
 
 
-def _value(vendor: Vendor, column: EntityColumn, layout: Layout, table: LandedTable) -> tuple[str, str]:
+def _value(
+    vendor: Vendor, column: EntityColumn, names: tuple[str, ...], table: LandedTable
+) -> tuple[str, str]:
     """SQL of a column's value, and of whether a value is there that can't be read."""
-    names = column.names.get(layout.name, ())
     values, texts = [], []
     for name in _match(vendor, table, names):
         source, landed_type = _read(table, name)

@@ -43,6 +43,8 @@ import yaml
 from crm_kpis.errors import InputError
 
 LAYOUTS_DIR = Path(__file__).parent / "layouts"
+# What a company's own mapping has beside entities: tables that are off.
+_TABLES = "tables"
 TYPES = ("id", "text", "integer", "decimal", "boolean", "day", "time")
 
 
@@ -136,6 +138,7 @@ class Vendor:
         entities: The entities; one stands behind those that its conditions name.
         fills: For each table of the contract the entities that it comes from: it needs any of them.
         steps: What several meanings share, in order: the files <vendor>/_<step>.sql.
+        off: The tables that are not read unless a company asks for them, each with the reason.
         facts: All else that the file says, for the documentation.
     """
 
@@ -146,6 +149,7 @@ class Vendor:
     entities: tuple[Entity, ...]
     fills: Mapping[str, tuple[str, ...]]
     steps: tuple[str, ...]
+    off: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def entity(self, name: str) -> Entity:
@@ -181,6 +185,7 @@ def read_vendor(name: str) -> Vendor:
         entities=entities,
         fills={table: tuple(names) for table, names in content.pop("fills").items()},
         steps=tuple(content.pop("steps", ())),
+        off=content.pop("on_request", {}),
         facts=content,
     )
 
@@ -197,8 +202,17 @@ def overlay(vendor: Vendor, mapping: Mapping[str, Any], origin: str) -> Vendor:
         InputError: There is no such entity or column, or a name is no text.
     """
     entities = {entity.name: entity for entity in vendor.entities}
+    asked_for = mapping.get(_TABLES, [])
+    unknown = [table for table in asked_for if table not in vendor.off]
+    if unknown:
+        raise InputError(
+            f"{origin}: {vendor.name}.{_TABLES} names {unknown[0]!r}."
+            f" What can be asked for is: {', '.join(vendor.off) or 'nothing'}."
+        )
     for entity_name, columns in mapping.items():
         where = f"{origin}: {vendor.name}"
+        if entity_name == _TABLES:
+            continue
         entity = entities.get(entity_name)
         if entity is None:
             raise InputError(f"{where} has no entity {entity_name!r}. {_suggest(entity_name, entities)}")
@@ -218,7 +232,8 @@ def overlay(vendor: Vendor, mapping: Mapping[str, Any], origin: str) -> Vendor:
             own = {layout.name: _expand(names, layout, literally_too=True) for layout in vendor.layouts}
             known[column_name] = replace(known[column_name], names=own)
         entities[entity_name] = replace(entity, columns=tuple(known.values()))
-    return replace(vendor, entities=tuple(entities.values()))
+    off = {table: reason for table, reason in vendor.off.items() if table not in asked_for}
+    return replace(vendor, entities=tuple(entities.values()), off=off)
 
 
 def _suggest(name: str, known: Mapping[str, Any]) -> str:

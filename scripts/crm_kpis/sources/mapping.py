@@ -29,9 +29,16 @@ _TYPES_OF_COLUMNS = {"rate": "decimal(18, 8)"}
 _MIGRATED_SHARE = 0.05
 _MATCHED = "matched with an account of another source"
 
+# Currencies without a smaller unit, and those with a thousandth.
+_UNITS = {
+    1: "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF UGX VND VUV XAF XOF XPF",
+    1000: "BHD JOD KWD OMR TND",
+}
 # What the meaning asks of days: landed times are UTC, days are days in the reporting time zone.
 _MACROS = {
     "day_of": "(t) as case when t = date_trunc('day', t) then cast(t as date) else cast({local} as date) end",
+    "units_in": "(c) as case when upper(c) in ({one}) then 1"
+    " when upper(c) in ({thousand}) then 1000 else 100 end",
     "noon_of": "(d) as {noon}",
     "end_of": "(d) as noon_of(d) + interval '11 hours 59 minutes 59 seconds'",
     # A moment at midnight UTC is a day that somebody picked: it must not fall on the day before in America.
@@ -143,7 +150,8 @@ class _Filler:
         if meaning is None:
             return False
         sql, path = meaning
-        if path.is_relative_to(_HERE) and not _is_landed(self.source, table):
+        is_off = table.name in self.source.vendor.off or not _is_landed(self.source, table)
+        if path.is_relative_to(_HERE) and is_off:
             return False
         relation = f"{_SCHEMA}.{quote_identifier(table.name)}"
         try:
@@ -314,8 +322,18 @@ def _create_macros(connection: duckdb.DuckDBPyConnection, time_zone: str) -> Non
     noon = "cast(d as timestamp) + interval 12 hours"
     noon = noon if is_utc else f"timezone('UTC', timezone({zone}, {noon}))"
     for name, body in _MACROS.items():
-        rendered = body.format(local=local("t"), local_b=local("b"), noon=noon)
+        rendered = body.format(
+            one=_listed(_UNITS[1]),
+            thousand=_listed(_UNITS[1000]),
+            local=local("t"),
+            local_b=local("b"),
+            noon=noon,
+        )
         connection.execute(f"create or replace temp macro {name}{rendered}")
+
+
+def _listed(words: str) -> str:
+    return ", ".join(quote_text(word) for word in words.split())
 
 
 def _create_steps(connection: duckdb.DuckDBPyConnection, vendor: Vendor) -> None:

@@ -186,9 +186,10 @@ def _walk(directory: Path) -> Iterator[Path]:
 
 
 def _table_name(file_name: str) -> str:
+    is_csv = file_name.endswith((".csv", ".csv.gz"))
     for suffix in _SUFFIXES:
         file_name = file_name.removesuffix(suffix)
-    if file_name.endswith("_data"):
+    if is_csv and file_name.endswith("_data") and not file_name.endswith("__data"):
         # The example files of Fivetran's dbt packages are named like this.
         file_name = file_name.removesuffix("_data").removeprefix("sf_")
     return file_name

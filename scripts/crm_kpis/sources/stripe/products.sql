@@ -1,0 +1,4 @@
+select
+    product_id,
+    name
+from product
