@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-_IS_FULL = os.environ.get("CRM_KPIS_TESTS") == "all"
+IS_FULL = os.environ.get("CRM_KPIS_TESTS") == "all"
 
 
 def size(name: str, usual: int, full: int) -> int:
@@ -15,4 +15,4 @@ def size(name: str, usual: int, full: int) -> int:
         usual: The number in `make test`.
         full: The number in `make test-all`.
     """
-    return int(os.environ.get(f"CRM_KPIS_{name}", full if _IS_FULL else usual))
+    return int(os.environ.get(f"CRM_KPIS_{name}", full if IS_FULL else usual))

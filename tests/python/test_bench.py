@@ -8,13 +8,15 @@ from collections import Counter
 
 import duckdb
 import pytest
+from crm_kpis.cli import cli
 from crm_kpis.generate.run import generate
 from pipeline import PROJECT_DIR
+from sizes import IS_FULL
 
 sys.path.insert(0, str(PROJECT_DIR / "scripts"))
 
 from crm_kpis_bench import steps
-from crm_kpis_bench.__main__ import main, measure, to_markdown
+from crm_kpis_bench.__main__ import main, measure, plan, to_markdown
 
 DEALS = 1500
 
@@ -87,6 +89,18 @@ def test_a_process_that_fails_says_why():
         measure([sys.executable, "-c", "raise SystemExit('no such thing')"])
 
 
+def test_every_step_of_the_plan_can_be_run(tmp_path):
+    names = set()
+    for step in plan("sample", tmp_path, runs=1, runs_of_run=1):
+        names.add(step.name)
+        module, name = step.command[step.command.index("-m") + 1 :][:2]
+        known = {"crm_kpis_bench.steps": steps.STEPS, "crm_kpis.cli": cli.commands}
+        assert name in known[module], step
+    assert names >= {"generate", "read", "sql", "polars", "run", "run_again", "empty", "layers", "report"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not IS_FULL, reason="takes longer than all else here: make test-all runs it")
 def test_the_bench_runs_on_as_many_rows_as_the_sample(tmp_path, compiled, capsys, monkeypatch):
     # As the Makefile does it.
     monkeypatch.setenv("PYTHONPATH", str(PROJECT_DIR / "scripts"))

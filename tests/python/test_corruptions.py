@@ -24,6 +24,8 @@ from pipeline import (
 )
 from sizes import size
 
+pytestmark = pytest.mark.slow
+
 _DIRECTORIES = size("CORRUPTED_DIRECTORIES", 10, 60)
 _CORRUPTIONS = 20
 

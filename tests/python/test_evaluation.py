@@ -23,12 +23,14 @@ def studies(request, compiled) -> tuple[Study, Study]:
     return tuple(run(compiled, seeds, request.param, unchanged=unchanged) for unchanged in (False, True))
 
 
+@pytest.mark.slow
 def test_evaluations_find_what_the_crm_moved(studies):
     worked, _ = studies
     assert sum(worked.found(kpi) for kpi in MOVED) >= worked.companies
     assert all(worked.found(kpi, "worsened") == 0 for kpi in MOVED)
 
 
+@pytest.mark.slow
 def test_evaluations_claim_little_of_what_the_crm_left_alone(studies):
     """Of few companies one false claim is chance, two are not: 1 in 10 companies may have any."""
     worked, unchanged = studies

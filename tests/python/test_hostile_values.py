@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from pipeline import CONTRACT, SAMPLE_DIR, csv_path, read_csv, staging_contradictions, write_csv
 
+pytestmark = pytest.mark.slow
+
 # Begins with a letter's lower neighbour, so that keys sort as before.
 HOSTILE = (
     """'; drop table main.kpi_values; -- "{{ 1 / 0 }}{% raw %}{# </script><script>alert(1)</script>\\' | %s"""

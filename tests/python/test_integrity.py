@@ -98,6 +98,7 @@ select
 """
 
 
+@pytest.mark.slow
 def test_a_column_that_changes_its_type_fails_the_build(tmp_path):
     directory = PROJECT_DIR / "models" / "dimensions"
     sql = (directory / "dim_users.sql").read_text(encoding="utf-8")
@@ -123,6 +124,7 @@ def test_a_column_that_changes_its_type_fails_the_build(tmp_path):
     assert types == [("DATE",)]
 
 
+@pytest.mark.slow
 def test_a_model_may_become_a_view_and_a_view_a_table(tmp_path):
     model = "{{{{ config(materialized='{}') }}}} select {} as number"
     project = small_project(

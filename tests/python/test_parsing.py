@@ -8,7 +8,10 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import pytest
 from pipeline import PROJECT_DIR, SAMPLE_DIR, build_project, small_project
+
+pytestmark = pytest.mark.slow
 
 
 def build_numbers(

@@ -55,6 +55,7 @@ def marked_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.mark.slow
 def test_no_published_column_derives_from_a_personal_one(compiled, marked_dir, sample_build):
     published = published_tables(sample_build.output / "dbt_target" / "manifest.json")
     assert len(published) > 30
@@ -76,6 +77,7 @@ def test_no_published_column_derives_from_a_personal_one(compiled, marked_dir, s
         assert [name for name, text in texts(warehouse, published) if MARK in text] == []
 
 
+@pytest.mark.slow
 def test_forgetting_people_changes_no_kpi_but_of_records(compiled, marked_dir, sample_warehouse, tmp_path):
     for table in CONTRACT:
         file = read_csv(marked_dir / f"{table}.csv")
@@ -125,6 +127,7 @@ def found_in(text: str, people: tuple[set[str], set[str]]) -> set[str]:
     )
 
 
+@pytest.mark.slow
 def test_what_a_run_writes_and_says_names_nobody(sample_build: Build, people, run_cli, tmp_path):
     addresses, names = people
     assert len(addresses) > 1000

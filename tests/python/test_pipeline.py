@@ -165,6 +165,7 @@ def test_no_model_above_staging_is_empty(sample_warehouse, compiled):
 # The same rows, the same values
 
 
+@pytest.mark.slow
 def test_dbt_build_from_the_root_gives_the_same_values_to_the_last_bit(
     build_once, compiled, sample_warehouse
 ):
@@ -198,6 +199,7 @@ def _shuffled(rows: list[list[str]], group_of: int, rng: random.Random) -> list[
     return shuffled
 
 
+@pytest.mark.slow
 def test_the_order_of_rows_does_not_matter(tmp_path, compiled, sample_warehouse):
     rng = random.Random("order")  # noqa: S311
     for table in CONTRACT.values():
@@ -258,6 +260,7 @@ def write_native_parquet(raw_dir: Path, table: str, target: Path) -> set[str]:
         return {row[1] for row in connection.execute(f"describe {query}").fetchall()}
 
 
+@pytest.mark.slow
 def test_parquet_with_native_types_gives_the_values_of_csv(tmp_path, compiled, sample_warehouse):
     # Rows with a flaw are left out: one unreadable date makes a whole column text.
     flawed = {
@@ -285,6 +288,7 @@ def test_parquet_with_native_types_gives_the_values_of_csv(tmp_path, compiled, s
 # Some of the tables
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "tables",
     [
@@ -323,6 +327,7 @@ def service(build_once, tmp_path_factory):
     return build_once("service", "--raw-dir", raw_dir, "--as-of", str(as_of))
 
 
+@pytest.mark.slow
 def test_a_build_of_two_parquet_tables_passes_and_has_their_kpis(service):
     assert service.status == 0, service.all_output
     assert " 0 warned, 0 failed." in service.stdout
@@ -330,6 +335,7 @@ def test_a_build_of_two_parquet_tables_passes_and_has_their_kpis(service):
         assert_kpis_are_those_of(("tickets", "survey_responses"), kpis_of(warehouse))
 
 
+@pytest.mark.slow
 def test_an_as_of_in_the_future_is_warned_of_once(service):
     assert service.status == 0, service.all_output
     assert service.stderr.count("Warning:") == 1
@@ -435,6 +441,7 @@ def _write_as_it_stood(warehouse: duckdb.DuckDBPyConnection, day: date, target: 
         write_csv(target / f"{table}.csv", file.header, rows)
 
 
+@pytest.mark.slow
 def test_the_past_is_what_an_export_of_that_day_would_have_shown(tmp_path, compiled, sample_warehouse, past):
     _write_as_it_stood(sample_warehouse, PAST, tmp_path)
     with built(compiled, tmp_path, PAST) as then:

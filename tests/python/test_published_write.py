@@ -323,6 +323,7 @@ def quantile(values: list[float], share: float) -> float:
     return statistics.quantiles(values, n=100)[round(share * 100) - 1]
 
 
+@pytest.mark.slow
 def test_readers_see_whole_states_and_never_wait(tmp_path, readers):
     """While token after token is published, no read fails, mixes two states or goes back to an older one."""
     for process in readers:  # without publications, to measure against
@@ -346,6 +347,7 @@ def test_readers_see_whole_states_and_never_wait(tmp_path, readers):
 # Kills
 
 
+@pytest.mark.slow
 def test_a_killed_publication_leaves_one_whole_state(tmp_path):
     moment, state = random.Random(1), 0  # noqa: S311 - nothing is to be kept secret
     publish_token(tmp_path, 0, rows=20_000)
@@ -363,6 +365,7 @@ def test_a_killed_publication_leaves_one_whole_state(tmp_path):
     assert names_in(tmp_path) == {"kpis.duckdb"}
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_what_is_published_and_the_next_one_works(tmp_path, sample_build):
     output = tmp_path / "output"
     shutil.copytree(sample_build.output, output)

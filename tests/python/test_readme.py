@@ -80,6 +80,7 @@ def test_make_knows_the_target(target: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_the_commands_run_in_their_order(new_user: Path, sample_build) -> None:
     """Each block of the README, one after the other, as a reader would paste them."""
     shutil.copy(sample_build.published, new_user / "output")
@@ -126,6 +127,7 @@ def test_python_of_the_docs_runs(page: Path, tmp_path: Path, sample_build) -> No
         assert done.returncode == 0, f"{block}\n{done.stderr}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
 def test_commands_of_the_docs_run_in_their_order(page: Path, new_user: Path, sample_build) -> None:
     published = new_user / "output" / sample_build.published.name

@@ -138,6 +138,7 @@ def test_the_same_marts_give_the_same_bytes(output, tmp_path):
     assert contents(take_snapshot(tmp_path / "other", "third")) == first
 
 
+@pytest.mark.slow
 def test_two_builds_give_the_same_bytes(sample_build, build_once, tmp_path):
     # The other one that the tests make of the sample, by dbt alone, which publishes nothing.
     by_dbt = build_once("dbt", keep=True, builder=dbt_build, raw_dir=str(SAMPLE_DIR))
@@ -285,6 +286,7 @@ def test_what_a_kill_after_the_two_renames_leaves_is_swept(output):
     assert names_in(directory) == {"first", ".run.lock"}
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_no_half_snapshot(output):
     """kill -9 at random moments, in turns of the first snapshot of a name and of one that is replaced."""
     publish_marts(output, [value(number / 7, segment=f"U{number}") for number in range(20_000)])
