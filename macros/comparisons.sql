@@ -1,8 +1,7 @@
 {#
     The comparison of two values of a KPI, the second with the first, as evaluations, the scorecard and weak spots make it: one way for all.
 
-    Macros: test_differences, varied_error, verdict, are_about_as_long, unmatured_share, squares_of_mean,
-    squares_of_side.
+    Macros: test_differences, varied_error, verdict, are_about_as_long, unmatured_share, squares_of_mean, squares_of_side.
 #}
 
 {#

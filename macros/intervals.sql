@@ -1,8 +1,8 @@
 {#
     95 % confidence intervals, as portable SQL over columns of DOUBLE. Each macro renders one bound, NULL where there is none.
 
-    Macros: z_quantile, t_quantile, polynomial, wilson_low, wilson_high, wilson_bound, mean_low, mean_high, mean_standard_error,
-    nps_low, nps_high, mean_bound.
+    Macros: z_quantile, t_quantile, t_quantile_of_any, polynomial, wilson_low, wilson_high, wilson_bound, mean_low, mean_high,
+    mean_standard_error, mean_within_low, mean_within_high, mean_within, scale_bound, mean_bound.
 #}
 
 {# The 97.5 % point of the standard normal distribution. #}

@@ -2,8 +2,8 @@
     The raw contract at work: the checks of models/staging/_sources.yml as SQL. Everything here is rendered from that file's metadata, so a
     new column, accepted value or check is a line there and nothing here.
 
-    Macros: raw_tables, raw_table, is_id, row_key, row_as_json, computed_once, columns_named_in, rejected_rows_of,
-    rejected_values_of, value_in_row.
+    Macros: raw_tables, raw_table, is_id, row_key, row_as_json, computed_once, columns_named_in, rejected_rows_of, rejected_values_of,
+    value_in_row.
 #}
 
 {# The names of the raw tables, in an order in which what is referenced comes first where possible. #}

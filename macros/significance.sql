@@ -3,8 +3,8 @@
     precision: arithmetic, exp, ln, sqrt and window functions alone. An argument is named often: pass columns, not expressions.
     tests/python/test_significance.py holds all of it against scipy.
 
-    Macros: normal_p_value, add_student_p_values, _hill_z, _beta_fraction, _half_beta_reciprocal, proportions_z, _observed_by_expected,
-    proportions_difference_low, proportions_difference_high, welch_degrees, pooled_error, adjust_p_values.
+    Macros: normal_p_value, normal_p_value_of, add_student_p_values, _hill_z, _beta_fraction, half_beta_reciprocal, proportions_z,
+    _observed_by_expected, proportions_difference_low, proportions_difference_high, welch_degrees, pooled_error, adjust_p_values.
 #}
 
 {#

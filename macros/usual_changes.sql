@@ -1,8 +1,7 @@
 {#
     When may a change be called a change? When it is clearly larger than the changes that are usual, and larger than chance among its records.
 
-    Macros: testing_method, variance_by_chance, variance_of_proportions, block_count,
-    add_swings.
+    Macros: testing_method, variance_by_chance, variance_of_proportions, block_count, add_swings.
 #}
 
 {#
