@@ -23,9 +23,10 @@ catalogue as (
     where good <> 'none' and not_tested_because is null
 ),
 
+-- A ratio without a value may still have costs, for instance, in weeks without a new customer: its sums count them.
 kpi_values as (
     select * from {{ ref('kpi_values') }}
-    where is_comparable
+    where is_complete and coverage = 'full'
 ),
 
 snapshot_values as (
