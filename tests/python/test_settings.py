@@ -144,6 +144,326 @@ def test_mandatory_fields_are_optional_columns_of_the_contract():
         assert not any(columns[table, name].required for name in names)
 
 
+# What is refused: file, lines, and where and why the message says they can't be used.
+PERIODS = "period_name,starts_on,ends_on,last_days"
+TARGETS = "target_id,target_name,kpi_id,segment_by,segment,kind,target,baseline_period,starts_on,due_on"
+_BROKEN = [
+    # named_periods.csv
+    (
+        "named_periods.csv",
+        [PERIODS, "a,2025-06-30,2025-01-01,"],
+        "line 2, ends_on: 2025-01-01 is before starts_on",
+    ),
+    ("named_periods.csv", [PERIODS, "a,2025-01-01,,90"], "line 2, last_days: 90 is given beside dates"),
+    ("named_periods.csv", [PERIODS, "a,,,"], "line 2, starts_on: it is empty, and so is last_days"),
+    ("named_periods.csv", [PERIODS, "a,,2025-01-01,"], "line 2, starts_on: it is empty, and so is last_days"),
+    (
+        "named_periods.csv",
+        [PERIODS, "a,,,-90"],
+        "line 2, last_days: '-90': it must be a whole number from 1 to 36500",
+    ),
+    ("named_periods.csv", [PERIODS, "a,,,ninety"], "line 2, last_days: 'ninety': it is not a whole number"),
+    ("named_periods.csv", [PERIODS, "2025,2025-01-01,,"], "'2025' is the name of a calendar period"),
+    ("named_periods.csv", [PERIODS, "all,2025-01-01,,"], "'all' is the name of a calendar period"),
+    ("named_periods.csv", [PERIODS, "2025-Q1,2025-01-01,,"], "'2025-Q1' is the name of a calendar period"),
+    ("named_periods.csv", [PERIODS, "FY2026,2025-04-01,,"], "'FY2026' is the name of a calendar period"),
+    (
+        "named_periods.csv",
+        [PERIODS, "a,,,90", "a,,,30"],
+        "line 3, period_name: 'a' is there twice, first in line 2",
+    ),
+    (
+        "named_periods.csv",
+        [PERIODS, "a,01.04.2025,,"],
+        "line 2, starts_on: '01.04.2025': it is not a date. Write it as YYYY",
+    ),
+    ("named_periods.csv", [PERIODS, "a,1825-01-01,,"], "it must lie between 1970-01-01 and 2099-12-31"),
+    (
+        "named_periods.csv",
+        [PERIODS, ",2025-01-01,,"],
+        "line 2, period_name: it is empty, and each row needs it",
+    ),
+    ("named_periods.csv", [PERIODS, "a,2025-01-01,"], "line 2: the line has 3 fields, and the header has 4"),
+    (
+        "named_periods.csv",
+        ["starts_on", "2025-01-01"],
+        "line 1: there is no column period_name, which each row needs",
+    ),
+    (
+        "named_periods.csv",
+        ["period_name,start_on", "a,2025-01-01"],
+        "no column of named_periods.csv has the name 'start_on'. Did you mean starts_on?",
+    ),
+    (
+        "named_periods.csv",
+        ["period_name,last_days,last_days", "a,1,1"],
+        "the column last_days is there twice",
+    ),
+    # evaluations.csv
+    (
+        "evaluations.csv",
+        ["evaluation_name,baseline_period,current_period", "e,before,afer"],
+        "line 2, current_period: 'afer' is not in named_periods.csv. Did you mean after?",
+    ),
+    (
+        "evaluations.csv",
+        ["evaluation_name,baseline_period,current_period", "e,2024,after"],
+        "line 2, baseline_period: '2024' is not in named_periods.csv",
+    ),
+    (
+        "evaluations.csv",
+        ["evaluation_name,baseline_period,current_period", "e,after,before"],
+        "line 2, current_period: 'before' must start after 'after' has ended",
+    ),
+    (
+        "evaluations.csv",
+        ["evaluation_name,baseline_period,current_period,control_segment", "e,before,after,North"],
+        "line 2, control_segment: 'North' is no segment. Write dimension=member",
+    ),
+    (
+        "evaluations.csv",
+        ["evaluation_name,baseline_period,current_period,control_segment", "e,before,after,taem=North"],
+        "'taem' is no dimension of any KPI. Did you mean team?",
+    ),
+    # kpi_targets.csv
+    (
+        "kpi_targets.csv",
+        [TARGETS, "t,T,closing_rate,,,absolute,0.3,,2025-01-01,2025-06-30"],
+        "line 2, kpi_id: 'closing_rate' is no KPI of the catalogue. Did you mean close_rate?",
+    ),
+    (
+        "kpi_targets.csv",
+        [TARGETS, "t,T,tickets_created,,,absolute,10,,2025-01-01,2025-06-30"],
+        "line 2, kpi_id: tickets_created has no good direction",
+    ),
+    (
+        "kpi_targets.csv",
+        [TARGETS, "t,T,close_rate,,,percent,10,,2025-01-01,2025-06-30"],
+        "line 2, kind: 'percent': it is not an accepted value. There are: absolute, relative",
+    ),
+    (
+        "kpi_targets.csv",
+        [TARGETS, "t,T,close_rate,,,relative,10,before,2025-01-01,2025-06-30"],
+        "line 2, target: 10 is a change of 1000%. Write 10 % as 0.1",
+    ),
+    (
+        "kpi_targets.csv",
+        [TARGETS, "t,T,close_rate,,,absolute,10,,2025-01-01,2025-06-30"],
+        "line 2, target: 10 is no share, and close_rate is one. Write 10 % as 0.1",
+    ),
+    (
+        "kpi_targets.csv",
+        [TARGETS, "t,T,first_response_hours,,,relative,0.3,before,2025-01-01,2025-06-30"],
+        "line 2, target: 0.3 makes first_response_hours worse: good is down. Write a negative change",
+    ),
+    (
+        "kpi_targets.csv",
+        [TARGETS, 't,T,close_rate,,,relative,"0,1",before,2025-01-01,2025-06-30'],
+        "line 2, target: '0,1': it is not a number",
+    ),
+    (
+        "kpi_targets.csv",
+        [TARGETS, "t,T,close_rate,,,relative,10%,before,2025-01-01,2025-06-30"],
+        "line 2, target: '10%': it is not a number. Write 10 % as 0.1",
+    ),
+    (
+        "kpi_targets.csv",
+        [TARGETS, "t,T,close_rate,,,relative,0.1,before,2025-06-30,2025-06-30"],
+        "line 2, due_on: 2025-06-30 is not after starts_on",
+    ),
+    (
+        "kpi_targets.csv",
+        [TARGETS, "t,T,close_rate,,,relative,0.1,,2025-01-01,2025-06-30"],
+        "line 2, baseline_period: it is empty, and a relative target changes a baseline",
+    ),
+    (
+        "kpi_targets.csv",
+        [TARGETS, "t,T,close_rate,,,relative,0.1,befor,2025-01-01,2025-06-30"],
+        "line 2, baseline_period: 'befor' is not in named_periods.csv. Did you mean before?",
+    ),
+    (
+        "kpi_targets.csv",
+        [TARGETS, "t,T,churn_rate,,,relative,-0.1,before,2025-01-01,2025-06-30"],
+        "line 2, kind: relative: churn_rate depends on the length of its period",
+    ),
+    (
+        "kpi_targets.csv",
+        [TARGETS, "t,T,close_rate,owner,,absolute,0.3,,2025-01-01,2025-06-30"],
+        "line 2, segment: it is empty. Give segment_by and segment, or leave both empty",
+    ),
+    (
+        "kpi_targets.csv",
+        [TARGETS, "t,T,close_rate,priority,high,absolute,0.3,,2025-01-01,2025-06-30"],
+        "line 2, segment_by: 'priority' is no dimension of close_rate",
+    ),
+    # business_hours.csv, holidays.csv
+    (
+        "business_hours.csv",
+        ["weekday,opens_at,closes_at", "1,17:00,09:00"],
+        "line 2, closes_at: '09:00' is not after opens_at, '17:00'",
+    ),
+    (
+        "business_hours.csv",
+        ["weekday,opens_at,closes_at", "0,09:00,17:00"],
+        "line 2, weekday: '0': it must be a whole",
+    ),
+    (
+        "business_hours.csv",
+        ["weekday,opens_at,closes_at", "1,9 am,17:00"],
+        "line 2, opens_at: '9 am': it is not a time",
+    ),
+    (
+        "business_hours.csv",
+        ["weekday,opens_at,closes_at", "1,09:00,24:01"],
+        "line 2, closes_at: '24:01': it is not",
+    ),
+    (
+        "holidays.csv",
+        ["day,name", "2025-12-25,a", "2025-12-25,b"],
+        "line 3, day: 2025-12-25 is there twice, first in line 2",
+    ),
+    # ideal_customer_profile.csv, mandatory_fields.csv, pipeline_stages.csv, crm_projects.csv
+    (
+        "ideal_customer_profile.csv",
+        ["employee_count_from,employee_count_to", "250,50"],
+        "line 2, employee_count_to: 50 is less than employee_count_from, 250",
+    ),
+    (
+        "mandatory_fields.csv",
+        ["raw_table,column_name", "deals,amuont"],
+        "line 2, column_name: 'amuont' is no optional column of deals. Did you mean amount?",
+    ),
+    (
+        "mandatory_fields.csv",
+        ["raw_table,column_name", "orders,amount"],
+        "line 2, raw_table: 'orders': it is not an accepted",
+    ),
+    (
+        "pipeline_stages.csv",
+        ["pipeline,stage,stage_order", "p,a,1", "p,b,1"],
+        "line 3, stage_order: 1 is the place of 'a', too (line 2)",
+    ),
+    (
+        "crm_projects.csv",
+        ["project,planned_start_on,planned_end_on", "p,2025-02-01,2025-01-01"],
+        "line 2, planned_end_on: 2025-01-01 is before planned_start_on",
+    ),
+    (
+        "crm_projects.csv",
+        ["project,planned_budget", "p,1.234.567"],
+        "line 2, planned_budget: '1.234.567': it is not a number",
+    ),
+    # settings.yml
+    (
+        "settings.yml",
+        ["reporting_time_zone: Europe/Bonn"],
+        "line 1, reporting_time_zone: 'Europe/Bonn': no time zone has",
+    ),
+    (
+        "settings.yml",
+        ["reporting_currency: euro"],
+        "line 1, reporting_currency: 'euro': write a currency as the three",
+    ),
+    ("settings.yml", ['reporting_currency: "E\'R"'], "the three letters of ISO 4217"),
+    ("settings.yml", ["reporting_currency: null"], "line 1, reporting_currency: None: it must be a text"),
+    (
+        "settings.yml",
+        ["a: 1", "churn_after_days: -1"],
+        "line 2, churn_after_days: -1: it must be a whole number from 1",
+    ),
+    (
+        "settings.yml",
+        ["churn_after_days: '365'"],
+        "line 1, churn_after_days: '365': it must be a whole number, without",
+    ),
+    (
+        "settings.yml",
+        ["stalled_after_days: true"],
+        "line 1, stalled_after_days: True: it must be a whole number",
+    ),
+    ("settings.yml", ["gross_margin: 35"], "line 1, gross_margin: 35: it must be a number from 0 to 1"),
+    ("settings.yml", ["gross_margin: .nan"], "line 1, gross_margin: nan: it must be a number"),
+    ("settings.yml", ["gross_margin: 0,35"], "line 1, gross_margin: '0,35': it must be a number, with a dot"),
+    (
+        "settings.yml",
+        ["churn_afer_days: 90"],
+        "line 1, churn_afer_days: no setting has this name. Did you mean churn_after",
+    ),
+    (
+        "settings.yml",
+        ["gross_margin: 1", "gross_margin: 0.5"],
+        "line 2, gross_margin: the key is there twice, first in line 1",
+    ),
+    ("settings.yml", ["as_of: 31.12.2025"], "line 1, as_of: '31.12.2025': write a date as YYYY-MM-DD"),
+    ("settings.yml", ["as_of: 2025-02-30"], "line 1, as_of"),
+    (
+        "settings.yml",
+        ["publish_personal_columns: [accounts.nmae]"],
+        "no published table has a place for accounts.nmae. Did you",
+    ),
+    (
+        "settings.yml",
+        ["publish_personal_columns: accounts.name"],
+        "it must be a list of texts, such as [accounts.name]",
+    ),
+    ("settings.yml", ["- a"], "line 1: it holds no keys. Write each setting as `key: value`"),
+    ("settings.yml", ["gross_margin: [1"], "it is not YAML"),
+    # The directory
+    ("kpi_target.csv", ["target_id"], "no file of settings has this name. Did you mean kpi_targets.csv?"),
+    ("settings.yaml", ["gross_margin: 1"], "no file of settings has this name. Did you mean settings.yml?"),
+    ("kpi_targets.xlsx", ["PK"], "no file of settings has this name. Did you mean kpi_targets.csv?"),
+    ("holidays.csv", [], "holidays.csv is empty"),
+]
+
+
+@pytest.mark.parametrize(("name", "lines", "message"), _BROKEN)
+def test_what_can_not_be_used_is_refused_with_its_place(directory, name, lines, message):
+    write(
+        directory,
+        "named_periods.csv",
+        PERIODS,
+        "before,2024-01-01,2024-06-30,",
+        "after,2025-01-01,2025-06-30,",
+    )
+    write(directory, name, *lines)
+    with pytest.raises(InputError) as refused:
+        read_settings(directory)
+    assert message in str(refused.value)
+    assert str(directory / name) in str(refused.value)
+
+
+def test_a_line_of_empty_fields_is_no_row(directory):
+    # As spreadsheets write it at the end; in the profile it would take in every lead.
+    write(directory, "ideal_customer_profile.csv", "industry,country", " , ", "software,")
+    assert len(read_settings(directory).rows["ideal_customer_profile"]) == 1
+
+
+def test_all_problems_are_told_at_once(directory):
+    write(directory, "named_periods.csv", PERIODS, "2025,,,", "a,tomorrow,,", "a,,,0")
+    write(directory, "settings.yml", "gross_margin: 35", "currency: EUR")
+    write(directory, "targets.csv", "a")
+    with pytest.raises(InputError) as refused:
+        read_settings(directory)
+    head, *problems = str(refused.value).splitlines()
+    assert head == f"The settings in {directory} have 7 problems:"
+    assert [problem.removeprefix(f"- {directory}/").split(": ")[0] for problem in problems] == [
+        "targets.csv",
+        "settings.yml, line 1, gross_margin",
+        "settings.yml, line 2, currency",
+        "named_periods.csv, line 3, starts_on",
+        "named_periods.csv, line 4, last_days",
+        "named_periods.csv, line 2, period_name",
+        "named_periods.csv, line 2, starts_on",
+    ]
+
+
+def test_a_value_that_is_long_is_cut(directory):
+    write(directory, "settings.yml", f"reporting_currency: {'x' * 10_000}")
+    with pytest.raises(InputError) as refused:
+        read_settings(directory)
+    assert len(str(refused.value)) < 300 + len(str(directory))
+
+
 # Vars of dbt
 
 

@@ -354,16 +354,6 @@ def _check_target(target: dict[str, Any], kpi: dict[str, str]) -> Iterator[tuple
         yield "kind", f"relative: {message} Set an absolute target."
 
 
-def _check_ideal_customer_profile(settings: Settings) -> _Complaints:
-    for row in _sound(settings, "ideal_customer_profile"):
-        if all(value is None for value in row.values.values()):
-            yield (
-                row.line,
-                None,
-                "the row asks for nothing, so every lead would be ideal. Fill in a field, or remove the row.",
-            )
-
-
 def _check_mandatory_fields(settings: Settings) -> _Complaints:
     accepted = read_declaration().record_fields
     for row in _sound(settings, "mandatory_fields"):
@@ -388,7 +378,6 @@ _TABLE_CHECKS: dict[str, Callable[[Settings], _Complaints]] = {
     "named_periods": _check_named_periods,
     "evaluations": _check_evaluations,
     "kpi_targets": _check_kpi_targets,
-    "ideal_customer_profile": _check_ideal_customer_profile,
     "mandatory_fields": _check_mandatory_fields,
     "pipeline_stages": _check_pipeline_stages,
 }
