@@ -1,12 +1,12 @@
 {#
-    The columns whose completeness can be asked for, by table: those that the settings table mandatory_fields accepts. While dbt parses, the
-    tables have no columns.
+    The columns whose completeness can be asked for, by table: those that the settings table mandatory_fields accepts. While dbt parses and
+    sqlfluff checks, each table has one column that stands for all.
 
         {% for table, columns in record_fields().items() %}
 #}
 {% macro record_fields() %}
     {% if not execute %}
-        {{ return({'accounts': [], 'contacts': [], 'leads': [], 'deals': [], 'tickets': []}) }}
+        {{ return({'accounts': ['owner_id'], 'contacts': ['email'], 'leads': ['owner_id'], 'deals': ['owner_id'], 'tickets': ['channel']}) }}
     {% endif %}
     {% set plugin = settings_plugin() %}
     {% if plugin %}

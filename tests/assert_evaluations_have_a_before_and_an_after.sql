@@ -1,5 +1,5 @@
--- The baseline of an evaluation ends before its current period starts, and the snapshot that it names is there. Both depend on the data; the
--- rest is checked when the settings are read (scripts/crm_kpis/settings/checks.py).
+-- The baseline of an evaluation ends before its current period starts, and the snapshot that it names is there. Both depend on the data;
+-- the rest is checked when the settings are read (scripts/crm_kpis/settings/checks.py).
 with
 
 evaluations as (
