@@ -1,0 +1,116 @@
+"""A company that is not the sample, without settings, gets its own numbers and nothing of the sample's."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+from crm_kpis.settings.read import read_settings
+from pipeline import SAMPLE_SETTINGS, Build, build
+
+# KPIs of what no company has before it says so.
+NEEDS_SETTINGS = {
+    "budget_overrun_rate",
+    "ideal_customer_rate",
+    "record_completeness_rate",
+    "resolution_business_hours",
+    "schedule_overrun_days",
+}
+
+
+def write_company(directory: Path) -> Path:
+    """A deal, a lead and a ticket every third day; each lead would be an ideal one of the sample's."""
+    directory.mkdir()
+    days = [date(2023, 1, 2) + timedelta(days=3 * number) for number in range(240)]
+    tables = {
+        "deals": ["deal_id,created_at,status,closed_at,amount,owner_id"],
+        "leads": ["lead_id,created_at,industry,country,employee_count"],
+        "tickets": ["ticket_id,created_at,first_responded_at,resolved_at"],
+    }
+    for number, day in enumerate(days):
+        closed, status = day + timedelta(days=20), "won" if number % 3 else "lost"
+        tables["deals"].append(f"D{number},{day},{status},{closed},{1000 + number},O{number % 4}")
+        tables["leads"].append(f"L{number},{day},manufacturing,DE,{60 + number}")
+        tables["tickets"].append(f"T{number},{day}T08:00:00,{day}T09:30:00,{day}T16:00:00")
+    for name, lines in tables.items():
+        (directory / f"{name}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return directory
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    directory = tmp_path_factory.mktemp("stranger")
+    result = build(directory / "output", "--raw-dir", write_company(directory / "exports"))
+    assert result.status == 0, result.all_output
+    return result
+
+
+def ask(built: Build, query: str) -> list[tuple]:
+    with duckdb.connect(built.published, read_only=True) as marts:
+        return marts.execute(query).fetchall()
+
+
+def test_there_is_no_goal_no_before_and_after_no_project_and_no_profile(stranger):
+    for table in ("kpi_evaluation", "kpi_target_status", "fct_crm_projects"):
+        assert ask(stranger, f"select count(*) from marts.{table}") == [(0,)], table
+    grains = {grain for (grain,) in ask(stranger, "select distinct period_grain from marts.kpi_values")}
+    assert grains == {"week", "month", "quarter", "year", "all"}
+    values = dict(ask(stranger, "select kpi_id, count(kpi_value) from marts.kpi_values group by kpi_id"))
+    assert {kpi for kpi in NEEDS_SETTINGS if values.get(kpi)} == set()
+    # What needs no settings is there.
+    assert all(values[kpi] for kpi in ("close_rate", "won_revenue", "resolution_hours", "leads_created"))
+
+
+def test_the_run_says_what_holds_by_default(stranger):
+    assert (
+        "No settings directory. By default: no named periods, no before and after, no targets, "
+        in stranger.stdout
+    )
+
+
+def test_no_name_of_the_samples_reaches_other_data(stranger):
+    names = {
+        value
+        for table, rows in read_settings(SAMPLE_SETTINGS).rows.items()
+        if table in ("named_periods", "evaluations", "kpi_targets", "crm_projects", "holidays")
+        for row in rows
+        for column, value in row.values.items()
+        if isinstance(value, str) and column not in ("kpi_id", "kind", "segment_by", "segment")
+    }
+    assert {"CRM introduction", "before the CRM", "after the CRM", "close_rate_2025"} <= names
+    texts = (
+        "select table_name, column_name from duckdb_columns()"
+        " where schema_name = 'marts' and data_type = 'VARCHAR'"
+    )
+    columns = ask(stranger, texts)
+    assert len(columns) > 100
+    listed = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
+    for table, column in columns:
+        assert not ask(stranger, f"from marts.{table} where {column} in ({listed})"), (table, column)
+    for page in stranger.output.glob("report.*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert [name for name in names | {"Schedule overrun: 47"} if name in text] == [], page.name
+
+
+def test_with_settings_the_evaluations_are_theirs_and_no_others(tmp_path, stranger):
+    settings = tmp_path / "settings"
+    settings.mkdir()
+    periods = "period_name,starts_on,ends_on\nalt,2023-01-01,2023-12-31\nneu,2024-01-01,2024-12-31\n"
+    (settings / "named_periods.csv").write_text(periods, encoding="utf-8")
+    evaluations = "evaluation_name,baseline_period,current_period\nVertrieb 2024,alt,neu\n"
+    (settings / "evaluations.csv").write_text(evaluations, encoding="utf-8")
+    (settings / "settings.yml").write_text("reporting_currency: CHF\n", encoding="utf-8")
+    raw_dir = stranger.output.parent / "exports"
+    built = build(tmp_path / "output", "--raw-dir", raw_dir, "--settings", settings)
+    assert built.status == 0, built.all_output
+    found = "select distinct evaluation_name, baseline_period, current_period from marts.kpi_evaluation"
+    assert ask(built, found) == [("Vertrieb 2024", "alt", "neu")]
+    assert ask(built, "select reporting_currency from marts.reporting_settings") == [("CHF",)]
+    # Of the 240 deals, 122 are of 2023: every third day from 2 January on.
+    created = (
+        "select kpi_value from marts.kpi_values"
+        " where kpi_id = 'deals_created' and period_name = 'alt' and segment_by = 'all'"
+    )
+    assert ask(built, created) == [(122,)]
