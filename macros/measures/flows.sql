@@ -17,6 +17,7 @@
 {% macro flow_measures(fact, day, segments, where=none, days=none) -%}
 {%- set measures = crm_kpis.parse_measures(caller()) -%}
 {%- if not measures -%}{{ return(crm_kpis.no_measures()) }}{%- endif -%}
+{%- set segments = crm_kpis.tested_segments(segments) -%}
 {%- set pairs = (segments | batch(2) | list) or [[]] -%}
 with
 

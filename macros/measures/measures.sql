@@ -10,7 +10,10 @@
     A model of another project calls them by the package's name, `{% call crm_kpis.flow_measures(...) %}`, and so do the macros themselves: dbt
     looks for a name without it in the project of the model.
 
-    Macros: measure_type, parse_measures, no_measures, aggregate_by_segment, unpivot_measures, period_measures, sum_of_squares.
+    A unit test that is about one measure or a few names them, and the dimensions to split them by, so that it need not list all that its
+    model has: `overrides: {vars: {tested_measures: [deals_won], tested_segments: [team]}}`.
+
+    Macros: measure_type, parse_measures, tested_segments, no_measures, aggregate_by_segment, unpivot_measures, period_measures, sum_of_squares.
 #}
 
 {% macro measure_type() %}{{ return('decimal(38, 12)') }}{% endmacro %}
@@ -24,9 +27,17 @@
         {% if parts | length != 2 %}
             {{ exceptions.raise_compiler_error("a measure is one line, `<aggregate> as <name>`, and this is not: " ~ line.strip()) }}
         {% endif %}
-        {% do measures.append({'expression': parts[0], 'name': parts[1]}) %}
+        {% if not var('tested_measures', []) or parts[1] in var('tested_measures') %}
+            {% do measures.append({'expression': parts[0], 'name': parts[1]}) %}
+        {% endif %}
     {% endfor %}
     {{ return(measures) }}
+{% endmacro %}
+
+
+{# The segment dimensions of a model, or those that a unit test names. #}
+{% macro tested_segments(segments) %}
+    {{ return(var('tested_segments', segments)) }}
 {% endmacro %}
 
 
@@ -97,6 +108,7 @@
 {% macro period_measures(relation, segments) -%}
 {%- set measures = crm_kpis.parse_measures(caller()) -%}
 {%- if not measures -%}{{ return(crm_kpis.no_measures()) }}{%- endif -%}
+{%- set segments = crm_kpis.tested_segments(segments) -%}
 with
 
 by_period as (

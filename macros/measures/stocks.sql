@@ -15,6 +15,7 @@
 {% macro stock_measures(fact, first_day, end_day, segments, read_on='read_on') -%}
 {%- set measures = crm_kpis.parse_measures(caller()) -%}
 {%- if not measures -%}{{ return(crm_kpis.no_measures()) }}{%- endif -%}
+{%- set segments = crm_kpis.tested_segments(segments) -%}
 with
 
 changes as (

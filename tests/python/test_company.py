@@ -84,7 +84,9 @@ def succeeded(done: subprocess.CompletedProcess[str]) -> str:
 
 def test_init_writes_a_project_that_reads_in_a_minute(tmp_path):
     acme = init_project(tmp_path / "Acme GmbH")
-    files = [path.read_text(encoding="utf-8") for path in acme.rglob("*") if path.is_file()]
+    explained = acme / "settings" / "README.md"
+    paths = [path for path in acme.rglob("*") if path.is_file() and path != explained]
+    files = [path.read_text(encoding="utf-8") for path in paths]
     assert yaml.safe_load((acme / "dbt_project.yml").read_text(encoding="utf-8"))["name"] == "acme_gmbh"
     assert not any("[[" in text for text in files)
     assert sum(len(text.splitlines()) for text in files) <= 250
@@ -223,3 +225,61 @@ def _change_version(wheel: Path, directory: Path) -> Path:
         for path in sorted(directory.rglob("*")):
             archive.write(path, path.relative_to(directory))
     return newer
+
+
+# Own KPIs
+
+
+def add_large_deals(acme: Path, measure: str = "large_deals_won") -> None:
+    """Add a KPI as the README of the project says: a line, a row, and the test without its comments."""
+    model = acme / "models" / "measures" / "own_measures.sql"
+    model.write_text(model.read_text(encoding="utf-8").replace("    -- count", "    count"), encoding="utf-8")
+    kpis = acme / "settings" / "own_kpis.csv"
+    names = kpis.read_text(encoding="utf-8").splitlines()[0].split(",")
+    row = {
+        "kpi_id": "large_deals_won",
+        "area": "sales",
+        "label_en": "Large deals won",
+        "unit": "count",
+        "good": "up",
+        "aggregation": "total",
+        "numerator": measure,
+        "segments": "team",
+    }
+    line = ",".join(row.get(name, "") for name in names)
+    kpis.write_text(f"{','.join(names)}\n{line}\n", encoding="utf-8")
+    test = acme / "models" / "measures" / "_unit_tests.yml"
+    lines = test.read_text(encoding="utf-8").splitlines()
+    start = lines.index("# unit_tests:")
+    lines[start:] = [line.removeprefix("# ") for line in lines[start:]]
+    test.write_text("\n".join(lines), encoding="utf-8")
+
+
+def test_a_kpi_of_a_company_takes_a_line_a_row_and_a_test(environment, tmp_path):
+    succeeded(environment.run("crm-kpis", "init", "acme", "--sample", cwd=tmp_path))
+    acme = tmp_path / "acme"
+    before = {path: path.read_bytes() for path in acme.rglob("*") if path.is_file()}
+    add_large_deals(acme)
+    changed = {str(path.relative_to(acme)) for path, text in before.items() if path.read_bytes() != text}
+    folder = "models/measures"
+    assert changed == {f"{folder}/own_measures.sql", f"{folder}/_unit_tests.yml", "settings/own_kpis.csv"}
+    succeeded(environment.run("crm-kpis", "run", cwd=acme))
+    counted = published(
+        acme / "output",
+        "select sum(kpi_value), (select count(*) from marts.fct_deals where is_won and amount >= 10000)"
+        " from marts.kpi_values"
+        " where kpi_id = 'large_deals_won' and period_grain = 'all' and segment_by = 'team'",
+    )
+    assert counted[0][0] == counted[0][1] > 0
+    done = succeeded(environment.run("dbt", "build", "--select", "kpi_catalogue", "own_measures", cwd=acme))
+    assert "large_deals_won_counts_deals_of_ten_thousand_and_more" in done
+
+
+def test_a_measure_that_no_model_computes_is_named(environment, tmp_path):
+    succeeded(environment.run("crm-kpis", "init", "acme", "--sample", cwd=tmp_path))
+    acme = tmp_path / "acme"
+    add_large_deals(acme, measure="larg_deals_won")
+    done = environment.run("crm-kpis", "run", cwd=acme)
+    assert done.returncode == 2
+    assert "own_kpis.csv, line 2, numerator: no model computes the measure 'larg_deals_won'." in done.stderr
+    assert "large_deals_won" in done.stderr.partition("'larg_deals_won'")[2]

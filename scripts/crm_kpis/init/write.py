@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 import shutil
+import textwrap
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+import yaml
+
 from crm_kpis.errors import InputError
 from crm_kpis.project import PACKAGE, PROJECT_DIR
+from crm_kpis.settings.declaration import KEYS_FILE, Setting, read_declaration
 
+_SAMPLE = PROJECT_DIR / "seeds" / "sample"
+_KEYS_HEAD = "# Remove the # before a key to set it. The values shown are the defaults.\n"
 _TEMPLATE = Path(__file__).parent / "template"
 # Python packaging and git would take a file of this name for their own.
 _RENAMED = {"gitignore": ".gitignore"}
@@ -21,7 +28,7 @@ def init_project(directory: Path, *, sample: bool = False) -> Path:
 
     Args:
         directory: It is made if it is not there; its name is the name of the project.
-        sample: Whether to copy the raw tables of the shipped sample into it.
+        sample: Whether to copy the raw tables and the settings of the shipped sample into it.
 
     Returns:
         The directory, absolute.
@@ -36,9 +43,12 @@ def init_project(directory: Path, *, sample: bool = False) -> Path:
     try:
         for source in sorted(path for path in _TEMPLATE.rglob("*") if path.is_file()):
             _write(source, directory, values)
+        _write_settings(directory / "settings")
         if sample:
-            for table in sorted((PROJECT_DIR / "seeds" / "sample").glob("*.csv")):
+            for table in sorted(_SAMPLE.glob("*.csv")):
                 shutil.copyfile(table, directory / "raw" / table.name)
+            for setting in sorted((_SAMPLE / "settings").iterdir()):
+                shutil.copyfile(setting, directory / "settings" / setting.name)
     except OSError as error:
         raise InputError(f"{error.filename} can't be written: {error.strerror}.") from error
     return directory
@@ -53,6 +63,33 @@ def _project_name(directory: Path) -> str:
             f" to z, and be neither {PACKAGE} nor dbt. Choose another directory."
         )
     return name
+
+
+def _write_settings(directory: Path) -> None:
+    """Write each file of settings without a row or key, and what each is for."""
+    declaration = read_declaration()
+    directory.mkdir()
+    for table in declaration.tables.values():
+        header = ",".join(column.name for column in table.columns)
+        (directory / table.file_name).write_text(f"{header}\n", encoding="utf-8")
+    keys = "\n".join(_describe_key(key) for key in declaration.keys.values())
+    (directory / KEYS_FILE).write_text(f"{_KEYS_HEAD}\n{keys}", encoding="utf-8")
+    (directory / "README.md").write_text("\n".join(_describe_settings()) + "\n", encoding="utf-8")
+
+
+def _describe_key(key: Setting) -> str:
+    lines = textwrap.wrap(key.description, 110, initial_indent="# ", subsequent_indent="# ")
+    default = yaml.safe_dump({key.name: key.default}, default_flow_style=None).strip()
+    return "\n".join([*lines, f"# {default}", ""])
+
+
+def _describe_settings() -> Iterator[str]:
+    yield "# Settings"
+    yield f"\nA file without rows, or a key of `{KEYS_FILE}` that is a comment, leaves the default as it is."
+    for table in read_declaration().tables.values():
+        yield f"\n## {table.file_name}\n\n{table.description} Without rows: {table.default}.\n"
+        for column in table.columns:
+            yield f"- `{column.name}`{' (required)' if column.required else ''}: {column.description}"
 
 
 def _write(source: Path, directory: Path, values: dict[str, str]) -> None:

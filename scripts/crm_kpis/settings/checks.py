@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from crm_kpis.catalogue.docs import read_catalogue
+from crm_kpis.catalogue.measures import find_measures
 from crm_kpis.days import FIRST_DAY, LAST_DAY, parse_day
 from crm_kpis.errors import InputError
 from crm_kpis.project import PACKAGE, PROJECT_DIR, PROJECT_FILE, read_project
@@ -28,6 +29,7 @@ _CALENDAR_NAME = re.compile(
 )
 # A greater relative change is a percentage that was not divided by 100.
 _GREATEST_CHANGE = 2
+_KPI_ID = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 
 def check_vars(given: Mapping[str, Any], project_dir: Path) -> None:
@@ -292,7 +294,7 @@ def _check_control_segment(row: Row) -> _Complaints:
 
 
 def _check_kpi_targets(settings: Settings) -> _Complaints:
-    catalogue = {kpi["kpi_id"]: kpi for kpi in read_catalogue()}
+    catalogue = {kpi["kpi_id"]: kpi for kpi in [*read_catalogue(), *_own_kpis(settings)]}
     for row in _sound(settings, "kpi_targets"):
         target = row.values
         kpi = catalogue.get(target["kpi_id"])
@@ -311,6 +313,14 @@ def _check_kpi_targets(settings: Settings) -> _Complaints:
         baseline = target["baseline_period"]
         if baseline is not None and baseline not in _period_names(settings):
             yield row.line, "baseline_period", _unknown_period(settings, baseline)
+
+
+def _own_kpis(settings: Settings) -> Iterator[dict[str, str]]:
+    """The rows of own_kpis.csv as those of the catalogue."""
+    for row in _sound(settings, "own_kpis"):
+        kpi = {name: "" if value is None else str(value) for name, value in row.values.items()}
+        default = "proportional" if kpi["aggregation"] == "total" else "none"
+        yield kpi | {"length_effect": kpi["length_effect"] or default}
 
 
 def _check_segment(target: dict[str, Any], kpi: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -374,8 +384,46 @@ def _check_pipeline_stages(settings: Settings) -> _Complaints:
         first.setdefault(place, row)
 
 
+def _check_own_kpis(settings: Settings) -> _Complaints:
+    shipped = {kpi["kpi_id"] for kpi in read_catalogue()}
+    directory = settings.directory or Path()
+    measures = find_measures({directory.absolute().parent, Path.cwd()})
+    for row in _sound(settings, "own_kpis"):
+        kpi = row.values
+        for role in ("numerator", "denominator", "squares", "sample_measure"):
+            measure = kpi[role]
+            if measure is not None and measure not in measures:
+                message = f"no model computes the measure {display(measure)}."
+                yield row.line, role, f"{message} {suggest(measure, sorted(measures))}"
+        if not _KPI_ID.fullmatch(kpi["kpi_id"]):
+            way_out = "Write small letters, digits and _, such as large_deals_won."
+            yield row.line, "kpi_id", f"{display(kpi['kpi_id'])} can't be the key of a KPI. {way_out}"
+        if kpi["kpi_id"] in shipped:
+            yield row.line, "kpi_id", f"{kpi['kpi_id']} is a KPI of the package. Take another name."
+        yield from ((row.line, *complaint) for complaint in _check_parts(kpi))
+        for name in filter(None, (kpi["compared_across"] or "").split("|")):
+            if name not in (kpi["segments"] or "").split("|"):
+                yield row.line, "compared_across", f"{display(name)} is not in segments. Add it there."
+
+
+def _check_parts(kpi: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    is_ratio = kpi["aggregation"] == "ratio"
+    if is_ratio and kpi["denominator"] is None:
+        yield "denominator", "it is empty, and a ratio divides by it. Name a measure."
+    if not is_ratio and kpi["denominator"] is not None:
+        yield "denominator", f"a {kpi['aggregation']} divides by nothing. Leave it empty, or take ratio."
+    method = kpi["interval_method"] or "none"
+    if method == "wilson" and (not is_ratio or kpi["unit"] != "ratio"):
+        yield "interval_method", "wilson is for a ratio whose unit is ratio. Take none."
+    if method in ("mean", "nps") and kpi["squares"] is None:
+        yield "squares", f"it is empty, and {method} needs the sum of squares. Name a measure, or take none."
+    if (kpi["matures"] or "none") != "none" and kpi["matures_in_days"] is None:
+        yield "matures_in_days", "it is empty, and the value matures. Give the days."
+
+
 _TABLE_CHECKS: dict[str, Callable[[Settings], _Complaints]] = {
     "named_periods": _check_named_periods,
+    "own_kpis": _check_own_kpis,
     "evaluations": _check_evaluations,
     "kpi_targets": _check_kpi_targets,
     "mandatory_fields": _check_mandatory_fields,

@@ -1,0 +1,46 @@
+{#
+    Adds the KPIs of a company, own_kpis.csv of its settings, to the catalogue: a hook of the seed kpi_catalogue, which dbt loads anew in every
+    build. So all that reads the catalogue knows them, and unit tests go on reading the shipped one.
+
+        +post-hook: "{{ crm_kpis.add_own_kpis() }}"
+
+    What a row leaves empty is filled in: a total is proportional to the length of its period and counts itself, a rate is not.
+#}
+{% macro add_own_kpis() -%}
+    {#- Without the plugin nobody has registered the settings (another engine). -#}
+    {%- if not execute or not crm_kpis.settings_plugin() -%}
+        {{ return('') }}
+    {%- endif -%}
+    insert into {{ this }} (
+        kpi_id, area, label_en, label_de, unit, good, aggregation, numerator, denominator, squares, sample_measure, per_unit, interval_method,
+        dated_by, length_effect, usual_change_from, matures, matures_in_days, segments, compared_across,
+        formula_en, formula_de, description_en, description_de, source
+    )
+    select
+        kpi_id,
+        area,
+        label_en,
+        coalesce(label_de, label_en) as label_de,
+        unit,
+        good,
+        aggregation,
+        numerator,
+        denominator,
+        squares,
+        coalesce(sample_measure, case when aggregation <> 'ratio' then numerator end) as sample_measure,
+        coalesce(per_unit, 1) as per_unit,
+        coalesce(interval_method, 'none') as interval_method,
+        coalesce(dated_by, 'its measures') as dated_by,
+        coalesce(length_effect, case when aggregation = 'total' then 'proportional' else 'none' end) as length_effect,
+        case when aggregation = 'median' then 'whole periods' else 'weeks' end as usual_change_from,
+        coalesce(matures, 'none') as matures,
+        matures_in_days,
+        segments,
+        compared_across,
+        coalesce(formula_en, numerator || coalesce(' / ' || denominator, '')) as formula_en,
+        coalesce(formula_de, formula_en, numerator || coalesce(' / ' || denominator, '')) as formula_de,
+        coalesce(description_en, label_en) as description_en,
+        coalesce(description_de, description_en, label_de, label_en) as description_de,
+        'own' as source
+    from {{ source('settings', 'own_kpis') }}
+{%- endmacro %}
