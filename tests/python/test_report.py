@@ -310,7 +310,7 @@ def test_the_workbook_holds_numbers_as_numbers(english, language):
     label, revenue = ask(
         english,
         f"select label_{language}, (select sum(kpi_value) from marts.kpi_values where kpi_id = 'won_revenue'"
-        " and segment_by = 'all' and period_grain = 'year')"
+        " and segment_by = 'all' and period_grain = 'year' and period_start >= '2021-01-01')"
         " from marts.kpi_catalogue where kpi_id = 'won_revenue'",
     )[0]
     years = [
@@ -496,12 +496,12 @@ def test_tables_sort_by_number_and_by_name(english_page):
     assert numbered == sorted(numbered)
 
 
-def download_csv(page, selector: str) -> list[list[str]]:
+def download_csv(page, selector: str, delimiter: str = ",") -> list[list[str]]:
     page.eval_on_selector(f"{selector} details", "details => { details.open = true; }")
     with page.expect_download() as started:
         page.click(f"{selector} button.action:has-text('CSV')")
     text = Path(started.value.path()).read_text(encoding="utf-8-sig")
-    return list(csv.reader(io.StringIO(text)))
+    return list(csv.reader(io.StringIO(text), delimiter=delimiter))
 
 
 def test_a_picture_can_be_downloaded_as_csv(english, english_page):
@@ -513,6 +513,15 @@ def test_a_picture_can_be_downloaded_as_csv(english, english_page):
         " order by part_order",
     )
     assert [(part, int(things)) for part, things, *_ in lines] == expected
+
+
+def test_a_german_excel_reads_the_download(german, open_page):
+    """It takes semicolons between values and commas before decimals."""
+    page = open_page(german)
+    header, first, second, *_ = download_csv(page, "#funnel", ";")
+    assert header == ["Schritt", "Anzahl", "Anteil am vorigen Schritt", "Tage seit der Anlage"]
+    assert first[2:] == ["", ""]
+    assert re.fullmatch(r"0,\d+", second[2])
 
 
 def test_hostile_names_are_text(hostile_page):
@@ -594,7 +603,7 @@ def test_on_a_phone_sections_fold_and_links_open_them(english, open_page):
     row.wait_for(state="visible")
     assert row.evaluate("row => row.scrollWidth <= row.clientWidth")
     labels = row.locator("[data-label]").evaluate_all("cells => cells.map(cell => cell.dataset.label)")
-    assert labels == ["Before", "After", "Difference", "p, adjusted"]
+    assert labels == ["Before", "After", "Difference", "Usual change (earlier comparisons)", "p, adjusted"]
 
 
 def test_all_can_be_reached_by_keyboard(english_page):
@@ -802,8 +811,8 @@ def test_a_picture_of_nothing_but_zeros_is_left_out(sample_build, tmp_path):
 
 def test_marts_without_any_value_make_a_page(sample_build, tmp_path):
     empty = copy_marts(sample_build.output, tmp_path, "delete from marts.kpi_values")
-    assert "nothing to tell" in write_report(empty).read_text(encoding="utf-8")
-    assert "nothing to tell" in write_report(empty, file_format="markdown").read_text(encoding="utf-8")
+    assert "nothing to show" in write_report(empty).read_text(encoding="utf-8")
+    assert "nothing to show" in write_report(empty, file_format="markdown").read_text(encoding="utf-8")
     assert json.loads(write_report(empty, file_format="json").read_text(encoding="utf-8"))["as_of"] is None
 
 

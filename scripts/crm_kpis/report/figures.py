@@ -256,9 +256,14 @@ class _Reader:
             kind=kind,
             title=words["title"],
             note=self._note(name, last),
-            columns=(Column("name", words["part"]), Column("value", words["item_count"], "count")),
+            columns=(Column("name", words["part"]), Column("value", words["item_count"], "count"), *more),
             rows=tuple(
-                (self.texts["parts"].get(row["part"], row["part"]), row["item_count"]) for row in last
+                (
+                    self.texts["parts"].get(row["part"], row["part"]),
+                    row["item_count"],
+                    *((row["share_of_previous"], row["average_days"]) if more else ()),
+                )
+                for row in last
             ),
             options={"unit": "count"},
         )

@@ -69,15 +69,18 @@
 
   // A spreadsheet takes text that begins like this for a formula.
   const guard = (text) => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
-  const quote = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  // A German Excel reads semicolons and decimal commas, others the opposite.
+  const isGerman = report.language === "de";
+  const quote = (text) => (/[",;\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
   function toCsv(table) {
     const lines = [table.tHead.rows[0], ...table.tBodies[0].rows].map((row) =>
       [...row.cells].map((cell) => {
         const data = cell.querySelector("data");
         const text = cell.textContent.trim();
-        return quote(data ? data.value : text === "–" ? "" : guard(text));
-      }).join(","));
+        if (data) return isGerman ? data.value.replace(".", ",") : data.value;
+        return quote(text === "–" ? "" : guard(text));
+      }).join(isGerman ? ";" : ","));
     return `\ufeff${lines.join("\r\n")}\r\n`;
   }
 
