@@ -20,6 +20,7 @@ from crm_kpis.raw.contract import PROJECT_DIR
 from crm_kpis.raw.raw_directory import inspect
 from crm_kpis.run.build import BuildOptions
 from crm_kpis.run.input_hash import hash_inputs
+from crm_kpis.settings.read import read_settings
 from pipeline import SAMPLE_DIR, Build, CompiledProject, build
 
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -141,7 +142,7 @@ def _kept_builds() -> Path:
     """A directory for what is built from the project as it is now; those of other states are removed."""
     options = BuildOptions(SAMPLE_DIR, PROJECT_DIR / "output", as_of=None, snapshots=PROJECT_DIR / "none")
     builds = PROJECT_DIR / ".pytest_cache" / "builds"
-    directory = builds / hash_inputs(options, inspect(SAMPLE_DIR))
+    directory = builds / hash_inputs(options, inspect(SAMPLE_DIR), read_settings(options.settings_dir))
     directory.mkdir(parents=True, exist_ok=True)
     for other in set(builds.iterdir()) - {directory}:
         shutil.rmtree(other, ignore_errors=True)
