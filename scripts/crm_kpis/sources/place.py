@@ -209,18 +209,20 @@ def _describe(connection: duckdb.DuckDBPyConnection, table: str, paths: list[Pat
         # Otherwise a directory named day=3 would add a column.
         relation = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
     else:
-        delimiters = {csv_file.read_header(path, ()).delimiter for path in paths}
-        if len(delimiters) > 1:
-            raise InputError(
-                f"The files of the table {table} have different delimiters. Use one in all of them."
-            )
-        relation = (
-            f"read_csv([{listed}], header = true, all_varchar = true, delim = {quote_text(delimiters.pop())},"
-            " quote = '\"', escape = '\"', strict_mode = true, null_padding = false, union_by_name = true,"
-            " hive_partitioning = false)"
-        )
+        relation = f"(from {' union all by name from '.join(_read_csv(path) for path in paths)})"
     try:
         described = connection.execute(f"describe from {relation}").fetchall()
     except duckdb.Error as error:
         raise InputError(f"{paths[0]} can't be read: {first_line(str(error))}. Land it again.") from error
     return LandedTable(table, relation, {row[0]: row[1] for row in described}, tuple(paths))
+
+
+def _read_csv(path: Path) -> str:
+    # DuckDB guesses dialects wrongly: it is told what the header says.
+    header = csv_file.read_header(path, ())
+    columns = ", ".join(f"{quote_text(name)}: 'varchar'" for name in header.columns)
+    return (
+        f"read_csv({quote_path(path)}, auto_detect = false, header = true, skip = {header.line - 1},"
+        f" columns = {{{columns}}}, delim = {quote_text(header.delimiter)}, quote = '\"', escape = '\"',"
+        " nullstr = '', strict_mode = true, null_padding = false, hive_partitioning = false)"
+    )

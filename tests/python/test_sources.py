@@ -1,0 +1,263 @@
+"""Where landed tables lie, what landed them, and several sources at once."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+from crm_kpis.cli import cli
+from crm_kpis.errors import InputError
+from crm_kpis.sources.layout import LAYOUTS_DIR, TYPES, read_vendor, vendors
+from crm_kpis.sources.source import SourceSettings, read_settings
+from landing import Mapped, Rows, land, mapped, utc
+
+DEAL = {"id": "1", "createdate": utc("2024-01-10T10:00:00"), "dealstage": "closedwon", "is_deleted": False}
+HUBSPOT: dict[str, Rows] = {
+    "deals": [DEAL | {"closedate": utc("2024-03-05T00:00:00"), "amount": 7.0, "pipeline": "default"}],
+    "pipelines_deals": [{"id": "default", "label": "Sales", "_dlt_id": "p"}],
+    "companies": [
+        {"id": "901", "name": "Alder", "_dlt_id": "c"},
+        {"id": "902", "name": "Birch", "_dlt_id": "d"},
+    ],
+    "companies__deals": [{"value": "901", "deals_id": "1", "_dlt_parent_id": "c"}],
+}
+ZENDESK: dict[str, Rows] = {
+    "organization": [
+        {"id": 1, "name": "Alder", "external_id": "901"},
+        {"id": 2, "name": "Cedar", "external_id": None},
+    ],
+    "ticket": [
+        {"id": number, "created_at": utc("2024-03-01"), "status": "open", "organization_id": number}
+        for number in (1, 2)
+    ],
+}
+
+
+def land_in_duckdb(path: Path, schema: str, tables: dict[str, Rows], directory: Path) -> Path:
+    land(directory, tables)
+    with duckdb.connect(path) as connection:
+        connection.execute(f"create schema {schema}")
+        for table in tables:
+            connection.execute(
+                f"create table {path.stem}.{schema}.{table} as from '{directory / table}.parquet'"
+            )
+    return path
+
+
+def both(tmp_path: Path, **more: Any) -> Mapped:
+    sources = [
+        {"vendor": "zendesk", "landed": str(land(tmp_path / "zendesk", ZENDESK))},
+        {"vendor": "hubspot", "landed": str(land(tmp_path / "hubspot", HUBSPOT))},
+    ]
+    return Mapped(read_settings({"sources": sources} | more, tmp_path, "the test"))
+
+
+def test_ids_carry_the_name_of_their_source(tmp_path: Path) -> None:
+    result = both(tmp_path)
+    assert result.row("deals", "deal_id", "account_id") == ("hubspot:1", "hubspot:901")
+    accounts = ["hubspot:901", "hubspot:902", "zendesk:1", "zendesk:2"]
+    assert [row[0] for row in result.rows("accounts", "account_id")] == accounts
+    assert [row[0] for row in result.rows("accounts", "_row_number")] == [1, 2, 3, 4]
+
+
+def test_accounts_of_two_sources_meet_by_the_declared_column_only(tmp_path: Path) -> None:
+    result = both(tmp_path, match=["zendesk.organization.external_id = hubspot.company.id"])
+    accounts = ["hubspot:901", "hubspot:902", "zendesk:2"]
+    assert [row[0] for row in result.rows("accounts", "account_id")] == accounts
+    assert result.rows("tickets", "ticket_id", "account_id") == [
+        ("zendesk:1", "hubspot:901"),
+        ("zendesk:2", "zendesk:2"),
+    ]
+    assert result.left_out()["table accounts: matched with an account of another source"] == 1
+    assert result.unbalanced() == []
+
+
+@pytest.mark.parametrize(
+    ("match", "message"),
+    [
+        ("zendesk.organization.external_id", "must read like"),
+        (
+            "zendesk.organisation.external_id = hubspot.company.id",
+            r"does not have\. There are: organization,",
+        ),
+        ("zendesk.organization.external_id = pipedrive.person.id", "there is no other source pipedrive"),
+    ],
+)
+def test_a_match_that_names_nothing_is_an_error(tmp_path: Path, match: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        both(tmp_path, match=[match])
+
+
+def test_a_schema_of_a_duckdb_file_is_read(tmp_path: Path) -> None:
+    # The file and its schema have one name, which DuckDB finds ambiguous.
+    database = land_in_duckdb(tmp_path / "hubspot.duckdb", "hubspot", HUBSPOT, tmp_path / "landed")
+    for schema in ("hubspot", "HubSpot", None):
+        source = {"vendor": "hubspot", "database": str(database), "schema": schema}
+        result = Mapped(read_settings({"sources": [source]}, tmp_path, "the test"))
+        assert result.row("deals", "deal_id", "amount::int") == ("1", 7)
+
+
+def read_database(database: Path, schema: str | None = None) -> None:
+    source = {"vendor": "hubspot", "database": str(database), "schema": schema}
+    Mapped(read_settings({"sources": [source]}, Path.cwd(), "the test"))
+
+
+def test_a_schema_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
+    database = land_in_duckdb(tmp_path / "crm.duckdb", "sales", HUBSPOT, tmp_path / "landed")
+    with pytest.raises(InputError, match=r"has no schema hubspot with tables\. There are: sales\."):
+        read_database(database, "hubspot")
+    with duckdb.connect(database) as connection:
+        connection.execute("create schema other; create table other.x as select 1 as y")
+    with pytest.raises(InputError, match=r"has these schemas: other, sales\. Name the right one"):
+        read_database(database)
+    with pytest.raises(InputError, match="does not exist: check the path"):
+        read_database(tmp_path / "none.duckdb")
+
+
+def test_a_file_that_a_loader_writes_says_who_holds_it(tmp_path: Path) -> None:
+    database = land_in_duckdb(tmp_path / "crm.duckdb", "sales", HUBSPOT, tmp_path / "landed")
+    code = f"import duckdb; c = duckdb.connect({str(database)!r}); print('open', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as loader:
+        assert loader.stdout is not None
+        loader.stdout.readline()
+        with pytest.raises(InputError, match=rf"being written by another process: .*PID {loader.pid}"):
+            read_database(database)
+        loader.communicate("\n")
+
+
+def test_two_layouts_in_one_place_are_an_error(tmp_path: Path) -> None:
+    land(tmp_path, HUBSPOT | {"deal": [{"deal_id": 1}]})
+    with pytest.raises(
+        InputError, match=r"pipelines_deals\) and Fivetran \(table deal\) land it\. Keep the tables"
+    ):
+        mapped(tmp_path, "hubspot")
+
+
+def test_an_unknown_layout_is_named_with_what_is_looked_for(tmp_path: Path) -> None:
+    land(tmp_path, {"opportunities": [{"id": 1}]})
+    with pytest.raises(
+        InputError, match=r"HubSpot in no known layout\. Its tables: opportunities\. Looked for any"
+    ):
+        mapped(tmp_path, "hubspot")
+
+
+def test_a_renamed_column_is_named_with_the_way_out(tmp_path: Path) -> None:
+    tables = HUBSPOT | {"deals": [DEAL | {"closed_on": utc("2024-03-05"), "pipeline": "default"}]}
+    result = mapped(land(tmp_path / "a", tables), "hubspot")
+    warning = next(text for text in result.warnings if "table deals" in text)
+    assert "the table deals has no column closedate, hubspot_owner_id, amount." in warning
+    assert "--mapping names it: hubspot: {deal: {close_at: NAME}}." in warning
+    without_key = {name: value for name, value in DEAL.items() if name != "id"}
+    with pytest.raises(
+        InputError, match=r"deals has no column id, which tells records apart\..*deal_id: NAME"
+    ):
+        mapped(land(tmp_path / "b", HUBSPOT | {"deals": [without_key]}), "hubspot")
+
+
+def test_an_empty_table_is_said(tmp_path: Path) -> None:
+    land(tmp_path, {name: rows for name, rows in HUBSPOT.items() if name != "deals"})
+    with duckdb.connect() as connection:
+        query = "select null::varchar as id, null::timestamp as createdate where false"
+        connection.execute(f"copy ({query}) to '{tmp_path / 'deals.parquet'}'")
+    result = mapped(tmp_path, "hubspot")
+    assert result.rows("deals", "deal_id") == []
+    assert "hubspot: no rows are landed in deals." in result.warnings
+
+
+def test_values_that_can_not_be_read_are_counted(tmp_path: Path) -> None:
+    tables = HUBSPOT | {
+        "deals": [DEAL | {"amount": "a lot", "closedate": ""}, DEAL | {"id": "2", "amount": " 5 "}]
+    }
+    result = mapped(land(tmp_path, tables), "hubspot")
+    assert result.rows("deals", "deal_id", "amount::int") == [("1", None), ("2", 5)]
+    assert "hubspot: 1 values of deal.amount can't be read, and are taken as missing." in result.warnings
+
+
+def test_csv_files_are_read_whatever_their_delimiter(tmp_path: Path) -> None:
+    land(tmp_path, {name: rows for name, rows in HUBSPOT.items() if name != "deals"})
+    (tmp_path / "deals.csv").write_text(
+        'id;dealstage;createdate;amount\n1.0;"closed;won";2024-01-01T10:00:00Z;"7,5"\n'
+    )
+    result = mapped(tmp_path, "hubspot")
+    assert result.row("deals", "deal_id", "stage", "created_at", "amount") == (
+        "1",
+        "closed;won",
+        "2024-01-01 10:00:00",
+        None,
+    )
+    (tmp_path / "deals.csv").write_text("id;dealstage\n1;a;b\n")
+    with pytest.raises(InputError, match=r"deals\.csv can't be read: Invalid Input Error"):
+        mapped(tmp_path, "hubspot")
+
+
+def test_a_table_in_two_formats_or_without_a_byte_is_an_error(tmp_path: Path) -> None:
+    land(tmp_path, HUBSPOT)
+    (tmp_path / "deals.csv").write_text("id\n1\n")
+    with pytest.raises(InputError, match="lies in .* as Parquet and as CSV"):
+        mapped(tmp_path, "hubspot")
+    (tmp_path / "deals.csv").unlink()
+    (tmp_path / "deals.parquet").write_bytes(b"")
+    with pytest.raises(InputError, match=r"deals\.parquet is empty"):
+        mapped(tmp_path, "hubspot")
+
+
+def test_settings_survive_the_environment(tmp_path: Path) -> None:
+    content = {
+        "sources": [
+            {"vendor": "hubspot", "database": "crm.duckdb", "schema": "sales", "name": "crm"},
+            {"vendor": "zendesk", "landed": "zendesk"},
+        ],
+        "mapping": "my.yml",
+        "mapping_dir": "own",
+        "match": ["zendesk.organization.external_id=crm.company.id"],
+    }
+    settings = read_settings(content, tmp_path, "settings.yml")
+    assert SourceSettings.from_json(settings.to_json()) == settings
+    assert settings.sources[0].place.path == tmp_path / "crm.duckdb"
+    assert json.loads(settings.to_json())["match"] == {"zendesk.organization.external_id": "crm.company.id"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--source", "hubspt", "--landed", "x"], "There is no source 'hubspt'. There are: hubspot, "),
+        (["--source", "hubspot"], "The source hubspot needs the place of its tables"),
+        (["--landed", "x"], "--landed belongs behind a --source"),
+        (["--source", "hubspot", "--landed", "x", "--landed", "y"], "--landed is given twice"),
+        (["--source=hubspot", "--landed=x", "--schema=y"], "which belongs to --database"),
+        (
+            ["--source", "hubspot", "--landed", "x", "--source", "hubspot", "--landed", "y"],
+            "two sources named hubspot",
+        ),
+        (["--source", "hubspot", "--landed", "/none"], "landed tables /none does not exist"),
+    ],
+)
+def test_a_wrong_option_is_one_clear_line(tmp_path: Path, arguments: list[str], message: str) -> None:
+    result = CliRunner().invoke(cli, ["run", *arguments, "--output", str(tmp_path)])
+    assert message in result.output + str(result.exception)
+    assert not isinstance(result.exception, AssertionError)
+
+
+@pytest.mark.parametrize("name", vendors())
+def test_a_layout_names_nothing_that_is_not_there(name: str) -> None:
+    vendor = read_vendor(name)
+    layouts = {layout.name for layout in vendor.layouts}
+    seen: set[str] = set()
+    for entity in vendor.entities:
+        names = {column.name for column in entity.columns}
+        assert set(entity.landed_as) <= layouts, entity.name
+        assert {*entity.key, *filter(None, [entity.latest_by, entity.requires])} <= names, entity.name
+        assert {column.data_type for column in entity.columns} <= set(TYPES), entity.name
+        for where in entity.landed_as.values():
+            assert where.parent is None or where.parent in seen, entity.name
+        seen.add(entity.name)
+    assert {entity for entities in vendor.fills.values() for entity in entities} <= seen
+    directory = LAYOUTS_DIR.parent / name
+    files = {path.stem for path in directory.glob("*.sql")}
+    assert files == {*vendor.fills, *(f"_{step}" for step in vendor.steps)}
