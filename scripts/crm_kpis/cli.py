@@ -196,12 +196,19 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     from crm_kpis.project import PROJECT_DIR, find_project
     from crm_kpis.run.build import BuildError, BuildOptions
     from crm_kpis.run.steps import run as run_pipeline
+    from crm_kpis.settings.read import find_settings_dir, read_settings
     from crm_kpis.sources.options import sources_of
+    from crm_kpis.sources.source import configured_sources, raw_directory_beside
 
     project_dir = find_project(Path.cwd())
     is_own = project_dir != PROJECT_DIR
     sources = sources_of(click.get_current_context(), mapping, mapping_dir, match)
-    if raw_dir is None and not sources.sources:
+    if not sources.sources:
+        settings_dir = settings or find_settings_dir(project_dir if is_own else None, raw_dir)
+        sources = configured_sources(read_settings(settings_dir).values, settings_dir)
+    if raw_dir is None and sources.sources:
+        raw_dir = raw_directory_beside(project_dir / "raw") if is_own else None
+    elif raw_dir is None:
         raw_dir = project_dir / "raw" if is_own else PROJECT_DIR / "seeds" / "sample"
     options = BuildOptions(
         Path(os.path.abspath(raw_dir)) if raw_dir else None,

@@ -47,6 +47,10 @@ def test_without_a_directory_each_setting_has_a_neutral_default():
         "gross_margin": 1,
         "max_lifespan_years": 10,
         "publish_personal_columns": [],
+        "sources": [],
+        "source_mapping": None,
+        "source_mapping_dir": None,
+        "source_match": [],
     }
 
 

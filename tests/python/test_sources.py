@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner
 from crm_kpis.cli import cli
 from crm_kpis.errors import InputError
+from crm_kpis.settings.read import read_settings as read_company_settings
 from crm_kpis.sources.layout import LAYOUTS_DIR, TYPES, read_vendor, vendors
-from crm_kpis.sources.source import SourceSettings, read_settings
+from crm_kpis.sources.source import SourceSettings, configured_sources, read_settings
 from landing import Mapped, Rows, land, mapped, utc
 
 DEAL = {"id": "1", "createdate": utc("2024-01-10T10:00:00"), "dealstage": "closedwon", "is_deleted": False}
@@ -261,3 +262,24 @@ def test_a_layout_names_nothing_that_is_not_there(name: str) -> None:
     directory = LAYOUTS_DIR.parent / name
     files = {path.stem for path in directory.glob("*.sql")}
     assert files == {*vendor.fills, *(f"_{step}" for step in vendor.steps)}
+
+
+def test_settings_name_sources_for_runs_without_options(tmp_path: Path) -> None:
+    land(tmp_path / "landed", HUBSPOT)
+    settings_dir = tmp_path / "settings"
+    settings_dir.mkdir()
+    (settings_dir / "settings.yml").write_text(
+        "sources: [{vendor: hubspot, landed: ../landed}]\nsource_match: []\n", encoding="utf-8"
+    )
+    settings = read_company_settings(settings_dir)
+    sources = configured_sources(settings.values, settings.directory)
+    assert Mapped(sources).row("deals", "deal_id") == ("1",)
+    for content, message in {
+        "sources: [hubspot]": "must be a list of mappings",
+        "sources: [{vendor: hubspt, landed: x}]": "There is no source 'hubspt'",
+        "sources: [{vendor: hubspot, landet: x}]": "a source has no key 'landet'",
+        "source_match: [a]": "must read like",
+    }.items():
+        (settings_dir / "settings.yml").write_text(content, encoding="utf-8")
+        with pytest.raises(InputError, match=message):
+            read_company_settings(settings_dir)

@@ -27,7 +27,7 @@ from crm_kpis.settings.register import register_settings
 from crm_kpis.snapshots.register import register_snapshots
 from crm_kpis.snapshots.take import DIRECTORY as SNAPSHOTS
 from crm_kpis.sources.mapping import SourceMapping, read_warnings
-from crm_kpis.sources.source import SourceSettings, opened_sources
+from crm_kpis.sources.source import SourceSettings, configured_sources, opened_sources, raw_directory_beside
 from crm_kpis.sql import quote_text
 
 # The environment variables CRM_KPIS_OUTPUT and so on.
@@ -55,11 +55,9 @@ class Plugin(BasePlugin):
         given = get_flags().VARS
         environment = {name: os.environ.get(f"CRM_KPIS_{name}", "") for name in _VARIABLES}
         self._as_of, self._memory_limit = environment["AS_OF"], environment["MEMORY_LIMIT"]
-        self._sources = environment["SOURCES"]
-        # What a source does not have may lie in a raw directory, but not in the sample.
-        default = "" if self._sources else plugin_config["raw_dir"]
-        raw_dir = given.get("raw_dir") or environment["RAW_DIR"] or default
-        self._raw_dir = Path(raw_dir) if raw_dir else None
+        raw_dir = given.get("raw_dir") or environment["RAW_DIR"]
+        default = Path(plugin_config["raw_dir"])
+        self._raw_dir: Path | None = Path(raw_dir) if raw_dir else default
         self._lock = threading.Lock()
         self._is_registered = False
         # dbt-duckdb makes its plugins before it opens the file.
@@ -81,6 +79,10 @@ class Plugin(BasePlugin):
             self._settings = self._read_settings(
                 Path(named) if named else find_settings_dir(own, self._raw_dir)
             )
+            self._sources = self._find_sources(environment["SOURCES"])
+            if self._sources.sources and not raw_dir:
+                # What a source does not have may lie in a raw directory, but not in the sample.
+                self._raw_dir = raw_directory_beside(default) if own else None
         except InputError as error:
             raise DbtRuntimeError(str(error)) from error
         declaration = read_declaration()
@@ -123,12 +125,16 @@ class Plugin(BasePlugin):
 
     def _register_raw_tables(self, conn: duckdb.DuckDBPyConnection) -> list[str]:
         raw_directory = inspect(self._raw_dir)
-        settings = SourceSettings.from_json(self._sources) if self._sources else SourceSettings()
         time_zone = self._settings.values["reporting_time_zone"]
-        with opened_sources(conn, settings) as sources:
-            register(conn, raw_directory, SourceMapping(sources, settings, time_zone))
+        with opened_sources(conn, self._sources) as sources:
+            register(conn, raw_directory, SourceMapping(sources, self._sources, time_zone))
             warnings = [warning for source in sources for warning in source.warnings]
         return [*raw_directory.warnings, *warnings, *read_warnings(conn)]
+
+    def _find_sources(self, environment: str) -> SourceSettings:
+        if environment:
+            return SourceSettings.from_json(environment)
+        return configured_sources(self._settings.values, self._settings.directory)
 
     def _read_settings(self, directory: Path | None) -> Settings:
         settings = read_settings(directory)

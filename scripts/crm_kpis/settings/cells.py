@@ -20,6 +20,7 @@ DUCKDB_TYPES = {
     "date": "date",
     "time": "varchar",
     "list": "varchar",
+    "mappings": "varchar",
 }
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00", re.ASCII)

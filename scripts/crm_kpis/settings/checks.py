@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from crm_kpis.raw.contract import read_contract
 from crm_kpis.settings.cells import check_limits
 from crm_kpis.settings.declaration import KEYS_FILE, Row, Setting, Settings, SettingsTable, read_declaration
 from crm_kpis.settings.problems import Problems, display, suggest
+from crm_kpis.sources.source import read_settings as read_sources
 
 # The vars that dbt_plugin.py reads.
 PATH_VARS = ("raw_dir", "settings_dir", "snapshots_dir")
@@ -153,6 +155,11 @@ def _check_list(value: Any) -> str | None:
     return None if is_list else "it must be a list of texts, such as [accounts.name]."
 
 
+def _check_mappings(value: Any) -> str | None:
+    is_list = isinstance(value, list) and all(isinstance(item, dict) for item in value)
+    return None if is_list else "it must be a list of mappings, such as [{vendor: hubspot, landed: hubspot}]."
+
+
 def _check_time_zone(value: str) -> str | None:
     with duckdb.connect(config={"autoload_known_extensions": False}) as connection:
         names = [name for (name,) in connection.execute("select name from pg_timezone_names()").fetchall()]
@@ -175,17 +182,28 @@ def _check_personal_columns(value: list[str]) -> str | None:
     return f"no published table has a place for {unknown[0]}. {suggest(unknown[0], publishable)}"
 
 
+def _check_sources(key: str, value: Any) -> str | None:
+    try:
+        read_sources({key: value}, Path(), KEYS_FILE)
+    except InputError as error:
+        return str(error)
+    return None
+
+
 _KEY_TYPES: dict[str, Callable[[Any], str | None]] = {
     "text": _check_text,
     "integer": _check_integer,
     "number": _check_number,
     "date": check_day,
     "list": _check_list,
+    "mappings": _check_mappings,
 }
 _KEY_CHECKS: dict[str, Callable[[Any], str | None]] = {
     "time_zone": _check_time_zone,
     "currency": _check_currency,
     "personal_columns": _check_personal_columns,
+    "sources": partial(_check_sources, "sources"),
+    "source_match": partial(_check_sources, "match"),
 }
 
 

@@ -44,6 +44,7 @@ _TYPES = {
     "number": "number",
     "date": "date",
     "time": "time of day",
+    "mappings": "list of mappings",
     "list": "list",
 }
 

@@ -53,5 +53,5 @@ def _literal(value: Any) -> str:
     if value is None:
         return "null"
     if isinstance(value, list):
-        return quote_text(", ".join(value))
+        return quote_text(", ".join(str(item) for item in value))
     return quote_text(str(value))

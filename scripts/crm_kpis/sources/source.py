@@ -235,6 +235,24 @@ def opened_sources(connection: duckdb.DuckDBPyConnection, settings: SourceSettin
         ]
 
 
+def configured_sources(values: Mapping[str, Any], directory: Path | None) -> SourceSettings:
+    """The sources that settings.yml names.
+
+    Args:
+        values: Its keys, with their defaults.
+        directory: The settings directory, from which paths start; None where there is none.
+    """
+    content = {"sources": values["sources"], "match": values["source_match"]}
+    own = {key: values[f"source_{key}"] for key in ("mapping", "mapping_dir")}
+    return read_settings(content | own, directory or Path.cwd(), "settings.yml")
+
+
+def raw_directory_beside(directory: Path) -> Path | None:
+    """A raw directory that holds what the sources do not have; None where there is none or nothing in it."""
+    is_used = directory.is_dir() and any(not path.name.startswith(".") for path in directory.iterdir())
+    return directory if is_used else None
+
+
 def inspect_sources(settings: SourceSettings) -> list[str]:
     """Recognise the layouts, and check what they need, without reading a row.
 
