@@ -84,6 +84,13 @@ _SNAPSHOTS = click.option(
 
 
 _SOURCES = source_options()
+_SETTINGS = click.option(
+    "--settings",
+    envvar="CRM_KPIS_SETTINGS",
+    type=click.Path(path_type=Path),
+    help="The directory with the company's settings; docs/settings.md explains its files.  "
+    "[default: settings in a company's project, else in the raw directory]",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -132,13 +139,7 @@ def init(directory: Path, sample: bool) -> int:
     "[default: raw in a company's project, else the sample]",
 )
 @_SOURCES
-@click.option(
-    "--settings",
-    envvar="CRM_KPIS_SETTINGS",
-    type=click.Path(path_type=Path),
-    help="The directory with the company's settings; docs/settings.md explains its files.  "
-    "[default: settings in a company's project, else in the raw directory]",
-)
+@_SETTINGS
 @click.option(
     "--as-of",
     type=_Day(),
@@ -227,6 +228,50 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
         click.echo(f"Error: {error}", err=True)
         return 1
     return 0 if succeeded else 1
+
+
+@cli.group()
+def sources() -> None:
+    """Look at vendors' tables before a run.
+
+    \b
+    What is landed, and what a run would make of it:
+      crm-kpis sources inspect --source hubspot --database crm.duckdb --schema hubspot
+    """
+
+
+@sources.command("inspect", cls=CommandWithSources)
+@_SOURCES
+@_SETTINGS
+def inspect_sources(
+    mapping: Path | None, mapping_dir: Path | None, match: tuple[str, ...], settings: Path | None
+) -> int:
+    """Say what is landed, without building.
+
+    Which loader landed it, tables and columns that are found or missing, what stages and words mean, and the
+    KPIs that what is missing costs.
+
+    \b
+    In a directory of Parquet files:
+      crm-kpis sources inspect --source zendesk --landed landed/zendesk
+    """
+    from crm_kpis.project import PROJECT_DIR, find_project
+    from crm_kpis.settings.read import find_settings_dir, read_settings
+    from crm_kpis.sources.inspection import inspect_landed
+    from crm_kpis.sources.options import sources_of
+    from crm_kpis.sources.source import configured_sources
+
+    project_dir = find_project(Path.cwd())
+    settings_dir = settings or find_settings_dir(project_dir if project_dir != PROJECT_DIR else None)
+    read = read_settings(settings_dir)
+    given = sources_of(click.get_current_context(), mapping, mapping_dir, match)
+    if not given.sources:
+        given = configured_sources(read.values, settings_dir)
+    if not given.sources:
+        raise InputError("No source is named. Name one with --source, or in settings.yml.")
+    for line in inspect_landed(given, read.values["reporting_time_zone"]):
+        click.echo(line)
+    return 0
 
 
 @cli.command()

@@ -283,3 +283,17 @@ def test_settings_name_sources_for_runs_without_options(tmp_path: Path) -> None:
         (settings_dir / "settings.yml").write_text(content, encoding="utf-8")
         with pytest.raises(InputError, match=message):
             read_company_settings(settings_dir)
+
+
+def test_inspect_says_what_is_landed_and_what_is_missing_costs(tmp_path: Path) -> None:
+    land(tmp_path, HUBSPOT | {"notes": [{"id": 1}]})
+    result = CliRunner().invoke(cli, ["sources", "inspect", "--source", "hubspot", "--landed", str(tmp_path)])
+    lines = result.output.splitlines()
+    assert lines[0] == f"hubspot: HubSpot as dlt (verified source hubspot) lands it, in {tmp_path}."
+    assert "  Tables that are read: companies, companies__deals, deals, pipelines_deals." in lines
+    assert "  Tables that are not read: notes." in lines
+    assert "  Sales, closedwon: 1 won" in lines
+    assert "Words in deals.status: won 1." in lines
+    costs = [line for line in lines if line.startswith("Without ")]
+    assert "Without tickets.due_at there is no value of: service_level_rate." in costs
+    assert not any("deals.closed_at" in line for line in costs)
