@@ -71,6 +71,7 @@ sample: setup ## Write the sample in seeds/sample anew
 kpi-docs: setup ## Write kpis.md, the monthly tables and docs/settings.md again, from what declares KPIs and settings
 	$(BIN)/python -c "from crm_kpis.catalogue.docs import write_docs, write_monthly; write_docs(); write_monthly()"
 	$(BIN)/python -c "from crm_kpis.settings.docs import write_docs; write_docs()"
+	$(BIN)/python -c "from crm_kpis.sources.docs import write_docs; write_docs()"
 
 SIZE ?= 1m
 .PHONY: bench

@@ -255,22 +255,42 @@ def inspect_sources(
     In a directory of Parquet files:
       crm-kpis sources inspect --source zendesk --landed landed/zendesk
     """
-    from crm_kpis.project import PROJECT_DIR, find_project
-    from crm_kpis.settings.read import find_settings_dir, read_settings
     from crm_kpis.sources.inspection import inspect_landed
-    from crm_kpis.sources.options import sources_of
-    from crm_kpis.sources.source import configured_sources
+    from crm_kpis.sources.options import sources_and_time_zone
 
-    project_dir = find_project(Path.cwd())
-    settings_dir = settings or find_settings_dir(project_dir if project_dir != PROJECT_DIR else None)
-    read = read_settings(settings_dir)
-    given = sources_of(click.get_current_context(), mapping, mapping_dir, match)
-    if not given.sources:
-        given = configured_sources(read.values, settings_dir)
-    if not given.sources:
-        raise InputError("No source is named. Name one with --source, or in settings.yml.")
-    for line in inspect_landed(given, read.values["reporting_time_zone"]):
+    given = sources_and_time_zone(click.get_current_context(), mapping, mapping_dir, match, settings)
+    for line in inspect_landed(*given):
         click.echo(line)
+    return 0
+
+
+@sources.command("reconcile", cls=CommandWithSources)
+@_SOURCES
+@_SETTINGS
+def reconcile_sources(
+    mapping: Path | None, mapping_dir: Path | None, match: tuple[str, ...], settings: Path | None
+) -> int:
+    """Count what must match the vendor's screens.
+
+    Each number is free of the definitions of KPIs, and comes with where the vendor shows it. What differs on
+    purpose is listed in docs/sources.
+
+    \b
+    Of a HubSpot that dlt has landed:
+      crm-kpis sources reconcile --source hubspot --database crm.duckdb --schema hubspot
+    """
+    from itertools import groupby
+
+    from crm_kpis.sources.options import sources_and_time_zone
+    from crm_kpis.sources.reconciliation import reconcile
+
+    given = sources_and_time_zone(click.get_current_context(), mapping, mapping_dir, match, settings)
+    for (source, what, where), figures in groupby(
+        reconcile(*given), key=lambda figure: (figure.source, figure.what, figure.where)
+    ):
+        click.echo(f"{source}: {what}\n  {where}")
+        for figure in figures:
+            click.echo(f"    {figure.item}: {figure.number:,.2f}".removesuffix(".00"))
     return 0
 
 

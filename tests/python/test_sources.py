@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from crm_kpis.cli import cli
 from crm_kpis.errors import InputError
 from crm_kpis.settings.read import read_settings as read_company_settings
+from crm_kpis.sources.docs import DOCS_DIR, render_page
 from crm_kpis.sources.layout import LAYOUTS_DIR, TYPES, read_vendor, vendors
 from crm_kpis.sources.source import SourceSettings, configured_sources, read_settings
 from landing import Mapped, Rows, land, mapped, utc
@@ -297,3 +298,19 @@ def test_inspect_says_what_is_landed_and_what_is_missing_costs(tmp_path: Path) -
     costs = [line for line in lines if line.startswith("Without ")]
     assert "Without tickets.due_at there is no value of: service_level_rate." in costs
     assert not any("deals.closed_at" in line for line in costs)
+
+
+def test_reconcile_counts_by_the_vendors_own_words(tmp_path: Path) -> None:
+    land(tmp_path, HUBSPOT | {"deals": [*HUBSPOT["deals"], DEAL | {"id": "2", "is_deleted": True}]})
+    result = CliRunner().invoke(
+        cli, ["sources", "reconcile", "--source", "hubspot", "--landed", str(tmp_path)]
+    )
+    lines = result.output.splitlines()
+    assert lines[0] == "hubspot: Deals by stage"
+    assert lines[2] == "    closedwon: 1"
+    assert "    2024-03 (company currency): 7" in lines
+
+
+@pytest.mark.parametrize("name", vendors())
+def test_the_page_of_a_vendor_says_what_its_layout_says(name: str) -> None:
+    assert (DOCS_DIR / f"{name}.md").read_text(encoding="utf-8") == render_page(name), "make kpi-docs"

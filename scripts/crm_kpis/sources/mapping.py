@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
 
 from crm_kpis.errors import InputError, first_line
 from crm_kpis.raw.contract import RawTable, read_contract
-from crm_kpis.sources.entities import create_views, drop_views
+from crm_kpis.sources.entities import create_views, drop_views, find_columns
 from crm_kpis.sources.layout import Vendor
 from crm_kpis.sources.source import Source, SourceSettings
 from crm_kpis.sql import quote_identifier, quote_text
@@ -264,6 +265,46 @@ class _Filler:
                 f" {quote_text(self.prefix)} || {quote_identifier(key)} as account_id"
                 f" from {quote_identifier(entity)} where {quote_identifier(column)} is not null"
             )
+
+
+@contextmanager
+def views_of(connection: duckdb.DuckDBPyConnection, source: Source, time_zone: str) -> Iterator[None]:
+    """Create the views of a source's entities and of its steps, for as long as the context lasts.
+
+    Args:
+        connection: A connection to which the place of the source is attached.
+        source: The source.
+        time_zone: The reporting time zone.
+
+    Raises:
+        InputError: A landed file can't be read.
+    """
+    _create_macros(connection, time_zone)
+    create_views(connection, source.vendor, source.layout, source.columns)
+    _create_steps(connection, source.vendor)
+    yield
+    for step in reversed(source.vendor.steps):
+        connection.execute(f"drop view temp.{quote_identifier(step)}")
+    drop_views(connection, source.vendor)
+
+
+def describe_meanings(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[str, list[str]]:
+    """The columns that the meaning of each contract table has, over entities without rows.
+
+    Args:
+        connection: Any connection.
+        source: A source of which nothing is landed.
+    """
+    vendor = source.vendor
+    empty = replace(source, columns=find_columns(vendor, source.layout, {}))
+    columns = {}
+    with views_of(connection, empty, "UTC"):
+        for table in read_contract():
+            meaning = read_meaning(empty, table.name, SourceSettings())
+            if meaning:
+                described = connection.execute(f"describe (from (\n{meaning[0]}\n))").fetchall()
+                columns[table.name] = [row[0] for row in described if row[0] != "_left_out"]
+    return columns
 
 
 def read_warnings(connection: duckdb.DuckDBPyConnection) -> list[str]:

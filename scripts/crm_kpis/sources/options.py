@@ -6,8 +6,12 @@ from pathlib import Path
 
 import click
 
+from crm_kpis.errors import InputError
+from crm_kpis.project import PROJECT_DIR, find_project
+from crm_kpis.settings.read import find_settings_dir
+from crm_kpis.settings.read import read_settings as read_company_settings
 from crm_kpis.sources.command import META
-from crm_kpis.sources.source import SourceSettings, read_settings
+from crm_kpis.sources.source import SourceSettings, configured_sources, read_settings
 
 
 def sources_of(
@@ -31,3 +35,26 @@ def sources_of(
         "match": list(match),
     }
     return read_settings(content, Path.cwd(), "The command line")
+
+
+def sources_and_time_zone(
+    context: click.Context,
+    mapping: Path | None,
+    mapping_dir: Path | None,
+    match: tuple[str, ...],
+    settings: Path | None,
+) -> tuple[SourceSettings, str]:
+    """The sources that the command line names, else those of settings.yml, and the reporting time zone.
+
+    Raises:
+        InputError: No source is named anywhere, or a setting can't be used.
+    """
+    project_dir = find_project(Path.cwd())
+    settings_dir = settings or find_settings_dir(project_dir if project_dir != PROJECT_DIR else None)
+    values = read_company_settings(settings_dir).values
+    sources = sources_of(context, mapping, mapping_dir, match)
+    if not sources.sources:
+        sources = configured_sources(values, settings_dir)
+    if not sources.sources:
+        raise InputError("No source is named. Name one with --source, or in settings.yml.")
+    return sources, values["reporting_time_zone"]
