@@ -156,20 +156,22 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Missing:
-    """A KPI without values, and the raw columns that would fill it."""
+    """A KPI without values, and the raw columns that would fill it, or in words why nothing is there."""
 
     label: str
     area: str
     needs: str
+    reason: str
     tables: tuple[str, ...]
     kpi_id: str
 
 
 @dataclass(frozen=True)
 class Late:
-    """A day, and the KPIs that can't be told of the time before it."""
+    """A day, and the KPIs that have no value before it; where `is_end`, after it."""
 
     day: date
+    is_end: bool
     text: str
     labels: tuple[str, ...]
     kpi_ids: tuple[str, ...]
@@ -550,21 +552,28 @@ class _Reader:
             label=row[f"label_{self.formats.locale}"],
             area=self.texts["areas"][row["area"]],
             needs=needs.replace(" or ", f" {self.texts['or']} ") if tables else "",
+            reason=self.texts["missing_too_short" if "too short" in needs else "missing_nothing_happened"],
             tables=tuple(tables),
             kpi_id=row["kpi_id"],
         )
 
     def _late(self, shown: set[str]) -> tuple[Late, ...]:
-        known = [row for kpi_id, row in self.kpis.items() if kpi_id in shown and row["known_from"]]
-        return tuple(
-            Late(
-                day=day,
-                text=self.formats.day(day),
-                labels=tuple(self.labels.kpi(row["kpi_id"]) for row in rows),
-                kpi_ids=tuple(row["kpi_id"] for row in rows),
-            )
-            for (day,), rows in sorted(group(known, "known_from").items())
-        )
+        def limits(column: str) -> Iterator[Late]:
+            known = [row for kpi_id, row in self.kpis.items() if kpi_id in shown and row[column]]
+            for (day,), rows in sorted(group(known, column).items()):
+                is_end = column == "known_until"
+                yield Late(
+                    day=day,
+                    is_end=is_end,
+                    text=self.texts[column].format(
+                        day=self.formats.day(day),
+                        kpis=", ".join(self.labels.kpi(row["kpi_id"]) for row in rows),
+                    ),
+                    labels=tuple(self.labels.kpi(row["kpi_id"]) for row in rows),
+                    kpi_ids=tuple(row["kpi_id"] for row in rows),
+                )
+
+        return (*limits("known_from"), *limits("known_until"))
 
 
 def _headlines(cards: list[Card], grain: str, verdict: str) -> tuple[Headline, ...]:

@@ -1,0 +1,303 @@
+"""What the data cannot tell has no value and is not compared: small companies, worked out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+from pipeline import CompiledProject, write_csv
+
+DAY = timedelta(days=1)
+Row = tuple[float | None, str, bool]
+
+
+@pytest.fixture
+def company(compiled: CompiledProject, tmp_path: Path):
+    """Builds the KPIs of tables, each a header and its rows."""
+    only = compiled.with_inputs("kpi_values", "kpi_coverage", "rejected_values")
+
+    @contextmanager
+    def build(
+        inputs: dict[str, str] | None = None, **tables: tuple[str, Iterable[tuple]]
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        for name, (header, rows) in tables.items():
+            cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+            write_csv(tmp_path / f"{name}.csv", header.split(), cells)
+        with compiled.run(tmp_path, only=only, settings=None, inputs=inputs) as connection:
+            yield connection
+
+    return build
+
+
+def days_from(first: str, last: str, step: int = 1) -> list[date]:
+    start, end = date.fromisoformat(first), date.fromisoformat(last)
+    return [start + number * DAY for number in range(0, (end - start).days + 1, step)]
+
+
+def periods_of(connection: duckdb.DuckDBPyConnection, kpi_id: str, grain: str = "month") -> dict[str, Row]:
+    """Value, coverage and whether it may be compared, of the total, by period."""
+    rows = connection.execute(
+        "select period_name, kpi_value, coverage, is_comparable from main.kpi_values"
+        " where kpi_id = ? and period_grain = ? and segment_by = 'all' order by period_start",
+        [kpi_id, grain],
+    )
+    return {name: values for name, *values in map(tuple, rows.fetchall()) for values in [tuple(values)]}
+
+
+def missing(connection: duckdb.DuckDBPyConnection, kpi_id: str) -> str | None:
+    query = "select missing_columns from main.kpi_coverage where kpi_id = ?"
+    return connection.execute(query, [kpi_id]).fetchone()[0]
+
+
+def monthly_orders(last: str) -> Iterator[tuple]:
+    """Ten accounts order on the first of each month from January 2022 on, two more until June 2022."""
+    for number in range(12):
+        for day in (d for d in days_from("2022-01-01", last) if d.day == 1):
+            if number < 10 or day <= date(2022, 6, 1):
+                yield f"o{number}-{day}", f"a{number}", day, 100
+
+
+def test_nobody_can_churn_before_churn_after_days(company):
+    with company(orders=("order_id account_id ordered_at amount", monthly_orders("2024-12-01"))) as built:
+        churn = periods_of(built, "churn_rate")
+        retention = periods_of(built, "retention_rate")
+        years = periods_of(built, "churn_rate", "year")
+        value = periods_of(built, "customer_lifetime_value")
+        active = periods_of(built, "active_customers")
+
+    # The first purchase is on 1 January 2022: who may cease to be one does so 365 days later.
+    assert churn["2022-03"] == retention["2022-03"] == (None, "none", False)
+    assert active["2022-12"] == (None, "none", False)
+    assert active["2023-01"] == (12, "full", True)
+    assert years["2022"] == (None, "none", False)
+    # Who last ordered on 1 June 2022 ceases to be one on 1 June 2023.
+    assert churn["2023-06"] == (2 / 12, "full", True)
+    assert years["2023"] == (2 / 12, "full", True)
+    # The lifetime value divides by the churn of a year: 365 + 365 days.
+    assert value["2023-12"] == (None, "none", False)
+    # Of 12 customers of a year before, 2 are gone: they stay 6 years, with 12 orders of 100 in each.
+    assert value["2024-01"] == (pytest.approx(100 * 12 * 6), "full", True)
+
+
+def test_the_repeat_rate_waits_until_its_year_is_full(company):
+    with company(orders=("order_id account_id ordered_at amount", monthly_orders("2024-12-01"))) as built:
+        months = periods_of(built, "repeat_purchase_rate")
+
+    assert months["2022-01"] == months["2022-11"] == (None, "none", False)
+    assert months["2023-01"] == (1, "full", True)
+
+
+def test_young_months_are_maturing_and_not_compared(company):
+    # A deal a day, every second one won 60 days later, every other one lost: nothing ever changes.
+    def deals() -> Iterator[tuple]:
+        for number, day in enumerate(days_from("2023-01-01", "2024-06-30")):
+            closed = day + 60 * DAY
+            is_closed = closed <= date(2024, 6, 30)
+            status = ("won" if number % 2 else "lost") if is_closed else "open"
+            yield f"d{number}", day, status, closed if is_closed else None
+
+    with company(deals=("deal_id created_at status closed_at", deals())) as built:
+        months = periods_of(built, "close_rate")
+
+    assert months["2023-12"] == (pytest.approx(15 / 31), "full", True)
+    # After 2 January 2024 deals may be won still: the value stays, and nothing is made of it.
+    assert months["2024-02"][1:] == months["2024-05"][1:] == months["2024-06"][1:] == ("maturing", False)
+    assert months["2024-06"][0] == 0
+
+
+def test_durations_dated_by_their_end_begin_when_long_ones_can_be_there(company):
+    # Two tickets a day, one resolved the next day, one after 40 days: in January only the first kind is.
+    def tickets() -> Iterator[tuple]:
+        for day in days_from("2024-01-01", "2024-06-30"):
+            for kind, stay in (("short", 1), ("long", 40)):
+                resolved = day + stay * DAY
+                yield f"{kind}{day}", day, "open", resolved if resolved <= date(2024, 6, 30) else None
+
+    with company(tickets=("ticket_id created_at status resolved_at", tickets())) as built:
+        months = periods_of(built, "resolution_hours")
+        medians = periods_of(built, "resolution_hours_median")
+
+    assert months["2024-01"] == medians["2024-01"] == (None, "none", False)
+    # Nine of ten take 40 days or less: from 10 February on.
+    assert months["2024-02"][1:] == ("partly", False)
+    assert months["2024-03"] == ((1 + 40) / 2 * 24, "full", True)
+
+
+def test_what_a_table_does_not_reach_has_no_value(company):
+    activities = [(f"a{day}", day, "call", "u1") for day in days_from("2024-01-01", "2024-05-10")]
+    tickets = [(f"t{day}", day, "open") for day in days_from("2024-01-01", "2024-06-30")]
+    with company(
+        users=("user_id", [("u1",), ("u2",)]),
+        activities=("activity_id occurred_at activity_type user_id", activities),
+        tickets=("ticket_id created_at status", tickets),
+    ) as built:
+        adoption = periods_of(built, "crm_adoption_rate")
+        created = periods_of(built, "tickets_created")
+        known = built.execute(
+            "select known_from, known_until from main.kpi_coverage where kpi_id = 'crm_adoption_rate'"
+        ).fetchone()
+
+    assert adoption["2024-04"] == (0.5, "full", True)
+    assert adoption["2024-05"][1:] == ("partly", False)
+    assert adoption["2024-06"] == (None, "none", False)
+    assert created["2024-06"] == (30, "full", True)
+    assert known == (None, date(2024, 5, 10))
+
+
+def test_rates_of_an_event_that_never_occurs_are_not_known(company):
+    def events() -> Iterator[tuple]:
+        for day in days_from("2024-01-01", "2024-03-31"):
+            for kind in ("sent", "delivered", "opened"):
+                yield f"{kind}{day}", f"e{day}", day, kind
+
+    def ticket_events() -> Iterator[tuple]:
+        for day in days_from("2024-01-01", "2024-03-31"):
+            yield f"r{day}", f"t{day}", day, "resolved"
+
+    tickets = [(f"t{day}", day, "open") for day in days_from("2024-01-01", "2024-03-31")]
+    with company(
+        email_events=("event_id email_id occurred_at event_type", events()),
+        tickets=("ticket_id created_at status", tickets),
+        ticket_events=("event_id ticket_id occurred_at event_type", ticket_events()),
+    ) as built:
+        clicks = [f"email_{rate}_rate" for rate in ("click", "click_to_open", "unsubscribe")]
+        clicks.append("campaign_response_rate")
+        told_by_events = ["first_contact_resolution_rate", "first_response_hours", "ticket_reopen_rate"]
+        absent = {kpi: periods_of(built, kpi) for kpi in (*clicks, *told_by_events, "service_level_rate")}
+        reasons = {kpi: missing(built, kpi) for kpi in absent}
+        opened = periods_of(built, "email_open_rate")["2024-01"]
+
+    assert not any(absent.values())
+    assert reasons["email_click_rate"] == "email_events.event_type (clicked)"
+    assert reasons["first_contact_resolution_rate"] == (
+        "ticket_events.event_type (customer_message) or tickets.contact_count"
+    )
+    assert reasons["first_response_hours"] == (
+        "ticket_events.event_type (agent_message) or tickets.first_responded_at"
+    )
+    assert "tickets.due_at" in reasons["service_level_rate"]
+    assert opened[0] == 1
+
+
+def test_without_a_lost_deal_there_is_no_win_rate(company):
+    deals = [(f"d{day}", day, "won", day) for day in days_from("2024-01-01", "2024-03-31")]
+    with company(deals=("deal_id created_at status closed_at", deals)) as built:
+        assert periods_of(built, "win_rate") == {}
+        assert missing(built, "win_rate") == "deals.status (lost)"
+        assert periods_of(built, "close_rate") == {}
+        assert periods_of(built, "deals_won")["2024-01"] == (31, "full", True)
+
+
+def test_what_happened_at_an_impossible_time_happened(company):
+    header = "lead_id created_at qualified_at converted_at"
+    leads = [(f"l{day}", day, day, day) for day in days_from("2024-01-01", "2024-01-09")]
+    leads.append(("early", "2024-01-10", "2024-01-05", "2024-01-06"))
+    tickets = [
+        ("backwards", "2024-01-10", "2024-01-05", "open"),
+        ("forwards", "2024-01-10", "2024-01-11", "open"),
+        ("waits", "2024-01-10", None, "open"),
+    ]
+    with company(
+        leads=(header, leads), tickets=("ticket_id created_at resolved_at status", tickets)
+    ) as built:
+        assert periods_of(built, "lead_qualification_rate")["2024-01"][0] == 1
+        assert periods_of(built, "lead_conversion_rate")["2024-01"][0] == 1
+        # It is not open: one of the three is.
+        assert periods_of(built, "ticket_backlog")["2024-01"][0] == 1
+        values = built.execute(
+            "select raw_table, column_name, reason from main.rejected_values order by all"
+        ).fetchall()
+
+    assert values == [
+        ("leads", "converted_at", "converted_before_created"),
+        ("leads", "qualified_at", "qualified_before_created"),
+        ("tickets", "resolved_at", "resolved_before_created"),
+    ]
+
+
+def test_a_credit_note_is_no_purchase(company):
+    # a1 buys for 100 and 50 and gets 30 back; a2 only gets money back for what it bought before the records.
+    orders = [
+        ("o1", "a1", "2024-01-05", 100),
+        ("o2", "a1", "2024-01-20", 50),
+        ("o3", "a1", "2024-01-25", -30),
+        ("o4", "a2", "2024-01-26", -40),
+    ]
+    with company(orders=("order_id account_id ordered_at amount", orders)) as built:
+        values = {
+            kpi: periods_of(built, kpi)["2024-01"][0]
+            for kpi in ("revenue", "average_purchase_value", "purchase_frequency", "new_customers")
+        }
+        active = built.execute("select count(*) from main.fct_customer_intervals").fetchone()
+        repeats = built.execute(
+            "select measure, value from main.measures"
+            " inner join main.periods using (period_id) where period_name = '2024-01' and segment_by = 'all'"
+            " and measure in"
+            " ('yearly_ordering_customers', 'yearly_repeat_customers', 'customers_with_revenue')"
+            " order by measure"
+        ).fetchall()
+
+    # 100 + 50 - 30 - 40 are 80, of two purchases by one customer.
+    assert values == {
+        "revenue": 80,
+        "average_purchase_value": 40,
+        "purchase_frequency": 2,
+        "new_customers": 1,
+    }
+    assert active == (1,)
+    assert [(name, int(value)) for name, value in repeats] == [
+        ("customers_with_revenue", 1),
+        ("yearly_ordering_customers", 1),
+        ("yearly_repeat_customers", 1),
+    ]
+
+
+def test_a_lead_that_became_a_contact_is_one_record(company):
+    leads = [("l1", "2024-01-02", "ann@example.org"), ("l2", "2024-01-03", "bob@example.org")]
+    contacts = [
+        ("c1", "2024-01-05", "Ann@example.org"),  # what l1 became
+        ("c2", "2024-01-06", "ann@example.org"),  # entered twice
+        ("c3", "2024-01-07", "cid@example.org"),
+    ]
+    with company(
+        leads=("lead_id created_at email", leads), contacts=("contact_id created_at email", contacts)
+    ) as built:
+        # Ann, Bob, Cid and Ann again.
+        assert periods_of(built, "duplicate_record_rate")["2024-01"][0] == 1 / 4
+
+
+def test_completeness_leaves_out_what_the_export_lacks(company):
+    fields = (
+        "select * from (values ('contacts', 'email'), ('contacts', 'phone')) as t (raw_table, column_name)"
+    )
+    contacts = [("c1", "2024-01-02", "ann@example.org"), ("c2", "2024-01-02", None)]
+    with company(
+        inputs={"mandatory_fields": fields}, contacts=("contact_id created_at email", contacts)
+    ) as built:
+        # No contact has a phone: nobody was asked for one.
+        assert periods_of(built, "record_completeness_rate")["2024-01"][0] == 1 / 2
+
+
+def test_too_short_records_are_the_reason_and_not_that_nothing_happened(company):
+    orders = [(f"o{day}", "a1", day, 10) for day in days_from("2024-01-01", "2024-06-30")]
+    with company(orders=("order_id account_id ordered_at amount", orders)) as built:
+        assert missing(built, "repeat_purchase_rate") == "the records are too short"
+        assert missing(built, "churn_rate") == "the records are too short"
+        assert missing(built, "revenue") is None
+
+
+def test_costs_are_known_for_the_months_that_are_booked(company):
+    leads = [(f"l{day}", day, "c1") for day in days_from("2024-01-01", "2024-05-31")]
+    spent = [("c1", f"2024-{month:02}-15", 310) for month in (3, 4)]
+    with company(
+        leads=("lead_id created_at campaign_id", leads), campaign_days=("campaign_id day cost", spent)
+    ) as built:
+        months = periods_of(built, "cost_per_lead")
+
+    assert months["2024-03"] == (10, "full", True)
+    assert months["2024-04"] == (pytest.approx(310 / 30), "full", True)
+    assert months["2024-05"] == (None, "none", False)
