@@ -134,7 +134,12 @@ def test_staging_has_each_column_of_the_contract_under_its_name_and_type(sample_
     expected = {column.name: _STAGED_TYPES[column.data_type] for column in CONTRACT[table].columns}
     if table == "exchange_rates":
         expected["rate"] = "DECIMAL(18,8)"
-    assert staged == expected | {"_row_number": "BIGINT"}
+    # Whether it happened, also where the time is impossible.
+    happened = {
+        "leads": ("is_qualified", "is_converted", "is_disqualified"),
+        "tickets": ("is_resolved",),
+    }.get(table, ())
+    assert staged == expected | {"_row_number": "BIGINT"} | dict.fromkeys(happened, "BOOLEAN")
 
 
 def test_what_bi_tools_read_has_plain_types_that_do_not_change(sample_warehouse):
@@ -142,7 +147,9 @@ def test_what_bi_tools_read_has_plain_types_that_do_not_change(sample_warehouse)
     assert {name: data_type for name, data_type, *_ in described} == {
         **dict.fromkeys(("kpi_id", "period_grain", "period_name", "segment_by", "segment"), "VARCHAR"),
         **dict.fromkeys(("period_start", "period_end"), "DATE"),
-        "is_complete": "BOOLEAN",
+        **dict.fromkeys(("is_complete", "interval_is_rough", "is_comparable"), "BOOLEAN"),
+        "coverage": "VARCHAR",
+        "covered_share": "DOUBLE",
         "sample_size": "BIGINT",
         **dict.fromkeys(("numerator", "denominator", "kpi_value"), "DOUBLE"),
         **dict.fromkeys(("interval_low", "interval_high", "standard_error"), "DOUBLE"),

@@ -728,43 +728,43 @@ def test_any_subset_of_the_marts_makes_a_page(sample_build, tmp_path):
     assert "<code>ticket_events</code>, <code>tickets</code>" in page
 
 
-def test_the_report_says_from_which_day_on_costs_are_known(sample_build, english, german, tmp_path):
-    known_from = dict(
-        ask(
-            english,
-            "select kpi_id, known_from from marts.kpi_coverage where known_from is not null",
+def test_the_report_says_from_when_to_when_kpis_have_values(sample_build, english, german, tmp_path):
+    hidden = """
+        select kpi_id, known_from from marts.kpi_coverage
+        where kpi_id in (
+            select kpi_id from marts.kpi_values
+            where coverage = 'none' and segment_by = 'all' and period_start < known_from
         )
-    )
-    assert set(known_from) == {
-        "cost_per_lead",
-        "customer_acquisition_cost",
-        "return_on_ad_spend",
-        "lifetime_value_to_acquisition_cost",
-        "customer_retention_cost",
-    }
-    assert set(known_from.values()) == {date(2019, 7, 1)}
-    # Customers were won before, at a cost that is not known: no cost of 0 is told of them.
-    early = (
-        "select kpi_id from marts.kpi_values where kpi_value is not null and period_end < '2019-07-01'"
-        " and kpi_id in (select kpi_id from marts.kpi_coverage where known_from is not null)"
-    )
-    assert ask(english, early) == []
+    """
+    known_from = dict(ask(english, hidden))
+    # What looks back a year.
+    assert {"repeat_purchase_rate", "slow_deals", "pipeline_velocity"} <= set(known_from)
+    day = known_from["repeat_purchase_rate"]
+    early = "select count(kpi_value) from marts.kpi_values where kpi_id = 'repeat_purchase_rate'"
+    assert ask(english, f"{early} and period_end < '{day}'") == [(0,)]
 
-    said = "Costs are known from 1 July 2019 on. These KPIs have no value before that day: Cost per lead, "
-    assert said in (english / "report.en.html").read_text(encoding="utf-8")
-    assert said in write_report(english, file_format="markdown").read_text(encoding="utf-8")
-    assert "Kosten sind ab dem 1. Juli 2019 bekannt." in (german / "report.de.html").read_text(
-        encoding="utf-8"
-    )
     document = json.loads(write_report(english, file_format="json").read_text(encoding="utf-8"))
-    assert [(late["day"], set(late["kpi_ids"])) for late in document["known_from"]] == [
-        ("2019-07-01", set(known_from))
-    ]
+    assert {kpi_id for late in document["known_from"] for kpi_id in late["kpi_ids"]} == set(known_from)
 
-    from_the_start = copy_marts(
-        sample_build.output, tmp_path, "update marts.kpi_coverage set known_from = null"
+    marts = copy_marts(
+        sample_build.output,
+        tmp_path,
+        "update marts.kpi_coverage set known_from = null, known_until = null",
+        "update marts.kpi_coverage set known_from = date '2020-07-01', known_until = date '2026-05-10'"
+        " where kpi_id = 'win_rate'",
+        "update marts.kpi_values set coverage = 'none' where kpi_id = 'win_rate' and segment_by = 'all'"
+        " and period_name in ('2019-10', '2026-06')",
     )
-    assert "Costs are known" not in write_report(from_the_start).read_text(encoding="utf-8")
+    english_page = write_report(marts).read_text(encoding="utf-8")
+    begin = (
+        "The records are complete from 1 July 2020 on. These KPIs have no value in periods before that day: "
+    )
+    assert f"{begin}Win rate." in english_page
+    assert f"{begin}Win rate." in write_report(marts, file_format="markdown").read_text(encoding="utf-8")
+    assert "The records end on 10 May 2026." in english_page
+    german_page = write_report(marts, "de").read_text(encoding="utf-8")
+    assert "Die Aufzeichnungen sind ab dem 1. Juli 2020 vollständig." in german_page
+    assert "Die Aufzeichnungen enden am 10. Mai 2026." in german_page
 
 
 def test_a_headline_says_against_what_and_that_it_is_the_other_way_round_against_another(
