@@ -24,6 +24,7 @@ from crm_kpis.errors import InputError
 from crm_kpis.report import LANGUAGES, write_pages, write_report
 from crm_kpis.report.drawing import draw_dot_pair, draw_sparkline
 from crm_kpis.report.formats import NOTHING, Formats
+from crm_kpis.report.labels import Labels
 from crm_kpis.report.texts import read_texts
 from crm_kpis.settings.read import read_settings
 from pipeline import SAMPLE_SETTINGS
@@ -1058,3 +1059,18 @@ def test_before_and_after_share_a_scale():
     # Without intervals the scale begins at 0: 10 stands halfway to 20.
     bare = draw_dot_pair(row | {"baseline_interval_low": None, "baseline_interval_high": None})
     assert bare.before == pytest.approx((8 + bare.after) / 2)
+
+
+def test_members_show_their_name_where_they_have_one():
+    labels = Labels({}, read_texts("de"), GERMAN, {("product", "p1"): "Basic"})
+    assert labels.segment("product", "p1") == "Basic"
+    assert labels.segment("campaign", "p1") == "p1"
+    assert labels.segment("product", "(none)") == read_texts("de")["segments"]["(none)"]
+
+
+def test_the_report_shows_products_by_their_name(english):
+    query = "select segment_name from marts.dim_segment_names where segment_by = 'product'"
+    page = (english / "report.en.html").read_text(encoding="utf-8")
+    names = [name for (name,) in ask(english, query)]
+    assert names
+    assert all(name in page for name in names)

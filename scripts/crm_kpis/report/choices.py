@@ -28,17 +28,17 @@ def read_choices(
         [number of the name, sample, value, low, high, [age, value, ...]], the largest first; an age of 0 is
         the last period that is over.
     """
-    numbers: dict[str, int] = {}
+    numbers: dict[tuple[str, str], int] = {}
     members: dict[str, dict[str, dict[str, dict[str, Any]]]] = {kpi_id: {} for kpi_id in shown}
     segments = group(marts.rows("segments"), "kpi_id", "segment_by", "period_grain", "place")
     for (kpi_id, dimension, grain, _), rows in segments.items():
-        number = numbers.setdefault(rows[0]["segment"], len(numbers))
+        number = numbers.setdefault((dimension, rows[0]["segment"]), len(numbers))
         if grain in shown.get(kpi_id, ()):
             by_grain = members[kpi_id].setdefault(dimension, {})
             listed = by_grain.setdefault(grain, {"all": rows[0]["members"], "members": []})
             listed["members"].append([number, *_member(rows)])
     return {
-        "names": [labels.segment(name) for name in numbers],
+        "names": [labels.segment(dimension, member) for dimension, member in numbers],
         "kpis": {
             kpi_id: {
                 "label": labels.kpi(kpi_id),

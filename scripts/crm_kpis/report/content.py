@@ -232,7 +232,15 @@ class _Reader:
     def __init__(self, marts: Marts, texts: Texts, formats: Formats) -> None:
         self.marts, self.texts, self.formats = marts, texts, formats
         self.kpis = {row["kpi_id"]: row for row in marts.rows("catalogue")}
-        self.labels = Labels(self.kpis, texts, formats)
+        self.labels = Labels(
+            self.kpis,
+            texts,
+            formats,
+            {
+                (row["segment_by"], row["segment"]): row["segment_name"]
+                for row in marts.rows("segment_names", "dim_segment_names")
+            },
+        )
         self.totals = group(marts.rows("totals"), "kpi_id", "period_grain")
 
     def read(self) -> Content:
@@ -381,9 +389,8 @@ class _Reader:
         row = (judged or rows)[-1]
         unit, label = self.labels.unit(row["kpi_id"]), self.labels.kpi(row["kpi_id"])
         if row["segment_by"] != "all":
-            label = (
-                f"{label}, {self.labels.dimension(row['segment_by'])}: {self.labels.segment(row['segment'])}"
-            )
+            member = self.labels.segment(row["segment_by"], row["segment"])
+            label = f"{label}, {self.labels.dimension(row['segment_by'])}: {member}"
         words = self.texts["columns"]
         columns = [
             Column("period", words["period"]),
@@ -437,7 +444,7 @@ class _Reader:
                 kpi_id=row["kpi_id"],
                 label=self.labels.kpi(row["kpi_id"]),
                 dimension=self.labels.dimension(row["segment_by"]),
-                segment=self.labels.segment(row["segment"]),
+                segment=self.labels.segment(row["segment_by"], row["segment"]),
                 value_text=self.formats.value(row["segment_value"], self.labels.unit(row["kpi_id"])),
                 rest_text=self.formats.value(row["rest_value"], self.labels.unit(row["kpi_id"])),
                 effect=self._effect(row),

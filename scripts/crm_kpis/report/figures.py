@@ -180,7 +180,7 @@ class _Reader:
             ),
             rows=tuple(
                 (
-                    self.labels.segment(row["segment"]),
+                    self.labels.segment("stage", row["segment"]),
                     row["kpi_value"],
                     row["interval_low"],
                     row["interval_high"],
@@ -217,7 +217,7 @@ class _Reader:
             ),
             rows=tuple(
                 (
-                    self.labels.segment(row["segment"]),
+                    self.labels.segment(dimension, row["segment"]),
                     row["kpi_value"],
                     *((row["interval_low"], row["interval_high"]) if has_interval else ()),
                     row["sample_size"],

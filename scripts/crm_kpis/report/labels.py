@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from crm_kpis.report.formats import Formats, unit_of
 from crm_kpis.report.marts import Row
@@ -17,11 +17,13 @@ class Labels:
         kpis: The rows of the catalogue by kpi_id, in its order.
         texts: The texts of the language.
         formats: The formats of the language.
+        members: The names of members of dimensions, by dimension and id.
     """
 
     kpis: dict[str, Row]
     texts: Texts
     formats: Formats
+    members: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def kpi(self, kpi_id: str) -> str:
         """The name of a KPI."""
@@ -35,6 +37,6 @@ class Labels:
         """The name of a dimension, such as owner."""
         return self.texts["dimensions"].get(name, name.replace("_", " "))
 
-    def segment(self, name: str) -> str:
+    def segment(self, dimension: str, member: str) -> str:
         """The name of a member of a dimension: the data's own, but for (none) and (unknown)."""
-        return self.texts["segments"].get(name, name)
+        return self.members.get((dimension, member)) or self.texts["segments"].get(member, member)
