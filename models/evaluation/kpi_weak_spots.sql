@@ -161,25 +161,16 @@ block_sums as (
     group by kpi_values.kpi_id, kpi_values.segment_by, kpi_values.segment, week_blocks.block
 ),
 
--- Both sides of each block: a segment, and the rest, which is there in blocks without the segment, too.
+-- Both sides of each block: a segment, which may have nothing in it, and the rest.
 side_blocks as (
-    select
-        kpi_id,
-        segment_by,
-        segment,
-        'segment' as side,
-        numerator,
-        denominator
-    from block_sums
-    where segment_by <> 'all'
-    union all
     select
         tested.kpi_id,
         tested.segment_by,
         tested.segment,
-        'rest' as side,
-        totals.numerator - coalesce(segments.numerator, 0.0) as numerator,
-        totals.denominator - coalesce(segments.denominator, 0.0) as denominator
+        coalesce(segments.numerator, 0.0) as numerator,
+        coalesce(segments.denominator, 0.0) as denominator,
+        totals.numerator - coalesce(segments.numerator, 0.0) as rest_numerator,
+        totals.denominator - coalesce(segments.denominator, 0.0) as rest_denominator
     from tested
     inner join block_sums as totals on tested.kpi_id = totals.kpi_id
     left join block_sums as segments
@@ -191,27 +182,26 @@ side_blocks as (
     where totals.segment_by = 'all'
 ),
 
-filled_blocks as (
+with_sides as (
     select
         *,
-        cast(count(*) over (partition by kpi_id, segment_by, segment, side) as double) as blocks,
-        sum(numerator) over (partition by kpi_id, segment_by, segment, side) as side_numerator,
-        sum(denominator) over (partition by kpi_id, segment_by, segment, side) as side_denominator
+        nullif(sum(denominator) over (partition by kpi_id, segment_by, segment), 0) as side_denominator,
+        nullif(sum(rest_denominator) over (partition by kpi_id, segment_by, segment), 0) as rest_side_denominator,
+        sum(numerator) over (partition by kpi_id, segment_by, segment) as side_numerator,
+        sum(rest_numerator) over (partition by kpi_id, segment_by, segment) as rest_side_numerator
     from side_blocks
-    where denominator > 0
 ),
 
-side_variances as (
+-- What both do in a week alike is no difference.
+block_residuals as (
     select
         kpi_id,
         segment_by,
         segment,
-        min(blocks) as blocks,
-        sum(power((numerator - denominator * side_numerator / side_denominator) / side_denominator, 2))
-        * min(blocks) / (min(blocks) - 1) as block_variance
-    from filled_blocks
-    where blocks >= 3
-    group by kpi_id, segment_by, segment, side
+        denominator,
+        (numerator - denominator * side_numerator / side_denominator) / side_denominator
+        - (rest_numerator - rest_denominator * rest_side_numerator / rest_side_denominator) / rest_side_denominator as residual
+    from with_sides
 ),
 
 variances as (
@@ -219,11 +209,12 @@ variances as (
         kpi_id,
         segment_by,
         segment,
-        sum(blocks) as blocks,
-        sum(block_variance) as block_variance
-    from side_variances
+        cast(count(*) as double) as blocks,
+        sum(residual * residual) * count(*) / (count(*) - 1.0) as block_variance
+    from block_residuals
+    where residual is not null
     group by kpi_id, segment_by, segment
-    having count(*) = 2
+    having count(*) filter (where denominator > 0) >= 3
 ),
 
 -- Where weeks do not add up to the value, as of customers lost of those at the start, chance among the records is all that is known.
@@ -232,7 +223,7 @@ with_variances as (
         tested.*,
         coalesce(variances.block_variance, case when tested.usual_change_from <> 'weeks' then 0.0 end) as observed_variance,
         tested.variance_by_chance as expected_variance,
-        variances.blocks - 2 as swing_degrees,
+        variances.blocks - 1 as swing_degrees,
         1.0 as difference_limit
     from tested
     left join variances

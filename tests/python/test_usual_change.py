@@ -107,6 +107,7 @@ def _value_row(
     return _period(grain, name, span) | {
         "kpi_id": kpi,
         "is_comparable": True,
+        "coverage": "full",
         "segment_by": "all" if segment == "all" else "team",
         "segment": segment,
         "numerator": y,
@@ -123,18 +124,18 @@ def _create(
     connection: duckdb.DuckDBPyConnection, table: str, columns: str, rows: list[dict[str, Any]]
 ) -> None:
     names = [column.split()[0] for column in columns.split(", ")]
-    connection.execute(f"create table main.{table} ({columns})")
+    connection.execute(f"create or replace table {table} ({columns})")
     connection.executemany(
-        f"insert into main.{table} values ({', '.join('?' * len(names))})",
+        f"insert into {table} values ({', '.join('?' * len(names))})",
         [[row.get(name) for name in names] for row in rows],
     )
 
 
 _VALUES = (
     "kpi_id varchar, period_grain varchar, period_name varchar, period_start date, period_end date,"
-    " is_complete boolean, is_comparable boolean, segment_by varchar, segment varchar, numerator double,"
-    " denominator double, sample_size bigint, kpi_value double, interval_low double, interval_high double,"
-    " standard_error double"
+    " is_complete boolean, is_comparable boolean, coverage varchar, segment_by varchar, segment varchar,"
+    " numerator double, denominator double, sample_size bigint, kpi_value double, interval_low double,"
+    " interval_high double, standard_error double"
 )
 _EVALUATIONS = (
     "evaluation_name varchar, baseline_period varchar, current_period varchar, baseline_snapshot varchar,"
@@ -171,6 +172,7 @@ def evaluate(
     connection = duckdb.connect()
     connection.execute("attach ':memory:' as warehouse")
     connection.execute("use warehouse")
+    connection.execute("create schema settings")
     register_snapshots(connection, Path("no snapshots"))
     _create(connection, "kpi_values", _VALUES, rows)
     evaluations = [
@@ -182,7 +184,7 @@ def evaluate(
         }
         for name in EVALUATIONS
     ]
-    _create(connection, "evaluations", _EVALUATIONS, evaluations)
+    _create(connection, "settings.evaluations", _EVALUATIONS, evaluations)
     periods = [_period("named", name, span) for name, span in _named()]
     periods += [_period("week", f"w{week}", (week, week + 1)) for week in range(WEEKS)]
     _create(connection, "periods", _PERIODS, periods)
