@@ -390,6 +390,11 @@ adjusted as (
 gates as (
     select
         *,
+        case
+            when segment_by <> 'all'
+                then max(case when segment is null then difference end) over (partition by pair_id, kpi_id, segment_by)
+        end as same_mix_difference,
+        max(case when segment_by = 'all' then difference end) over (partition by pair_id, kpi_id) as total_difference,
         {%- for p_value in ['tested_p_value_adjusted', 'tested_p_value_records_adjusted'] %}
         case
             when segment_by = 'all' then 0.0
@@ -447,6 +452,8 @@ select
     with_verdicts.difference_high,
     with_verdicts.difference / nullif(abs(sides.baseline_value * sides.scale), 0) as relative_change,
     with_verdicts.control_difference,
+    with_verdicts.same_mix_difference,
+    with_verdicts.total_difference - with_verdicts.same_mix_difference as mix_effect,
     with_verdicts.tested_p_value as p_value,
     with_verdicts.p_value_adjusted,
     with_verdicts.tested_p_value_records as p_value_records,

@@ -34,5 +34,7 @@ select
     degrees_of_freedom,
     calendar_overlap,
     control_segment,
-    control_difference
+    control_difference,
+    same_mix_difference,
+    mix_effect
 from period_comparisons
