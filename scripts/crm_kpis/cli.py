@@ -71,9 +71,7 @@ _OUTPUT = click.option(
 _LANGUAGE = click.option(
     "--language",
     type=click.Choice(["en", "de"]),
-    default="en",
-    show_default=True,
-    help="The language of the report.",
+    help="The language of the report.  [default: the setting report_language]",
 )
 _SNAPSHOTS = click.option(
     "--snapshots",
@@ -170,7 +168,7 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     output: Path,
     snapshot: str | None,
     snapshots: Path | None,
-    language: str,
+    language: str | None,
     full_refresh: bool,
     wait: bool,
 ) -> int:
@@ -372,7 +370,7 @@ def snapshot(name: str, replace: bool, output: Path, snapshots: Path | None) -> 
     show_default=True,
     help="html: a page; markdown: for a chat; json: for programs; xlsx: for Excel; pdf: A4.",
 )
-def report(output: Path, language: str, file_format: str) -> int:
+def report(output: Path, language: str | None, file_format: str) -> int:
     """Write the report for people from the published marts, such as report.en.html.
 
     \b

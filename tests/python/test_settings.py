@@ -46,6 +46,9 @@ def test_without_a_directory_each_setting_has_a_neutral_default():
         "stalled_after_days": 30,
         "gross_margin": 1,
         "max_lifespan_years": 10,
+        "company_name": None,
+        "report_language": "en",
+        "headline_kpis": [],
         "publish_personal_columns": [],
         "sources": [],
         "source_mapping": None,
@@ -152,6 +155,12 @@ def test_mandatory_fields_are_optional_columns_of_the_contract():
 PERIODS = "period_name,starts_on,ends_on,last_days"
 TARGETS = "target_id,target_name,kpi_id,segment_by,segment,kind,target,baseline_period,starts_on,due_on"
 _BROKEN = [
+    ("settings.yml", ["report_language: fr"], "line 1, report_language: 'fr': it is not an accepted value"),
+    (
+        "settings.yml",
+        ["# at the head of the report", "headline_kpis: [win_rat]"],
+        "line 2, headline_kpis: 'win_rat' is no KPI of the catalogue. Did you mean win_rate?",
+    ),
     # named_periods.csv
     (
         "named_periods.csv",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -101,13 +102,22 @@ def test_with_settings_the_evaluations_are_theirs_and_no_others(tmp_path, strang
     (settings / "named_periods.csv").write_text(periods, encoding="utf-8")
     evaluations = "evaluation_name,baseline_period,current_period\nVertrieb 2024,alt,neu\n"
     (settings / "evaluations.csv").write_text(evaluations, encoding="utf-8")
-    (settings / "settings.yml").write_text("reporting_currency: CHF\n", encoding="utf-8")
+    keys = (
+        "reporting_currency: CHF\nreport_language: de\n"
+        'company_name: "Müller\'s <Söhne>"\nheadline_kpis: [deals_won, close_rate]\n'
+    )
+    (settings / "settings.yml").write_text(keys, encoding="utf-8")
     raw_dir = stranger.output.parent / "exports"
     built = build(tmp_path / "output", "--raw-dir", raw_dir, "--settings", settings)
     assert built.status == 0, built.all_output
     found = "select distinct evaluation_name, baseline_period, current_period from marts.kpi_evaluation"
     assert ask(built, found) == [("Vertrieb 2024", "alt", "neu")]
     assert ask(built, "select reporting_currency from marts.reporting_settings") == [("CHF",)]
+    assert str(built.output / "report.de.html") in built.stdout
+    page = (built.output / "report.de.html").read_text(encoding="utf-8")
+    assert '<bdi class="company">Müller&#39;s &lt;Söhne&gt;</bdi>' in page
+    tiles = re.findall(r'<article class="tile">\s*<h3><a href="#kpi-(\w+)"', page)
+    assert tiles == ["deals_won", "close_rate"]
     # Of the 240 deals, 122 are of 2023: every third day from 2 January on.
     created = (
         "select kpi_value from marts.kpi_values"

@@ -11,15 +11,15 @@ LANGUAGES = ("en", "de")
 ENDINGS = {"html": "html", "markdown": "md", "json": "json", "xlsx": "xlsx", "pdf": "pdf"}
 
 
-def write_pages(output: Path, language: str = LANGUAGES[0]) -> Path:
+def write_pages(output: Path, language: str | None = None) -> Path:
     """Write the report as a page in each language, of which one links to the others.
 
     Args:
         output: The output directory of `crm-kpis run`, which holds the published marts and gets the pages.
-        language: The language whose page is returned.
+        language: The language whose page is returned; None: that of the setting report_language.
 
     Returns:
-        The page in `language`.
+        The page in that language.
 
     Raises:
         InputError: Nothing is published there, or a page can't be written.
@@ -27,15 +27,22 @@ def write_pages(output: Path, language: str = LANGUAGES[0]) -> Path:
     pages = {name: write_report(output, name) for name in LANGUAGES}
     # The only page of earlier versions, which would go out of date.
     (output / "report.html").unlink(missing_ok=True)
-    return pages[language]
+    return pages[language or _read_language(output)]
 
 
-def write_report(output: Path, language: str = "en", file_format: str = "html") -> Path:
+def _read_language(output: Path) -> str:
+    from crm_kpis.report.marts import open_marts  # noqa: PLC0415
+
+    with open_marts(output) as marts:
+        return str(marts.settings["report_language"])
+
+
+def write_report(output: Path, language: str | None = None, file_format: str = "html") -> Path:
     """Write the report from the published marts.
 
     Args:
         output: The output directory of `crm-kpis run`, which holds the published marts and gets the report.
-        language: One of LANGUAGES.
+        language: One of LANGUAGES; None: that of the setting report_language.
         file_format: One of ENDINGS.
 
     Returns:
@@ -44,6 +51,7 @@ def write_report(output: Path, language: str = "en", file_format: str = "html") 
     Raises:
         InputError: Nothing is published there, the report can't be written, or no browser can print it.
     """
+    language = language or _read_language(output)
     path = output / f"report.{language}.{ENDINGS[file_format]}"
     report = _render(output, language, file_format)
     try:
@@ -64,7 +72,7 @@ def _render(output: Path, language: str, file_format: str) -> str | bytes:
 
     texts = read_texts(language)
     with open_marts(output) as marts:
-        formats = Formats(language, marts.currency, texts)
+        formats = Formats(language, marts.settings["reporting_currency"], texts)
         content = read_content(marts, texts, formats)
         head = read_head(marts, content, texts, formats)
         totals = marts.rows("totals") if file_format == "xlsx" else []

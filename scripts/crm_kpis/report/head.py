@@ -11,7 +11,7 @@ from crm_kpis.report.formats import Formats
 from crm_kpis.report.marts import Marts
 from crm_kpis.report.texts import Texts
 
-# Each line is one headline number: the first of its KPIs that has a value.
+# Where the settings choose none. Each line is one headline number: the first of its KPIs that has a value.
 HEADLINE_KPIS = (
     ("won_revenue", "revenue"),
     ("open_pipeline", "active_customers"),
@@ -58,11 +58,13 @@ class Head:
     """What the first screen shows beside the content.
 
     Attributes:
+        company: The name of the company; None where its settings give none.
         state: How complete the data are; None where the published file does not say.
         tiles: The headline numbers.
         periods: The last complete period of each grain that has one.
     """
 
+    company: str | None
     state: DataState | None
     tiles: tuple[Tile, ...]
     periods: dict[str, str]
@@ -83,7 +85,13 @@ def read_head(marts: Marts, content: Content, texts: Texts, formats: Formats) ->
         for grain in GRAINS
         if (views := [view for card in cards if (view := card.views.get(grain)) and view.is_latest])
     }
-    return Head(_read_state(marts, texts, formats), _choose_tiles(cards), latest)
+    chosen = [(kpi_id,) for kpi_id in marts.settings["headline_kpis"].split("|") if kpi_id]
+    return Head(
+        company=marts.settings["company_name"],
+        state=_read_state(marts, texts, formats),
+        tiles=_choose_tiles(cards, chosen or HEADLINE_KPIS),
+        periods=latest,
+    )
 
 
 def _read_state(marts: Marts, texts: Texts, formats: Formats) -> DataState | None:
@@ -112,9 +120,9 @@ def _read_state(marts: Marts, texts: Texts, formats: Formats) -> DataState | Non
     )
 
 
-def _choose_tiles(cards: Iterable[Card]) -> tuple[Tile, ...]:
+def _choose_tiles(cards: Iterable[Card], lines: Iterable[tuple[str, ...]]) -> tuple[Tile, ...]:
     by_id = {card.kpi_id: card for card in cards}
-    chosen = (next((by_id[kpi] for kpi in kpis if kpi in by_id), None) for kpis in HEADLINE_KPIS)
+    chosen = (next((by_id[kpi] for kpi in kpis if kpi in by_id), None) for kpis in lines)
     return tuple(
         Tile(card, card.views[_LINE_GRAIN].sparkline if _LINE_GRAIN in card.views else None)
         for card in chosen

@@ -86,10 +86,11 @@ class Marts:
         return self.rows("as_of")[0]["as_of"]
 
     @cached_property
-    def currency(self) -> str:
-        """The ISO code of the currency that amounts are in."""
+    def settings(self) -> Row:
+        """The row of reporting_settings; the defaults where the file has none."""
+        defaults = {"reporting_currency": "EUR", "company_name": None, "report_language": "en"}
         rows = self.rows("settings", "reporting_settings")
-        return rows[0]["reporting_currency"] if rows else "EUR"
+        return rows[0] if rows else defaults | {"headline_kpis": ""}
 
     @cached_property
     def relations(self) -> frozenset[str]:

@@ -34,7 +34,7 @@ def run(
     wait: bool = False,
     full_refresh: bool = False,
     snapshot: str | None = None,
-    language: str = "en",
+    language: str | None = None,
 ) -> bool:
     """Build the warehouse from a raw directory, test it, publish it, and print what came of it.
 
@@ -46,7 +46,7 @@ def run(
         wait: Whether to wait for the end of another run in the same output directory; else that is an error.
         full_refresh: Whether to build even where nothing has changed.
         snapshot: The name of the snapshot to take of what is published; None: none.
-        language: The language of the report that is named: `en` or `de`; the other is written as well.
+        language: The language of the report that is named, `en` or `de`; None: that of the settings.
 
     Returns:
         Whether the data passed all checks.

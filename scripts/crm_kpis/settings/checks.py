@@ -109,6 +109,8 @@ def check_tables(settings: Settings, problems: Problems) -> None:
             *(_TABLE_CHECKS[name](settings) if name in _TABLE_CHECKS else ()),
         ]:
             problems.add(table.file_name, message, line=line, column=column)
+    for message in _check_headline_kpis(settings):
+        problems.add(KEYS_FILE, message, line=settings.given.get("headline_kpis"), column="headline_kpis")
 
 
 def check_day(value: Any) -> str | None:
@@ -331,6 +333,13 @@ def _check_kpi_targets(settings: Settings) -> _Complaints:
         baseline = target["baseline_period"]
         if baseline is not None and baseline not in _period_names(settings):
             yield row.line, "baseline_period", _unknown_period(settings, baseline)
+
+
+def _check_headline_kpis(settings: Settings) -> Iterator[str]:
+    known = [kpi["kpi_id"] for kpi in [*read_catalogue(), *_own_kpis(settings)]]
+    for kpi_id in settings.values["headline_kpis"]:
+        if kpi_id not in known:
+            yield f"{display(kpi_id)} is no KPI of the catalogue. {suggest(kpi_id, known)}"
 
 
 def _own_kpis(settings: Settings) -> Iterator[dict[str, str]]:

@@ -1,3 +1,7 @@
--- One row: what the numbers are in.
-select reporting_currency
+-- One row: what the numbers are in, and how the report shows them.
+select
+    reporting_currency,
+    company_name,
+    report_language,
+    headline_kpis
 from marts.reporting_settings
