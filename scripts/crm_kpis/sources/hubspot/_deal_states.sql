@@ -1,15 +1,11 @@
--- One row per deal that counts: won, lost or open, and since when.
+-- One row per deal that counts: the deal, whether it is won, lost or open, and since when. It holds all of the deal, since joining
+-- ten million deals to themselves costs more than all else.
 with
 
 deals_with_stages as (
     select
-        deal.deal_id,
-        deal.stage_id,
-        deal.created_at,
-        deal.close_at,
-        deal.is_won,
-        deal.is_closed,
-        stage.label as stage,
+        deal.*,
+        stage.label as stage_label,
         stage.probability,
         -- Before there was a flag is_closed, only a probability of 0 said that a stage means lost.
         coalesce(stage.is_closed, stage.closed_won or stage.probability = 0) as is_closed_stage
@@ -34,9 +30,8 @@ deals_with_status as (
 )
 
 select
-    deal_id,
-    status,
-    coalesce(stage, stage_id) as stage,
+    *,
+    coalesce(stage_label, stage_id) as stage,
     -- An open deal has the day there on which it is expected to close.
     case when status <> 'open' then not_before(on_its_day(close_at), created_at) end as closed_at,
     case when status = 'open' then day_of(close_at) end as expected_close_on

@@ -1,6 +1,6 @@
--- One row per ticket that counts: whether its stage is closed.
+-- One row per ticket that counts, with all of it: whether its stage is closed.
 select
-    ticket.ticket_id,
+    ticket.*,
     coalesce(ticket_stage.is_closed, upper(ticket_stage.state) = 'CLOSED', ticket.closed_at is not null) as is_closed
 from ticket
 left join ticket_stage

@@ -30,24 +30,27 @@ deal_leads as (
 )
 
 select
-    deal.deal_id,
-    deal.created_at,
+    deal_states.deal_id,
+    deal_states.created_at,
     deal_states.status,
     deal_states.closed_at,
     deal_states.expected_close_on,
     deal_states.stage,
-    coalesce(pipeline.label, deal.pipeline_id) as pipeline,
-    case deal.deal_type when 'newbusiness' then 'new' when 'existingbusiness' then 'upsell' else deal.deal_type end as deal_type,
-    deal.source,
+    coalesce(pipeline.label, deal_states.pipeline_id) as pipeline,
+    case deal_states.deal_type
+        when 'newbusiness' then 'new'
+        when 'existingbusiness' then 'upsell'
+        else deal_states.deal_type
+    end as deal_type,
+    deal_states.source,
     deal_accounts.company_id as account_id,
     deal_leads.contact_id as lead_id,
-    deal.owner_id,
-    deal.amount,
-    deal.currency,
-    case when deal_states.status = 'lost' then deal.lost_reason end as lost_reason,
-    deal.updated_at
-from deal
-inner join deal_states on deal.deal_id = deal_states.deal_id
-left join pipeline on deal.pipeline_id = pipeline.pipeline_id
-left join deal_accounts on deal.deal_id = deal_accounts.deal_id
-left join deal_leads on deal.deal_id = deal_leads.deal_id
+    deal_states.owner_id,
+    deal_states.amount,
+    deal_states.currency,
+    case when deal_states.status = 'lost' then deal_states.lost_reason end as lost_reason,
+    deal_states.updated_at
+from deal_states
+left join pipeline on deal_states.pipeline_id = pipeline.pipeline_id
+left join deal_accounts on deal_states.deal_id = deal_accounts.deal_id
+left join deal_leads on deal_states.deal_id = deal_leads.deal_id

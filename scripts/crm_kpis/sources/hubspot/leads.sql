@@ -3,12 +3,11 @@ with
 won_deals as (
     select
         deal_contact.contact_id,
-        deal.deal_id,
-        deal.created_at,
+        deal_states.deal_id,
+        deal_states.created_at,
         case when deal_states.status = 'won' then deal_states.closed_at end as won_at
     from deal_contact
-    inner join deal on deal_contact.deal_id = deal.deal_id
-    inner join deal_states on deal.deal_id = deal_states.deal_id
+    inner join deal_states on deal_contact.deal_id = deal_states.deal_id
 ),
 
 first_deals as (

@@ -18,20 +18,19 @@ ticket_contacts as (
 )
 
 select
-    ticket.ticket_id,
-    ticket.created_at,
+    ticket_states.ticket_id,
+    ticket_states.created_at,
     case when ticket_states.is_closed then 'closed' else 'open' end as status,
-    ticket.first_reply_at as first_responded_at,
+    ticket_states.first_reply_at as first_responded_at,
     -- A ticket that was opened again may keep the day of its last close.
-    case when ticket_states.is_closed then ticket.closed_at end as resolved_at,
+    case when ticket_states.is_closed then ticket_states.closed_at end as resolved_at,
     ticket_accounts.company_id as account_id,
     ticket_contacts.contact_id,
-    ticket.owner_id as assignee_id,
-    lower(ticket.channel) as channel,
-    ticket.category,
-    ticket.priority,
-    ticket.updated_at
-from ticket
-inner join ticket_states on ticket.ticket_id = ticket_states.ticket_id
-left join ticket_accounts on ticket.ticket_id = ticket_accounts.ticket_id
-left join ticket_contacts on ticket.ticket_id = ticket_contacts.ticket_id
+    ticket_states.owner_id as assignee_id,
+    lower(ticket_states.channel) as channel,
+    ticket_states.category,
+    ticket_states.priority,
+    ticket_states.updated_at
+from ticket_states
+left join ticket_accounts on ticket_states.ticket_id = ticket_accounts.ticket_id
+left join ticket_contacts on ticket_states.ticket_id = ticket_contacts.ticket_id

@@ -4,7 +4,10 @@ with
 primary_teams as (
     select
         owner_team.owner_id,
-        arg_min(coalesce(team.name, owner_team.name), (not coalesce(owner_team.is_primary, false), coalesce(team.name, owner_team.name))) as team
+        arg_min(
+            coalesce(team.name, owner_team.name),
+            (not coalesce(owner_team.is_primary, false), coalesce(team.name, owner_team.name))
+        ) as team
     from owner_team
     left join team on owner_team.team_id = team.team_id
     group by owner_team.owner_id

@@ -19,31 +19,30 @@ first_leads as (
 )
 
 select
-    opportunity.opportunity_id as deal_id,
-    opportunity.created_at,
+    closed_deals.opportunity_id as deal_id,
+    closed_deals.created_at,
     closed_deals.status,
     closed_deals.closed_at,
-    case when closed_deals.status = 'open' then opportunity.close_on end as expected_close_on,
-    opportunity.stage,
+    case when closed_deals.status = 'open' then closed_deals.close_on end as expected_close_on,
+    closed_deals.stage,
     record_type.name as pipeline,
-    case opportunity.deal_type
+    case closed_deals.deal_type
         when 'New Business' then 'new'
         when 'Existing Business' then 'upsell'
         when 'Renewal' then 'renewal'
-        else opportunity.deal_type
+        else closed_deals.deal_type
     end as deal_type,
     main_products.product_id,
-    opportunity.source,
-    opportunity.campaign_id,
-    opportunity.account_id,
+    closed_deals.source,
+    closed_deals.campaign_id,
+    closed_deals.account_id,
     first_leads.lead_id,
-    opportunity.owner_id,
-    opportunity.amount,
-    opportunity.currency,
-    case when closed_deals.status = 'lost' then opportunity.lost_reason end as lost_reason,
-    opportunity.updated_at
-from opportunity
-inner join closed_deals on opportunity.opportunity_id = closed_deals.opportunity_id
-left join record_type on opportunity.record_type_id = record_type.record_type_id
-left join main_products on opportunity.opportunity_id = main_products.opportunity_id
-left join first_leads on opportunity.opportunity_id = first_leads.opportunity_id
+    closed_deals.owner_id,
+    closed_deals.amount,
+    closed_deals.currency,
+    case when closed_deals.status = 'lost' then closed_deals.lost_reason end as lost_reason,
+    closed_deals.updated_at
+from closed_deals
+left join record_type on closed_deals.record_type_id = record_type.record_type_id
+left join main_products on closed_deals.opportunity_id = main_products.opportunity_id
+left join first_leads on closed_deals.opportunity_id = first_leads.opportunity_id
