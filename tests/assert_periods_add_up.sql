@@ -1,4 +1,4 @@
--- What happened on a day is in one week, one month, one quarter and one year: flows add up to the same over each of them.
+-- What happened on a day is in one week, month, quarter and year, and in one fiscal quarter and year: flows add up to the same over each.
 {% set flows = [
     'measures_deals_created',
     'measures_deals_closed',
@@ -58,14 +58,19 @@ sums as (
     from flows
     inner join periods on flows.period_id = periods.period_id
     group by periods.period_grain, flows.segment_by, flows.segment, flows.measure
+),
+
+grains as (
+    select count(distinct period_grain) as grain_count from periods
 )
 
 select
-    segment_by,
-    segment,
-    measure,
-    min(value) as smallest_sum,
-    max(value) as largest_sum
+    sums.segment_by,
+    sums.segment,
+    sums.measure,
+    min(sums.value) as smallest_sum,
+    max(sums.value) as largest_sum
 from sums
-group by segment_by, segment, measure
-having min(value) <> max(value) or count(*) <> 5
+cross join grains
+group by sums.segment_by, sums.segment, sums.measure
+having min(sums.value) <> max(sums.value) or count(*) <> max(grains.grain_count)

@@ -52,6 +52,27 @@ years as (
     from dates
 ),
 
+fiscal_quarters as (
+    select distinct
+        'fiscal_quarter' as period_grain,
+        'FY' || cast(fiscal_year as {{ dbt.type_string() }})
+        || '-Q' || cast(fiscal_quarter as {{ dbt.type_string() }}) as period_name,
+        fiscal_quarter_start as period_start,
+        last_day(cast(fiscal_quarter_start + interval 2 month as date)) as period_end
+    from dates
+    where fiscal_year is not null
+),
+
+fiscal_years as (
+    select distinct
+        'fiscal_year' as period_grain,
+        'FY' || cast(fiscal_year as {{ dbt.type_string() }}) as period_name,
+        fiscal_year_start as period_start,
+        last_day(cast(fiscal_year_start + interval 11 month as date)) as period_end
+    from dates
+    where fiscal_year is not null
+),
+
 everything as (
     select
         'all' as period_grain,
@@ -113,6 +134,20 @@ every_period as (
         period_start,
         period_end
     from years
+    union all
+    select
+        period_grain,
+        period_name,
+        period_start,
+        period_end
+    from fiscal_quarters
+    union all
+    select
+        period_grain,
+        period_name,
+        period_start,
+        period_end
+    from fiscal_years
     union all
     select
         period_grain,

@@ -77,7 +77,7 @@ placed_grains as (
         *,
         row_number() over (partition by period_grain order by period_start) as place
     from known_periods
-    where period_grain in ('month', 'quarter', 'year')
+    where period_grain in ('month', 'quarter', 'year', 'fiscal_quarter', 'fiscal_year')
 ),
 
 -- Of each pair the first place of its two periods, and the one after the last: of the weeks that lie in them as a whole.
@@ -110,7 +110,10 @@ grain_pairs as (
             baselines.period_grain = currents.period_grain
             and pairs.current_start = currents.period_start
             and pairs.current_end = currents.period_end
-    where pairs.baseline_snapshot is null
+    where
+        pairs.baseline_snapshot is null
+        -- A fiscal quarter may be a quarter, too: each pair moves along one of them.
+        and (pairs.current_grain = currents.period_grain or (pairs.current_grain = 'named' and currents.period_grain not like 'fiscal%'))
 ),
 
 -- The periods of a pair that can be moved, each with where it is. Both periods move by the length of the longer one.

@@ -103,7 +103,7 @@ latest as (
         *,
         row_number() over (partition by period_grain order by period_end desc) as recency
     from complete_periods
-    where snapshot_name is null and period_grain in ('month', 'quarter', 'year')
+    where snapshot_name is null and period_grain in ('month', 'quarter', 'year', 'fiscal_quarter', 'fiscal_year')
 ),
 
 -- The scorecard has one baseline: of all evaluations', the one that ends last.
@@ -287,7 +287,9 @@ whole_pairs as (
             befores.period_grain = afters.period_grain
             and every_pair.current_start = afters.period_start
             and every_pair.current_end = afters.period_end
-    where every_pair.baseline_snapshot is null and befores.period_grain in ('month', 'quarter', 'year')
+    where
+        every_pair.baseline_snapshot is null
+        and befores.period_grain in ('month', 'quarter', 'year', 'fiscal_quarter', 'fiscal_year')
 )
 
 select

@@ -52,7 +52,11 @@ known_periods as (
         periods.period_start,
         periods.period_end,
         periods.is_complete,
-        case periods.period_grain when 'month' then 1 when 'quarter' then 3 when 'year' then 12 end as months,
+        case
+            when periods.period_grain = 'month' then 1
+            when periods.period_grain in ('quarter', 'fiscal_quarter') then 3
+            when periods.period_grain in ('year', 'fiscal_year') then 12
+        end as months,
         {{ days_between('greatest(periods.period_start, reporting_window.first_day)', 'periods.period_end') }} + 1 as day_count
     from periods
     cross join reporting_window
@@ -75,7 +79,10 @@ target_periods as (
     inner join known_periods on measured_targets.starts_on <= known_periods.period_end
     where
         known_periods.period_grain = 'month'
-        or (known_periods.period_grain in ('quarter', 'year') and measured_targets.length_effect <> 'other')
+        or (
+            known_periods.period_grain in ('quarter', 'year', 'fiscal_quarter', 'fiscal_year')
+            and measured_targets.length_effect <> 'other'
+        )
 ),
 
 -- Where no baseline is named, the last complete month before the start is one.

@@ -1,3 +1,5 @@
+{% set fiscal_year_starts_in = setting('fiscal_year_starts_in') %}
+
 with
 
 periods as (
@@ -39,7 +41,18 @@ calendar as (
     from days
 ),
 
--- Months, quarters and years that begin on one of these days: the others run already.
+{% if fiscal_year_starts_in %}
+-- The first days of months, moved back as in dim_dates.
+fiscal_months as (
+    select
+        day,
+        cast(day - interval {{ fiscal_year_starts_in - 1 }} month as date) as fiscal_month
+    from days
+    where day = cast(date_trunc('month', day) as date)
+),
+{% endif %}
+
+-- Months, quarters and years, and fiscal ones, that begin on one of these days: the others run already.
 beginning as (
     select
         'month' as period_grain,
@@ -64,6 +77,25 @@ beginning as (
         last_day(cast(day + interval 11 month as date)) as period_end
     from calendar
     where day = cast(date_trunc('year', day) as date)
+    {% if fiscal_year_starts_in %}
+    union all
+    select
+        'fiscal_quarter' as period_grain,
+        'FY' || cast(extract(year from fiscal_month) + 1 as {{ dbt.type_string() }})
+        || '-Q' || cast(extract(quarter from fiscal_month) as {{ dbt.type_string() }}) as period_name,
+        day as period_start,
+        last_day(cast(day + interval 2 month as date)) as period_end
+    from fiscal_months
+    where fiscal_month = cast(date_trunc('quarter', fiscal_month) as date)
+    union all
+    select
+        'fiscal_year' as period_grain,
+        'FY' || cast(extract(year from fiscal_month) + 1 as {{ dbt.type_string() }}) as period_name,
+        day as period_start,
+        last_day(cast(day + interval 11 month as date)) as period_end
+    from fiscal_months
+    where fiscal_month = cast(date_trunc('year', fiscal_month) as date)
+    {% endif %}
 ),
 
 known_periods as (

@@ -43,6 +43,7 @@ def test_without_a_directory_each_setting_has_a_neutral_default():
         "reporting_currency": "EUR",
         "business_time_zone": None,
         "churn_after_days": 365,
+        "fiscal_year_starts_in": None,
         "stalled_after_days": 30,
         "gross_margin": 1,
         "max_lifespan_years": 10,

@@ -103,7 +103,7 @@ def test_with_settings_the_evaluations_are_theirs_and_no_others(tmp_path, strang
     evaluations = "evaluation_name,baseline_period,current_period\nVertrieb 2024,alt,neu\n"
     (settings / "evaluations.csv").write_text(evaluations, encoding="utf-8")
     keys = (
-        "reporting_currency: CHF\nreport_language: de\n"
+        "reporting_currency: CHF\nfiscal_year_starts_in: 4\nreport_language: de\n"
         'company_name: "Müller\'s <Söhne>"\nheadline_kpis: [deals_won, close_rate]\n'
     )
     (settings / "settings.yml").write_text(keys, encoding="utf-8")
@@ -124,3 +124,27 @@ def test_with_settings_the_evaluations_are_theirs_and_no_others(tmp_path, strang
         " where kpi_id = 'deals_created' and period_name = 'alt' and segment_by = 'all'"
     )
     assert ask(built, created) == [(122,)]
+    # Fiscal years beside calendar years: FY2024 is April 2023 to March 2024.
+    fiscal = (
+        "select period_name, cast(period_start as varchar), cast(period_end as varchar)"
+        " from marts.kpi_values where kpi_id = 'deals_created' and segment_by = 'all'"
+        " and period_grain = 'fiscal_year' order by period_start"
+    )
+    assert ask(built, fiscal) == [
+        ("FY2023", "2022-04-01", "2023-03-31"),
+        ("FY2024", "2023-04-01", "2024-03-31"),
+        ("FY2025", "2024-04-01", "2025-03-31"),
+    ]
+    # Its quarters start in calendar quarters, so both have the same values.
+    quarters = (
+        "select kpi_id, segment_by, segment, period_start, kpi_value, interval_low from marts.kpi_values"
+        " where period_grain = '{}'"
+    )
+    one, other = quarters.format("quarter"), quarters.format("fiscal_quarter")
+    assert ask(built, f"{other} limit 1")
+    assert not ask(built, f"({one} except {other}) union all ({other} except {one})")
+    compared = "select distinct period_grain from marts.kpi_scorecard where comparison = 'year before'"
+    assert {grain for (grain,) in ask(built, compared)} >= {"quarter", "fiscal_quarter"}
+    choice = 'name="grain" value="fiscal_quarter"'
+    assert choice in (built.output / "report.en.html").read_text(encoding="utf-8")
+    assert choice not in (stranger.output / "report.en.html").read_text(encoding="utf-8")

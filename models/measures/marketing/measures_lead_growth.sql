@@ -14,7 +14,7 @@ sequences as (
         period_id,
         lag(period_id) over (partition by period_grain order by period_start) as period_before_id
     from {{ ref('periods') }}
-    where period_grain in ('week', 'month', 'quarter', 'year')
+    where period_grain in ('week', 'month', 'quarter', 'year', 'fiscal_quarter', 'fiscal_year')
 ),
 
 compared as (

@@ -18,7 +18,7 @@ from crm_kpis.report.marts import Marts, Row, group
 from crm_kpis.report.texts import Texts
 
 AREAS = ("sales", "marketing", "customers", "service", "team", "roll_out")
-GRAINS = ("month", "quarter", "year")
+GRAINS = ("month", "quarter", "year", "fiscal_quarter", "fiscal_year")
 # Enough days to rest on, recent enough to act on.
 FIRST_GRAIN = "quarter"
 # Two months are: 28 and 31 days.
@@ -210,6 +210,12 @@ class Content:
     def has_money(self) -> bool:
         """Whether any KPI with a value is an amount of money."""
         return any(card.unit == "currency" for cards in self.cards.values() for card in cards)
+
+    @property
+    def grains(self) -> tuple[str, ...]:
+        """The grains that the reader may choose: fiscal ones only where a KPI has them."""
+        shown = {grain for cards in self.cards.values() for card in cards for grain in card.views}
+        return tuple(grain for grain in GRAINS if grain in shown or not grain.startswith("fiscal"))
 
     @property
     def behind(self) -> tuple[Target, ...]:

@@ -94,11 +94,14 @@ class Formats:
         return format_date(day, "d MMMM y" if self.locale == "en" else "long", locale=self.locale)
 
     def period(self, name: str) -> str:
-        """A period by its name in kpi_values: Jun 2026, Q2 2026, 2026; a named one as the language has it."""
+        """A period by its name: Jun 2026, Q2 2026, 2026, Q1 FY 2026; a named one as the language has it."""
         if month := re.fullmatch(r"(\d{4})-(\d\d)", name):
             return format_skeleton("yMMM", date(int(month[1]), int(month[2]), 1), locale=self.locale)
         if quarter := re.fullmatch(r"(\d{4})-Q([1-4])", name):
             return f"Q{quarter[2]}{_NO_BREAK}{quarter[1]}"
+        if fiscal := re.fullmatch(r"FY(\d{4})(?:-Q([1-4]))?", name):
+            year = f"{self.texts['fiscal_year']}{_NO_BREAK}{fiscal[1]}"
+            return f"Q{fiscal[2]}{_NO_BREAK}{year}" if fiscal[2] else year
         return self.name(name)
 
     def name(self, name: str) -> str:

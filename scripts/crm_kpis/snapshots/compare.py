@@ -33,7 +33,9 @@ _SQL_FILE = Path(__file__).with_suffix(".sql")
 # ones, totals before segments.
 _ORDER = """
     cause = 'period went on',
-    array_position(['named', 'all', 'year', 'quarter', 'month', 'week'], period_grain),
+    array_position(
+        ['named', 'all', 'year', 'fiscal_year', 'quarter', 'fiscal_quarter', 'month', 'week'], period_grain
+    ),
     segment_by <> 'all',
     abs(relative_change) desc nulls last,
     kpi_id,

@@ -12,7 +12,7 @@ last_periods as (
     where
         segment_by = 'all'
         and is_complete
-        and period_grain in ('month', 'quarter', 'year')
+        and period_grain in ('month', 'quarter', 'year', 'fiscal_quarter', 'fiscal_year')
         and kpi_value is not null
     group by kpi_id, period_grain
 ),
@@ -24,6 +24,7 @@ aged as (
         case kpi_values.period_grain
             when 'month' then date_diff('month', kpi_values.period_start, last_periods.period_start)
             when 'quarter' then date_diff('month', kpi_values.period_start, last_periods.period_start) // 3
+            when 'fiscal_quarter' then date_diff('month', kpi_values.period_start, last_periods.period_start) // 3
             else date_diff('year', kpi_values.period_start, last_periods.period_start)
         end as age
     from marts.kpi_values as kpi_values
@@ -38,7 +39,7 @@ aged as (
 shown as (
     select *
     from aged
-    where age <= case period_grain when 'month' then 12 when 'quarter' then 8 else 5 end
+    where age <= case period_grain when 'month' then 12 when 'quarter' then 8 when 'fiscal_quarter' then 8 else 5 end
 ),
 
 ranked as (

@@ -16,7 +16,7 @@ begun as (
     cross join as_of
     where
         kpi_values.segment_by = 'all'
-        and kpi_values.period_grain in ('month', 'quarter', 'year')
+        and kpi_values.period_grain in ('month', 'quarter', 'year', 'fiscal_quarter', 'fiscal_year')
         and kpi_values.period_start <= as_of.day
 )
 
@@ -32,5 +32,5 @@ select
     interval_low,
     interval_high
 from begun
-where age <= case period_grain when 'month' then 13 when 'quarter' then 9 else 6 end
+where age <= case period_grain when 'month' then 13 when 'quarter' then 9 when 'fiscal_quarter' then 9 else 6 end
 order by kpi_id, period_grain, period_start
