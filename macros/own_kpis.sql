@@ -13,7 +13,7 @@
     {%- endif -%}
     insert into {{ this }} (
         kpi_id, area, label_en, label_de, unit, good, aggregation, numerator, denominator, squares, sample_measure, per_unit, interval_method,
-        dated_by, length_effect, usual_change_from, matures, matures_in_days, segments, compared_across,
+        dated_by, length_effect, usual_change_from, look_back, matures, matures_in_days, segments, compared_across,
         formula_en, formula_de, description_en, description_de, source
     )
     select
@@ -33,6 +33,7 @@
         coalesce(dated_by, 'its measures') as dated_by,
         coalesce(length_effect, case when aggregation = 'total' then 'proportional' else 'none' end) as length_effect,
         case when aggregation = 'median' then 'whole periods' else 'weeks' end as usual_change_from,
+        'none' as look_back,
         coalesce(matures, 'none') as matures,
         matures_in_days,
         segments,
