@@ -1,7 +1,8 @@
 {#
     Days: of timestamps, between days, and of the calendar.
 
-    Macros: local_date, business_time_zone, wall_clock_to_utc, days_between, seconds_between, add_days, days_of, as_of_override.
+    Macros: local_date, business_time_zone, wall_clock_to_utc, days_between, seconds_between, add_days, days_of, as_of_override,
+    today_override.
 #}
 
 {#
@@ -130,4 +131,15 @@
 {% macro as_of_override() -%}
     {%- set day = setting('as_of') -%}
     cast({{ dbt.string_literal(day) if day else 'null' }} as date)
+{%- endmacro %}
+
+
+{#
+    The last day that an event may move as_of to, as a date: what the environment variable CRM_KPIS_TODAY names, which `crm-kpis run` sets, else
+    the last day of the calendar. The models never read the clock.
+
+        {{ today_override() }}
+#}
+{% macro today_override() -%}
+    cast({{ dbt.string_literal(env_var('CRM_KPIS_TODAY', '') or '2099-12-31') }} as date)
 {%- endmacro %}

@@ -20,20 +20,25 @@
     ('activities', ['occurred_at', 'completed_at']),
 ] %}
 
+{% set today = today_override() %}
 {% set day_number %}{{ days_between("cast('1970-01-01' as date)", 'DAY') }}{% endset %}
 
 with
 
 -- The first and the last day of each column in one pass over each table; and the first row of the last day, so that the run can name
--- the row that as_of came from. Days and rows are one number, of which the later day and on it the lower row is the larger.
+-- the row that as_of came from. Days and rows are one number, of which the later day and on it the lower row is the larger. Events after
+-- today are counted apart: a mistyped year must not move as_of.
 {% for table, columns in events %}
 {{ table }} as (
     select
         {% for column in columns %}
         {% set day = local_date(column) if column.endswith('_at') else column %}
         min({{ day }}) as first_{{ column }},
-        max({{ day }}) as last_{{ column }},
-        max({{ day_number | replace('DAY', day) }} * 100000000000 - _row_number) as row_{{ column }},
+        max(case when {{ day }} <= {{ today }} then {{ day }} end) as last_{{ column }},
+        max(case when {{ day }} <= {{ today }} then {{ day_number | replace('DAY', day) }} * 100000000000 - _row_number end) as row_{{ column }},
+        count(case when {{ day }} > {{ today }} then 1 end) as later_{{ column }},
+        max(case when {{ day }} > {{ today }} then {{ day }} end) as latest_{{ column }},
+        max(case when {{ day }} > {{ today }} then {{ day_number | replace('DAY', day) }} * 100000000000 - _row_number end) as later_row_{{ column }},
         {% endfor %}
         count(*) as rows_read
     from {{ ref('stg_' ~ table) }}
@@ -49,7 +54,10 @@ event_columns as (
         '{{ column }}' as column_name,
         first_{{ column }} as first_day,
         last_{{ column }} as last_day,
-        {{ day_number | replace('DAY', 'last_' ~ column) }} * 100000000000 - row_{{ column }} as row_number
+        {{ day_number | replace('DAY', 'last_' ~ column) }} * 100000000000 - row_{{ column }} as row_number,
+        later_{{ column }} as events_later,
+        latest_{{ column }} as latest_day,
+        {{ day_number | replace('DAY', 'latest_' ~ column) }} * 100000000000 - later_row_{{ column }} as later_row_number
     from {{ table }}
     {{ 'union all' if not (loop.last and table_loop.last) }}
     {% endfor %}
@@ -63,6 +71,16 @@ latest_event as (
         column_name,
         row_number,
         row_number() over (order by last_day desc nulls last, raw_table asc, column_name asc) as recency
+    from event_columns
+),
+
+left_out as (
+    select
+        events_later,
+        raw_table || '.' || column_name || ', row ' || cast(later_row_number as {{ dbt.type_string() }})
+        || ': ' || cast(latest_day as {{ dbt.type_string() }}) as latest_left_out,
+        row_number() over (order by latest_day desc nulls last, raw_table asc, column_name asc) as recency,
+        sum(events_later) over () as events_left_out
     from event_columns
 ),
 
@@ -80,7 +98,10 @@ chosen as (
 select
     min(event_columns.first_day) as first_day,
     chosen.as_of,
-    chosen.as_of_source
+    chosen.as_of_source,
+    case when {{ as_of_override() }} is null then cast(left_out.events_left_out as bigint) else 0 end as events_left_out,
+    case when {{ as_of_override() }} is null and left_out.events_left_out > 0 then left_out.latest_left_out end as latest_left_out
 from chosen
 inner join event_columns on chosen.as_of >= event_columns.first_day
-group by chosen.as_of, chosen.as_of_source
+inner join left_out on left_out.recency = 1
+group by chosen.as_of, chosen.as_of_source, left_out.events_left_out, left_out.latest_left_out

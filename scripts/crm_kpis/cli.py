@@ -17,7 +17,8 @@ from typing import Literal
 import click
 
 from crm_kpis.days import FIRST_DAY, LAST_DAY, parse_day
-from crm_kpis.errors import InputError
+from crm_kpis.errors import InputError, MachineError
+from crm_kpis.printable import printable_lines
 from crm_kpis.sources.command import CommandWithSources, source_options
 
 # Those of the catalogue.
@@ -102,7 +103,8 @@ def cli() -> None:
     Then on your own data:
       crm-kpis run --raw-dir exports/2026-06
 
-    Exit status: 0 done; 1 the data or a comparison failed a check; 2 wrong usage or input.
+    Exit status: 0 done; 1 the data or a comparison failed a check; 2 wrong usage or input; 3 published with
+    warnings, under --fail-on-warn; 4 the machine: disk, permission, memory.
     """
 
 
@@ -154,7 +156,15 @@ def init(directory: Path, sample: bool) -> int:
     help="The directory for all that is written; it is made if it is not there.",
 )
 @click.option("--snapshot", metavar="NAME", help="Keep what is published as a snapshot of this name.")
+@click.option("--replace", is_flag=True, help="Replace the snapshot of that name, if there is one.")
 @_SNAPSHOTS
+@click.option(
+    "--accept",
+    multiple=True,
+    metavar="RULE[:TABLE]",
+    help="Let through once what this rule of the gate finds; may be given more than once.",
+)
+@click.option("--fail-on-warn", is_flag=True, help="Exit with status 3 if something warned.")
 @_LANGUAGE
 @click.option("--full-refresh", is_flag=True, help="Build even if nothing has changed since the last run.")
 @click.option("--wait", is_flag=True, help="Where another run is at work in the same output, await its end.")
@@ -167,7 +177,10 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     as_of: date | None,
     output: Path,
     snapshot: str | None,
+    replace: bool,
     snapshots: Path | None,
+    accept: tuple[str, ...],
+    fail_on_warn: bool,
     language: str | None,
     full_refresh: bool,
     wait: bool,
@@ -186,14 +199,16 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     models/staging/_sources.yml list their columns. Rows and values that fail a check are kept, with
     file line and reason, in the tables rejected_rows and rejected_values of warehouse.duckdb.
 
-    Where every check of the data passed, kpis.duckdb takes the place of the one before as a whole;
-    otherwise that stays as it was. Readers never wait, and never see half of a run.
+    Where every check of the data passed, and the gate finds nothing that is unlikely beside the last
+    publication, kpis.duckdb takes the place of the one before as a whole; otherwise that stays as it was.
+    Readers never wait, and never see half of a run. docs/operations.md lists the rules of the gate.
 
     Where neither the raw files nor the project, its settings or the snapshots have changed since the last
     publication, nothing is built.
     """
     from crm_kpis.project import PROJECT_DIR, find_project
     from crm_kpis.run.build import BuildError, BuildOptions
+    from crm_kpis.run.steps import RunOptions
     from crm_kpis.run.steps import run as run_pipeline
     from crm_kpis.settings.read import find_settings_dir, read_settings
     from crm_kpis.sources.options import sources_of
@@ -218,14 +233,12 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
         sources,
         Path(os.path.abspath(settings)) if settings else None,
     )
+    run_options = RunOptions(wait, full_refresh, snapshot, replace, language, accept, fail_on_warn)
     try:
-        succeeded = run_pipeline(
-            options, wait=wait, full_refresh=full_refresh, snapshot=snapshot, language=language
-        )
+        return run_pipeline(options, run_options).values["exit_status"]
     except BuildError as error:
         click.echo(f"Error: {error}", err=True)
         return 1
-    return 0 if succeeded else 1
 
 
 @cli.group()
@@ -526,8 +539,11 @@ def _run() -> int:
         error.show()
         return 2
     except InputError as error:
-        click.echo(f"Error: {error}", err=True)
-        return 2
+        click.echo(f"Error: {printable_lines(str(error))}", err=True)
+        return 4 if isinstance(error, MachineError) else 2
+    except (OSError, MemoryError) as error:
+        click.echo(f"Error: the machine refused: {printable_lines(str(error))}", err=True)
+        return 4
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         return 130

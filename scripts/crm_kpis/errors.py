@@ -9,6 +9,10 @@ class InputError(Exception):
     """
 
 
+class MachineError(InputError):
+    """What the machine refused: the disk is full, a directory may not be written, memory does not suffice."""
+
+
 def first_line(message: str) -> str:
     """The first line of an error's message without its full stop: the rest is of use to developers alone."""
     return message.strip().split("\n", maxsplit=1)[0].rstrip(".!")

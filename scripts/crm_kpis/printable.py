@@ -17,6 +17,11 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
+def printable_lines(text: str) -> str:
+    """The text as `printable` has it, but with its line ends."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def escape_markdown(text: str) -> str:
     """The text as Markdown that shows it as it is, also in a cell of a table."""
     return _MARKDOWN.sub(lambda match: f"&#{ord(match[0])};", printable(text))

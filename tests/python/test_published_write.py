@@ -299,7 +299,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path):
         check=False,
     )
     error, state = done.stdout.splitlines()
-    assert error.startswith("InputError The marts could not be published: "), done
+    assert error.startswith("MachineError The marts could not be published: "), done
     assert "No space left on device" in error
     assert state == "1 ['kpis.duckdb', 'manifest.json']"
 

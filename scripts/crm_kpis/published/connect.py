@@ -6,13 +6,18 @@ its last.
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from crm_kpis.errors import InputError, first_line
+from crm_kpis.sql import quote_text
 
 # Not named like the schema: DuckDB finds marts.kpi_values ambiguous in a file marts.duckdb.
 FILE_NAME = "kpis.duckdb"
@@ -50,6 +55,33 @@ def open_published(output: Path, **config: Any) -> duckdb.DuckDBPyConnection:
         connection.close()
         raise InputError(f"{path} does not hold the published marts. Run crm-kpis run again.") from error
     return connection
+
+
+@contextmanager
+def readable(published: Path) -> Iterator[Path]:
+    """The published file, or a copy of it where another process has opened it for writing.
+
+    Args:
+        published: The file.
+
+    Yields:
+        A path that DuckDB can attach. A copy is removed afterwards.
+
+    Raises:
+        OSError: The file can't be copied.
+    """
+    copy = published.parent / f".{FILE_NAME}.{os.getpid()}.history"
+    try:
+        with duckdb.connect(config=OFFLINE) as connection:
+            connection.execute(f"attach {quote_text(str(published))} as kpis (read_only)")
+    except duckdb.IOException:
+        shutil.copyfile(published, copy)
+        try:
+            yield copy
+        finally:
+            copy.unlink(missing_ok=True)
+    else:
+        yield published
 
 
 def explain_unusable(path: Path, message: str, verb: str) -> str:

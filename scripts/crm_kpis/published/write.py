@@ -17,10 +17,11 @@ from typing import Any
 
 import duckdb
 
-from crm_kpis.errors import InputError, first_line
+from crm_kpis.errors import InputError, MachineError, first_line
 from crm_kpis.files import sync
-from crm_kpis.published.connect import FILE_NAME, OFFLINE, SCHEMA
+from crm_kpis.published.connect import FILE_NAME, OFFLINE, SCHEMA, readable
 from crm_kpis.published.measure_hashes import hash_measures
+from crm_kpis.published.statistics import Statistics, write_statistics
 from crm_kpis.sql import quote_identifier, quote_text
 
 TAG = "published"
@@ -42,7 +43,9 @@ create table kpis.marts.runs (
     tests_passed bigint,
     tests_warned bigint,
     warnings varchar,
-    inputs_sha256 varchar
+    inputs_sha256 varchar,
+    accepted varchar,
+    events_left_out bigint
 )
 """
 _RUNS_COMMENT = (
@@ -64,6 +67,11 @@ _RUNS_COLUMNS = {
     "inputs_sha256": (
         "Hash of all that they were computed from: raw files, snapshots, models, settings, versions."
     ),
+    "accepted": (
+        "What the gate found and --accept let through, one rule a line, such as rows_fewer:deals; NULL:"
+        " nothing."
+    ),
+    "events_left_out": "Events dated after the day of the run, which are in no KPI until their day has come.",
 }
 
 
@@ -93,6 +101,8 @@ class Run:
     tests_warned: int
     warnings: str | None
     inputs_sha256: str | None
+    accepted: str | None = None
+    events_left_out: int | None = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +156,9 @@ def read_published_tables(manifest: Path) -> tuple[PublishedTable, ...]:
     )
 
 
-def publish(warehouse: Path, manifest: Path, output: Path, runs: list[Run]) -> Path:
+def publish(
+    warehouse: Path, manifest: Path, output: Path, runs: list[Run], statistics: Statistics | None = None
+) -> Path:
     """Write the published marts anew and put them in place.
 
     Args:
@@ -154,22 +166,23 @@ def publish(warehouse: Path, manifest: Path, output: Path, runs: list[Run]) -> P
         manifest: The manifest.json of that build, which says what is published.
         output: The directory of the published file. Nothing else publishes there meanwhile.
         runs: The rows of marts.runs: the earlier publications, then this one.
+        statistics: What this run and earlier ones keep of themselves; None: nothing.
 
     Returns:
         The published file.
 
     Raises:
-        InputError: The file could not be written, for instance because the disk is full. The one before is as
-            it was.
+        MachineError: The file could not be written, for instance because the disk is full. The one before is
+            as it was.
     """
     published = output / FILE_NAME
     unfinished = output / f"{_UNFINISHED}{os.getpid()}.unfinished"
     sweep(output)
     try:
-        _write(warehouse, manifest, unfinished, runs)
+        _write(warehouse, manifest, unfinished, runs, statistics or Statistics())
         _put_in_place(unfinished, published)
     except (duckdb.Error, OSError) as error:
-        raise InputError(
+        raise MachineError(
             f"The marts could not be published: {first_line(str(error))}."
             f" {published} is as it was before this run."
         ) from error
@@ -187,21 +200,14 @@ def read_history(output: Path) -> list[Run]:
     published = output / FILE_NAME
     if not published.exists():
         return []
-    copy = output / f"{_UNFINISHED}{os.getpid()}.history"
     try:
-        try:
-            return _read_runs(published)
-        except duckdb.IOException:
-            # Another process may have opened it for writing: then it can't be opened here, but copied.
-            shutil.copyfile(published, copy)
-            return _read_runs(copy)
+        with readable(published) as path:
+            return _read_runs(path)
     except (duckdb.Error, OSError) as error:
         raise InputError(
             f"{published} does not hold published marts, so it is not replaced. Move it away, or choose"
             " another --output."
         ) from error
-    finally:
-        copy.unlink(missing_ok=True)
 
 
 def sweep(output: Path) -> None:
@@ -249,7 +255,7 @@ def _read_runs(path: Path) -> list[Run]:
         ]
 
 
-def _write(warehouse: Path, manifest: Path, target: Path, runs: list[Run]) -> None:
+def _write(warehouse: Path, manifest: Path, target: Path, runs: list[Run], statistics: Statistics) -> None:
     tables = read_published_tables(manifest)
     with duckdb.connect(config=OFFLINE | {"temp_directory": f"{target}.tmp"}) as connection:
         connection.execute("set TimeZone = 'UTC'")
@@ -263,6 +269,7 @@ def _write(warehouse: Path, manifest: Path, target: Path, runs: list[Run]) -> No
             connection.execute(f"create table {table.target} as from {table.source}")
             _comment(connection, table)
         _write_runs(connection, runs)
+        write_statistics(connection, statistics)
         _write_measure_definitions(connection, manifest)
         connection.commit()
         connection.execute("checkpoint kpis")

@@ -18,6 +18,7 @@ from typing import Any
 
 import click
 
+from crm_kpis.days import read_today
 from crm_kpis.errors import InputError
 from crm_kpis.project import IS_CHECKOUT, PROJECT_DIR, link_package
 from crm_kpis.run.progress import BuildProgress
@@ -98,7 +99,11 @@ class BuildOptions:
     @property
     def environment(self) -> dict[str, str]:
         """The environment variables that dbt_plugin.py reads."""
-        variables: dict[str, Path | date | str] = {"OUTPUT": self.output, "RAW_DIR": self.raw_dir or ""}
+        variables: dict[str, Path | date | str] = {
+            "OUTPUT": self.output,
+            "RAW_DIR": self.raw_dir or "",
+            "TODAY": read_today(),
+        }
         if self.sources.sources:
             variables["SOURCES"] = self.sources.to_json()
         if self.snapshots:

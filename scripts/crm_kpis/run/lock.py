@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
-from crm_kpis.errors import InputError
+from crm_kpis.errors import InputError, MachineError
 
 FILE_NAME = ".run.lock"
 _PAUSE_S = 0.2
@@ -30,13 +30,14 @@ def lock_output(output: Path, tell_wait: Callable[[str], None] | None = None) ->
             it is an error.
 
     Raises:
-        InputError: Another run has the lock, or the directory can't be written.
+        InputError: Another run has the lock.
+        MachineError: The directory can't be written.
     """
     path = output / FILE_NAME
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise InputError(
+        raise MachineError(
             f"The output directory {output} can't be written: {error.strerror}. Choose another --output."
         ) from error
     try:

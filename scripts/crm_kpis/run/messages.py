@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timezone
 from pathlib import Path
 
 import click
 
+from crm_kpis.printable import printable, printable_lines
 from crm_kpis.published.connect import FILE_NAME
 from crm_kpis.published.write import Run
 from crm_kpis.run.build import BuildOptions, BuildResult
+from crm_kpis.run.gate import Finding
 from crm_kpis.run.summary import Summary, format_landed, format_raw_counts, format_rejections
 from crm_kpis.settings.declaration import Settings, read_declaration
 
@@ -24,16 +25,47 @@ def print_wait(holder: str) -> None:
 
 
 def print_unchanged(options: BuildOptions, last: Run, report: Path) -> None:
-    """Print that nothing has changed since the last publication, its warnings, and where the report is."""
-    for warning in (last.warnings or "").splitlines():
-        warn(warning)
-    if last.as_of:
-        _warn_of_future(last.as_of)
+    """Print that nothing has changed since the last publication, and where the report is."""
     click.echo(
         f"Nothing has changed since {options.output / FILE_NAME} was published"
         f" at {last.published_at:%Y-%m-%d %H:%M:%S} UTC, so nothing is built; --full-refresh does it anyway."
     )
     click.echo(f"The report: {report}")
+
+
+def print_findings(findings: list[Finding], options: BuildOptions) -> None:
+    """Print what the gate found: rule, expectation, rows as they came, and what to do."""
+    labels = {
+        "stops": ("Stopped:", "red"),
+        "warns": ("Warning:", "yellow"),
+        "accepted": ("Accepted:", "green"),
+    }
+    for finding in findings:
+        kind = "accepted" if finding.is_accepted else "stops" if finding.stops else "warns"
+        text, colour = labels[kind]
+        click.echo(f"{click.style(text, fg=colour)} {printable(finding.title)}.", err=True)
+        for line in () if finding.is_accepted else finding.examples:
+            click.echo(f"  {line}", err=True)
+        if not finding.is_accepted:
+            click.echo(f"  What to do: {finding.way_out}", err=True)
+    stops = list(dict.fromkeys(finding.acceptance for finding in findings if finding.stops))
+    if stops:
+        click.echo(
+            "If it is right as it is, let it through once: "
+            + " ".join(f"--accept {acceptance}" for acceptance in stops)
+            + f". Data of another company need another --output than {options.output}.",
+            err=True,
+        )
+
+
+def print_unused(accepted: tuple[str, ...], findings: list[Finding]) -> None:
+    """Print what --accept was given for nothing."""
+    used = {
+        name for finding in findings if finding.is_accepted for name in (finding.rule, finding.acceptance)
+    }
+    for text in accepted:
+        if text not in used:
+            warn(f"--accept {text} let nothing through: the gate did not find it.")
 
 
 def print_failures(result: BuildResult) -> None:
@@ -75,13 +107,12 @@ def print_summary(
             click.echo("\n".join(lines) + "\n")
     if summary.as_of:
         click.echo(f"As of {summary.as_of}, from {summary.as_of_source}.")
-        _warn_of_future(summary.as_of)
     elif "reporting_window" in result.built:
         warn("No table holds an event with a valid date, so no KPI has a value.")
     click.echo(_count_results(result))
     if summary.kpi_count:
         click.echo(_count_kpis(summary))
-    state = "Done" if result.succeeded else "Failed"
+    state = "Done" if report else "Stopped" if result.succeeded else "Failed"
     click.echo(f"{state} after {seconds:.0f} s. {_describe_files(options, report)}")
 
 
@@ -109,16 +140,6 @@ def _count_results(result: BuildResult) -> str:
     return f"{len(result.built)} models built{skipped}; tests: {tests}."
 
 
-def _warn_of_future(as_of: date) -> None:
-    # Nothing that is computed reads the clock; only this warning does.
-    today = datetime.now(timezone.utc).date()
-    if as_of > today:
-        warn(
-            f"as_of {as_of} lies after today, {today}: is a date in the raw data wrong? "
-            "--as-of sets the day at whose end the data stand."
-        )
-
-
 def warn(message: str) -> None:
     """Print a warning."""
-    click.echo(f"{click.style('Warning:', fg='yellow')} {message}", err=True)
+    click.echo(f"{click.style('Warning:', fg='yellow')} {printable_lines(message)}", err=True)

@@ -6,117 +6,281 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from dataclasses import dataclass
+from datetime import date, datetime, timezone
 from importlib.metadata import version
+from typing import Any
 
 import click
 import duckdb
 
-from crm_kpis.errors import InputError
+from crm_kpis.days import read_today
+from crm_kpis.errors import InputError, MachineError
+from crm_kpis.project import PROJECT_DIR
 from crm_kpis.published.connect import FILE_NAME, explain_unusable
+from crm_kpis.published.statistics import read_kept
 from crm_kpis.published.write import Run, publish, read_history
-from crm_kpis.raw.raw_directory import inspect
+from crm_kpis.raw.raw_directory import RawDirectory, inspect
 from crm_kpis.report import write_pages
 from crm_kpis.run import messages
 from crm_kpis.run.build import BuildOptions, BuildResult, build
+from crm_kpis.run.examples import add_examples
+from crm_kpis.run.gate import Finding, check_acceptances, find_baseline, judge, judge_age
 from crm_kpis.run.input_hash import hash_inputs
 from crm_kpis.run.lock import lock_output
+from crm_kpis.run.observations import Observations, observe
+from crm_kpis.run.record import RunRecord, is_of_machine, recorded
 from crm_kpis.run.summary import Summary, read_summary
 from crm_kpis.settings.checks import check_vars
+from crm_kpis.settings.declaration import Settings
 from crm_kpis.settings.read import read_settings
 from crm_kpis.snapshots.take import check_free, check_name, take_snapshot
 from crm_kpis.sources.source import inspect_sources
 
+# The name of the shipped sample's raw directory.
+SAMPLE = "sample"
+_MESSAGE_LINES = 5
 
-def run(
-    options: BuildOptions,
-    *,
-    wait: bool = False,
-    full_refresh: bool = False,
-    snapshot: str | None = None,
-    language: str | None = None,
-) -> bool:
-    """Build the warehouse from a raw directory, test it, publish it, and print what came of it.
 
-    Where nothing has changed since the last publication, nothing is built. Standard output gets the summary;
-    progress, warnings and failures go to standard error.
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run goes, beside what it builds.
 
-    Args:
-        options: With absolute paths.
+    Attributes:
         wait: Whether to wait for the end of another run in the same output directory; else that is an error.
         full_refresh: Whether to build even where nothing has changed.
         snapshot: The name of the snapshot to take of what is published; None: none.
+        replace: Whether the snapshot may replace the one of its name.
         language: The language of the report that is named, `en` or `de`; None: that of the settings.
-
-    Returns:
-        Whether the data passed all checks.
-
-    Raises:
-        InputError: A setting, the raw directory or the output can't be used, or the snapshot can't be taken.
-        BuildError: dbt stopped before it ran a model.
+        accept: What the gate lets through: RULE or RULE:TABLE.
+        fail_on_warn: Whether a publication with warnings ends with exit status 3.
     """
-    if snapshot is not None:
-        snapshot = check_name(snapshot)
-        check_free(options.snapshots_dir, snapshot)
-    check_vars({}, options.project_dir)
-    raw_directory = inspect(options.raw_dir)
-    source_warnings = inspect_sources(options.sources)
-    settings = read_settings(options.settings_dir)
-    with open_output(options, wait=wait) as history:
-        for warning in (*raw_directory.warnings, *source_warnings):
-            messages.warn(warning)
-        # Hashed before they are read: a file that changes meanwhile is read again next time.
-        inputs = hash_inputs(options, raw_directory, settings)
-        if not full_refresh and history and _is_current(options, history[-1], inputs):
-            succeeded = True
-            messages.print_unchanged(options, history[-1], write_pages(options.output, language))
-        else:
-            started = time.monotonic()
-            result = build(options)
-            messages.print_failures(result)
-            summary = read_summary(options.warehouse, result.built)
-            succeeded, report = result.succeeded, None
-            if succeeded:
-                publish(
-                    options.warehouse,
-                    options.manifest,
-                    options.output,
-                    [*history, _describe_run(options, result, summary, inputs)],
-                )
-                report = write_pages(options.output, language)
-            messages.print_settings(settings)
-            messages.print_summary(options, result, summary, report, seconds=time.monotonic() - started)
-        if succeeded and snapshot is not None:
-            directory = take_snapshot(options.output, snapshot, snapshots=options.snapshots_dir)
-            click.echo(f"The snapshot: {directory}")
-    return succeeded
+
+    wait: bool = False
+    full_refresh: bool = False
+    snapshot: str | None = None
+    replace: bool = False
+    language: str | None = None
+    accept: tuple[str, ...] = ()
+    fail_on_warn: bool = False
 
 
-@contextmanager
-def open_output(options: BuildOptions, *, wait: bool) -> Iterator[list[Run]]:
-    """Make and lock the output directory, and check that its files are usable.
+def run(options: BuildOptions, run_options: RunOptions) -> RunRecord:
+    """Build the warehouse from a raw directory, test and judge it, publish it, and print what came of it.
+
+    Where nothing has changed since the last publication, nothing is built. Standard output gets the summary;
+    progress, warnings and failures go to standard error. run.json gets all of it for programs.
 
     Args:
         options: With absolute paths.
-        wait: Whether to wait for the end of another run in the directory.
+        run_options: How the run goes.
 
-    Yields:
-        The publications up to now, in their order.
+    Returns:
+        The record of the run, with its exit status.
 
     Raises:
-        InputError: The directory can't be made or another run uses it; the warehouse is open elsewhere or
-            not a DuckDB file; the published file does not hold marts.
+        InputError: A setting, the raw directory or the output can't be used, or the snapshot can't be taken.
+        MachineError: The disk is full, or a directory may not be written.
+        BuildError: dbt stopped before it ran a model.
+    """
+    today = read_today()
+    check_acceptances(run_options.accept)
+    with (
+        _locked(options, wait=run_options.wait),
+        recorded(options.output, options.raw_name, today) as record,
+    ):
+        if run_options.snapshot is not None:
+            check_name(run_options.snapshot)
+            if not run_options.replace:
+                check_free(options.snapshots_dir, run_options.snapshot)
+        history = _read_output(options)
+        check_vars({}, options.project_dir)
+        raw_directory = inspect(options.raw_dir)
+        source_warnings = inspect_sources(options.sources)
+        settings = read_settings(options.settings_dir)
+        for warning in (*raw_directory.warnings, *source_warnings):
+            record.warn(warning)
+        # Hashed before they are read; a file that changes meanwhile is noticed after it.
+        stamps = _stamp(raw_directory)
+        inputs = hash_inputs(options, raw_directory, settings)
+        if not run_options.full_refresh and history and _is_current(options, history[-1], inputs, today):
+            _tell_unchanged(options, history[-1], run_options, record, settings)
+        else:
+            _build_and_publish(
+                options, run_options, record, history, _Inputs(raw_directory, stamps, inputs, settings)
+            )
+        if record.values["exit_status"] in (0, 3) and run_options.snapshot is not None:
+            directory = take_snapshot(
+                options.output,
+                run_options.snapshot,
+                snapshots=options.snapshots_dir,
+                replace=run_options.replace,
+            )
+            record.values["files"]["snapshot"] = str(directory)
+            click.echo(f"The snapshot: {directory}")
+    return record
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    raw_directory: RawDirectory
+    stamps: dict[str, tuple[int, int, int]]
+    sha256: str
+    settings: Settings
+
+
+def _tell_unchanged(
+    options: BuildOptions, last: Run, run_options: RunOptions, record: RunRecord, settings: Settings
+) -> None:
+    for warning in (last.warnings or "").splitlines():
+        record.warn(warning)
+    findings: list[Finding] = []
+    if not (_is_sample(options) or options.as_of or settings.values["as_of"]):
+        findings = judge_age(last.as_of, read_today(), _read_rules(settings))
+    record.add_findings(findings)
+    messages.print_findings(findings, options)
+    report = write_pages(options.output, run_options.language)
+    messages.print_unchanged(options, last, report)
+    record.values["as_of"] = last.as_of.isoformat() if last.as_of else None
+    record.values["files"] = {"published": str(options.output / FILE_NAME), "report": str(report)}
+    _end(record, "unchanged", run_options, findings)
+
+
+def _build_and_publish(
+    options: BuildOptions, run_options: RunOptions, record: RunRecord, history: list[Run], inputs: _Inputs
+) -> None:
+    started = time.monotonic()
+    result = build(options)
+    messages.print_failures(result)
+    _check_unchanged(inputs)
+    summary = read_summary(options.warehouse, result.built)
+    findings: list[Finding] = []
+    report = None
+    kept = read_kept(options.output)
+    last_rows = (
+        {row.raw_table: row.rows_read for row in kept.of_run(history[-1].run_id).tables} if history else {}
+    )
+    if result.succeeded:
+        observations = observe(options.warehouse, options.manifest, options.output, record.run_id)
+        baseline = find_baseline(history, kept, options.raw_name, SAMPLE)
+        findings = judge(
+            observations,
+            baseline,
+            today=read_today(),
+            is_as_of_given=summary.as_of_source == "the setting as_of",
+            # The sample is as old as it is.
+            overrides=[{"rule": "max_age", "severity": "off"}]
+            if _is_sample(options)
+            else _read_rules(inputs.settings),
+            accepted=run_options.accept,
+        )
+        findings = add_examples(options.warehouse, findings)
+        record.add_findings(findings)
+        record.add_moves(observations)
+        messages.print_findings(findings, options)
+        messages.print_unused(run_options.accept, findings)
+        if not any(finding.stops for finding in findings):
+            latest = _describe_run(
+                options, result, summary, inputs.sha256, record.run_id, findings, observations
+            )
+            statistics = kept.followed_by(observations.statistics)
+            publish(options.warehouse, options.manifest, options.output, [*history, latest], statistics)
+            report = write_pages(options.output, run_options.language)
+    record.add_summary(summary, last_rows, result.test_counts)
+    record.warnings += [failure.title for failure in result.failures if failure.is_warning]
+    messages.print_settings(inputs.settings)
+    messages.print_summary(options, result, summary, report, seconds=time.monotonic() - started)
+    if report:
+        record.values["files"] = {"published": str(options.output / FILE_NAME), "report": str(report)}
+        _end(record, "published", run_options, findings)
+    elif result.succeeded:
+        stops = [finding.title for finding in findings if finding.stops]
+        record.end("failed", 1, "gate", "\n".join(stops[:_MESSAGE_LINES]))
+    else:
+        failed = [failure for failure in result.failures if not failure.is_warning]
+        is_machine = any(is_of_machine(failure.details) for failure in failed)
+        message = "\n".join(f"{failure.title}\n{failure.details}".strip() for failure in failed[:3])
+        record.end("failed", 4 if is_machine else 1, "machine" if is_machine else "test", message)
+
+
+def _read_rules(settings: Settings) -> list[dict[str, Any]]:
+    """The rules of the gate as a company has set them."""
+    return [
+        {
+            "rule": row.values["rule"],
+            "subject": row.values["subject"],
+            "severity": row.values["severity"],
+            "limit": row.values["limit_value"],
+        }
+        for row in settings.rows.get("gate_rules", ())
+    ]
+
+
+def _end(record: RunRecord, status: str, run_options: RunOptions, findings: list[Finding]) -> None:
+    has_warnings = bool(record.warnings) or any(not finding.is_accepted for finding in findings)
+    record.end(status, 3 if has_warnings and run_options.fail_on_warn else 0)
+
+
+def _stamp(raw_directory: RawDirectory) -> dict[str, tuple[int, int, int]]:
+    stamps = {}
+    for file in raw_directory.files:
+        found = file.path.stat()
+        stamps[str(file.path)] = (found.st_mtime_ns, found.st_size, found.st_ino)
+    return stamps
+
+
+def _check_unchanged(inputs: _Inputs) -> None:
+    """Check that the raw files are those that were hashed.
+
+    Raises:
+        InputError: One has changed since.
+    """
+    try:
+        now = _stamp(inputs.raw_directory)
+    except OSError as error:
+        raise InputError(
+            f"{error.filename} was there when the run began, and is not now. Run again."
+        ) from error
+    for path, stamp in inputs.stamps.items():
+        if now[path] != stamp:
+            raise InputError(
+                f"{path} changed while it was read, so nothing is published."
+                " Run again when its export has ended."
+            )
+
+
+def _is_sample(options: BuildOptions) -> bool:
+    return options.raw_dir == PROJECT_DIR / "seeds" / SAMPLE
+
+
+@contextmanager
+def _locked(options: BuildOptions, *, wait: bool) -> Iterator[None]:
+    """Make and lock the output directory.
+
+    Raises:
+        InputError: Another run uses it.
+        MachineError: It can't be made or written.
     """
     try:
         options.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(
+        raise MachineError(
             f"The output directory {options.output} can't be made: {error.strerror}. Choose another --output."
         ) from error
     with lock_output(options.output, messages.print_wait if wait else None):
-        history = read_history(options.output)
-        _check_warehouse(options)
-        yield history
+        yield
+
+
+def _read_output(options: BuildOptions) -> list[Run]:
+    """The publications up to now, in their order; checks that the files of the output are usable.
+
+    Raises:
+        InputError: The warehouse is open elsewhere or not a DuckDB file; the published file does not hold
+            marts.
+    """
+    history = read_history(options.output)
+    _check_warehouse(options)
+    return history
 
 
 def _check_warehouse(options: BuildOptions) -> None:
@@ -130,22 +294,32 @@ def _check_warehouse(options: BuildOptions) -> None:
     shutil.rmtree(f"{options.warehouse}.tmp", ignore_errors=True)
 
 
-def _is_current(options: BuildOptions, last: Run, inputs: str) -> bool:
+def _is_current(options: BuildOptions, last: Run, inputs: str, today: date) -> bool:
     """Whether a build would change neither what is published nor the warehouse."""
     published = options.output / FILE_NAME
     return (
         last.inputs_sha256 == inputs
+        # The day of an event that was left out may have come.
+        and (not last.events_left_out or last.published_at.date() == today)
         and options.warehouse.exists()
         # Otherwise a run that failed, or dbt by hand, has been at it since.
         and options.warehouse.stat().st_mtime_ns <= published.stat().st_mtime_ns
     )
 
 
-def _describe_run(options: BuildOptions, result: BuildResult, summary: Summary, inputs: str) -> Run:
+def _describe_run(  # noqa: PLR0913, PLR0917 - a column of marts.runs for each
+    options: BuildOptions,
+    result: BuildResult,
+    summary: Summary,
+    inputs: str,
+    run_id: str,
+    findings: list[Finding],
+    observations: Observations,
+) -> Run:
     # What is computed never reads the clock; when it was published is no part of it.
     now = datetime.now(timezone.utc).replace(tzinfo=None)
     return Run(
-        run_id=now.strftime("%Y%m%dT%H%M%S.%fZ"),
+        run_id=run_id,
         published_at=now,
         as_of=summary.as_of,
         raw_directory=options.raw_name,
@@ -155,6 +329,15 @@ def _describe_run(options: BuildOptions, result: BuildResult, summary: Summary, 
         values_rejected=sum(count.values_rejected for count in summary.raw_counts),
         tests_passed=result.test_counts.get("pass", 0),
         tests_warned=result.test_counts.get("warn", 0),
-        warnings="\n".join(failure.summary for failure in result.failures) or None,
+        warnings="\n".join(
+            [
+                *(failure.summary for failure in result.failures),
+                *(finding.title for finding in findings if not finding.is_accepted),
+            ]
+        )
+        or None,
         inputs_sha256=inputs,
+        accepted="\n".join(sorted({finding.acceptance for finding in findings if finding.is_accepted}))
+        or None,
+        events_left_out=observations.events_left_out,
     )

@@ -1,0 +1,351 @@
+"""The gate: what is wrong in a way that no test of a single row sees is not published."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from zlib import crc32
+
+import duckdb
+import pytest
+from crm_kpis.errors import InputError
+from crm_kpis.published.statistics import ColumnCount, KpiTotal, Statistics, TableCount
+from crm_kpis.raw.contract import RawColumn
+from crm_kpis.run.examples import guess_form
+from crm_kpis.run.gate import RULES, Baseline, Finding, check_acceptances, find_baseline, judge
+from crm_kpis.run.observations import Move, Observations
+from crm_kpis.settings.declaration import read_declaration
+from pipeline import SAMPLE_DIR, Build, build, read_csv, write_csv
+from publishing import FIRST_RUN
+
+_TODAY = "2026-07-01"
+Edit = Callable[[Path], None]
+
+
+def edit(table: str, change: Callable[[dict[str, str]], dict[str, str] | None]) -> Edit:
+    """Change each row of a table; one for which the change returns None is left out."""
+
+    def apply(directory: Path) -> None:
+        path = directory / f"{table}.csv"
+        file = read_csv(path)
+        rows = [change(dict(zip(file.header, fields, strict=True))) for fields in file.rows.values()]
+        kept = [row for row in rows if row is not None]
+        header = list(kept[0]) if kept else file.header
+        write_csv(path, header, [list(row.values()) for row in kept])
+
+    return apply
+
+
+def german_day(text: str) -> str:
+    day, _, rest = text.partition("T")
+    return f"{day[8:]}.{day[5:7]}.{day[:4]} {rest[:5]}" if len(day) == 10 else text
+
+
+def remove(table: str) -> Edit:
+    return lambda directory: (directory / f"{table}.csv").unlink()
+
+
+def break_every_row(directory: Path) -> None:
+    for path in directory.glob("*.csv"):
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header, *rows = list(csv.reader(file))
+        write_csv(path, header, [["\N{REPLACEMENT CHARACTER}" for _ in header] for _ in rows])
+
+
+def mistype_a_date(directory: Path) -> None:
+    file = read_csv(directory / "deals.csv")
+    rows = list(file.rows.values())
+    rows[5][file.header.index("updated_at")] = "2062-03-01T08:00:00Z"
+    write_csv(directory / "deals.csv", file.header, rows)
+
+
+def rate_too_large(row: dict[str, str]) -> dict[str, str]:
+    try:
+        return row | {"rate": str(float(row["rate"]) * 100)}
+    except ValueError:
+        return row
+
+
+def other_words(row: dict[str, str]) -> dict[str, str]:
+    return row | {"status": {"won": "Gewonnen", "lost": "Verloren"}.get(row["status"], "")}
+
+
+def rename_amount(row: dict[str, str]) -> dict[str, str]:
+    return {"amt" if name == "amount" else name: value for name, value in row.items()}
+
+
+def half(row: dict[str, str]) -> dict[str, str] | None:
+    return row if crc32(row["deal_id"].encode()) % 2 else None
+
+
+# What is wrong; the rule that finds it, of what; words of the message.
+CASES: dict[str, tuple[Edit, str, tuple[str, ...]]] = {
+    "every row rejected": (break_every_row, "rejected_rows:deals", ("expected at most 10% of the rows",)),
+    "German dates": (
+        edit("deals", lambda row: row | {"created_at": german_day(row["created_at"])}),
+        "rejected_rows:deals",
+        ("look like day first dates",),
+    ),
+    "other status words": (
+        edit("deals", other_words),
+        "rejected_rows:deals",
+        ("words of another system (Gewonnen, Verloren)", "one of open, won, lost"),
+    ),
+    "German amounts": (
+        edit("orders", lambda row: row | {"amount": row["amount"].replace(".", ",")}),
+        "lost_values:orders",
+        ("numbers with a decimal comma",),
+    ),
+    "a renamed amount column": (
+        edit("orders", rename_amount),
+        "emptied:orders",
+        ("emptied of orders.amount: no value, last time",),
+    ),
+    "a currency without rates": (
+        edit("orders", lambda row: row | {"currency": "JPY"}),
+        "lost_values:orders",
+        ("no_exchange_rate", "JPY"),
+    ),
+    "a header without rows": (edit("tickets", lambda row: None), "emptied:tickets", ("no row of 0 is left",)),
+    "a missing orders file": (remove("orders"), "emptied:orders", ("no row of 0 is left",)),
+    "half of the deals": (
+        edit("deals", half),
+        "rows_fewer:deals",
+        ("rows, last time 607",),
+    ),
+    "keys written as numbers": (
+        edit("deals", lambda row: row | {"owner_id": f"{row['owner_id']}.0"}),
+        "unmatched_keys:deals",
+        ("match nothing in users", "users has "),
+    ),
+    "a rate a hundredfold": (
+        edit("exchange_rates", rate_too_large),
+        "closed_periods_moved:",
+        ("moved by",),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Company:
+    """A raw directory of a made-up company and what was published from it."""
+
+    raw_dir: Path
+    output: Path
+
+    def run(self, *arguments: str, today: str = _TODAY) -> Build:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("CRM_KPIS_TODAY", today)
+            return build(self.output, "--raw-dir", self.raw_dir, *arguments)
+
+    @property
+    def published(self) -> bytes:
+        return (self.output / "kpis.duckdb").read_bytes()
+
+    @property
+    def record(self) -> dict:
+        return json.loads((self.output / "run.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    directory = tmp_path_factory.mktemp("gate")
+    shutil.copytree(SAMPLE_DIR, directory / "company")
+    company = Company(directory / "company", directory / "output")
+    first = company.run()
+    assert first.status == 0, first.all_output
+    assert "Stopped" not in first.stderr
+    return company
+
+
+@pytest.fixture
+def company(good: Company, tmp_path: Path) -> Company:
+    shutil.copytree(good.raw_dir, tmp_path / "company")
+    shutil.copytree(good.output, tmp_path / "output")
+    return Company(tmp_path / "company", tmp_path / "output")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_wrong_is_not_published(case: str, company: Company) -> None:
+    change, acceptance, words = CASES[case]
+    before = company.published
+    change(company.raw_dir)
+    done = company.run()
+    assert done.status == 1, done.all_output
+    assert company.published == before
+    assert f"--accept {acceptance}" in done.stderr
+    assert f"Stopped: {acceptance.partition(':')[0]} of" in done.stderr
+    for word in words:
+        assert word in done.stderr
+    assert "Nothing is published." in done.stdout
+    assert (company.record["status"], company.record["exit_status"], company.record["reason"]) == (
+        "failed",
+        1,
+        "gate",
+    )
+    stopped = {
+        (rule["rule"], rule["subject"]) for rule in company.record["rules"] if rule["verdict"] == "failed"
+    }
+    rule, _, subject = acceptance.partition(":")
+    assert any(found == rule and (not subject or about == subject) for found, about in stopped)
+
+
+def test_a_mistyped_year_does_not_move_as_of(company: Company) -> None:
+    mistype_a_date(company.raw_dir)
+    done = company.run("--fail-on-warn")
+    assert done.status == 3, done.all_output
+    assert (
+        "future_events: 1 event is after 2026-07-01 and left out, the latest deals.updated_at, row 7:"
+        " 2062-03-01" in done.stderr
+    )
+    assert company.record["as_of"] == "2026-06-30"
+    assert "As of 2026-06-30" in done.stdout
+    # The day goes on, and the event may have come: it is built again. With --as-of it counts.
+    later = company.run("--as-of", "2062-03-01")
+    assert (later.status, company.record["as_of"]) == (0, "2062-03-01"), later.all_output
+
+
+def test_what_is_accepted_is_published_once(company: Company) -> None:
+    change, *_ = CASES["half of the deals"]
+    change(company.raw_dir)
+    stopped = company.run()
+    rules = {
+        f"{rule['rule']}:{rule['subject']}" for rule in company.record["rules"] if rule["verdict"] == "failed"
+    }
+    assert stopped.status == 1
+    done = company.run(
+        *(part for rule in sorted(rules) for part in ("--accept", rule)), "--accept", "rows_more:users"
+    )
+    assert done.status == 0, done.all_output
+    assert "Accepted: rows_fewer of deals" in done.stderr
+    assert "--accept rows_more:users let nothing through" in done.stderr
+    assert {rule["verdict"] for rule in company.record["rules"]} == {"accepted"}
+    with duckdb.connect(company.output / "kpis.duckdb", read_only=True) as connection:
+        accepted = connection.execute("select accepted from marts.runs order by published_at desc").fetchone()
+    assert accepted is not None
+    assert set(accepted[0].splitlines()) == rules
+
+
+# The rules, without a build
+
+
+def table(name: str, read: int, rejected: int = 0) -> TableCount:
+    return TableCount("r", name, read, read - rejected, rejected, 0)
+
+
+def judged(now: Statistics, last: Statistics | None = None, **options: object) -> list[Finding]:
+    baseline = Baseline(FIRST_RUN, last, {}) if last else None
+    given = {key: options.pop(key) for key in ("moves", "as_of", "events_left_out") if key in options}
+    today = options.pop("today", date(2026, 7, 1))
+    return judge(Observations(now, **given), baseline, today=today, **options)  # type: ignore[arg-type]
+
+
+def names(findings: list[Finding]) -> list[str]:
+    return [finding.acceptance for finding in findings]
+
+
+def test_the_first_run_is_judged_by_the_absolute_rules_alone():
+    empty = Statistics((table("deals", 0),))
+    assert judged(empty) == []
+    assert names(judged(empty, Statistics((table("deals", 9),)))) == ["emptied:deals"]
+    assert names(judged(Statistics((table("deals", 100, 11),)))) == ["rejected_rows:deals"]
+    assert judged(Statistics((table("deals", 100, 10),))) == []
+
+
+def test_a_rule_is_set_for_all_tables_and_for_one():
+    now = Statistics((table("deals", 100, 30), table("users", 100, 30)))
+    rule = {"rule": "rejected_rows"}
+    assert names(judged(now, overrides=[rule | {"limit": 0.5}])) == []
+    one = [rule | {"limit": 0.5}, rule | {"subject": "users", "limit": 0.2}]
+    assert names(judged(now, overrides=one)) == ["rejected_rows:users"]
+    assert names(judged(now, overrides=[rule | {"severity": "off"}])) == []
+    assert not any(finding.stops for finding in judged(now, overrides=[rule | {"severity": "warn"}]))
+
+
+def test_closed_months_may_move_as_far_as_late_data_usually_move_them():
+    kpis = Statistics((table("deals", 9),), (), (KpiTotal("r", "close_rate", 5, 0.3, None),))
+
+    def found(share: float, size: int, usual: float = 0) -> list[str]:
+        move = Move(share, size, (("2026-01", 1, 2),), is_redefined=False)
+        baseline = Baseline(FIRST_RUN, kpis, {"close_rate": usual})
+        return names(judge(Observations(kpis, {"close_rate": move}), baseline, today=date(2026, 7, 1)))
+
+    # 0.1, and 10 / 1000 for late things.
+    assert found(0.11, 1000) == []
+    assert found(0.12, 1000) == ["closed_periods_moved:close_rate"]
+    assert found(0.12, 100) == []
+    assert found(0.5, 1000, usual=0.2) == []
+    redefined = Observations(kpis, {"close_rate": Move(1, 1000, (), is_redefined=True)})
+    assert judge(redefined, Baseline(FIRST_RUN, kpis, {}), today=date(2026, 7, 1)) == []
+
+
+def test_as_of_goes_with_the_days():
+    # FIRST_RUN: as_of 2026-06-30, published on 2026-07-01.
+    rows = Statistics((table("deals", 9),))
+    assert names(judged(rows, rows, as_of=date(2026, 7, 13), today=date(2026, 7, 10))) == ["as_of_leap"]
+    assert names(judged(rows, rows, as_of=date(2026, 7, 12), today=date(2026, 7, 10))) == []
+    assert names(judged(rows, rows, as_of=date(2026, 6, 26))) == ["as_of_back"]
+    assert names(judged(rows, rows, as_of=date(2026, 6, 26), is_as_of_given=True)) == []
+    assert names(judged(rows, as_of=date(2026, 5, 21))) == ["max_age"]
+    assert names(judged(rows, as_of=date(2026, 5, 22))) == []
+
+
+def test_keys_and_values_are_compared_with_the_last_time():
+    last = Statistics(
+        (table("deals", 100), table("users", 5)), (ColumnCount("r", "deals", "owner_id", 100, 0, 10),)
+    )
+
+    def now(filled: int, unmatched: int) -> Statistics:
+        return Statistics(last.tables, (ColumnCount("r", "deals", "owner_id", filled, 0, unmatched),))
+
+    assert names(judged(now(100, 20), last)) == []
+    assert names(judged(now(100, 21), last)) == ["unmatched_keys_more:deals"]
+    assert names(judged(now(79, 8), last)) == ["values_fewer:deals"]
+    assert names(judged(now(0, 0), last)) == ["emptied:deals"]
+
+
+def test_the_sample_is_compared_with_no_company():
+    kept = Statistics((TableCount("1", "deals", 9, 9, 0, 0),))
+    assert find_baseline([FIRST_RUN], kept, "exports", "sample") is not None
+    assert find_baseline([FIRST_RUN], kept, "sample", "sample") is None
+    assert find_baseline([], kept, "exports", "sample") is None
+
+
+def test_accept_names_a_rule():
+    check_acceptances(["rows_fewer:deals", "max_age"])
+    with pytest.raises(InputError, match=r"there is no rule 'rows_less'\..*rows_fewer"):
+        check_acceptances(["rows_less:deals"])
+    assert {rule.severity for rule in RULES.values()} <= {"error", "warn"}
+    # A company can set every rule.
+    (column, *_) = read_declaration().tables["gate_rules"].columns
+    assert column.values == tuple(RULES)
+
+
+@pytest.mark.parametrize(
+    ("data_type", "values", "form"),
+    [
+        ("timestamp", ["31.01.2026", "05.02.2026"], "day first dates (31.01.2026): write 2026-01-31"),
+        ("date", ["01/31/26", "02/05/26"], "month first dates (01/31/26): write 2026-01-31"),
+        ("date", ["01/02/2026"], "can't be told apart (01/02/2026)"),
+        ("date", ["46053", "46054"], "days as Excel counts them (46053)"),
+        ("decimal", ["1.234,56", "12,00"], "a decimal comma (1.234,56)"),
+        ("decimal", ["1,234.56"], "commas between thousands (1,234.56)"),
+        ("decimal", ["n/a"], None),
+    ],
+)
+def test_a_form_is_named(data_type: str, values: list[str], form: str | None):
+    found = guess_form(values, RawColumn("x", data_type, required=False))
+    assert found is None if form is None else form in (found or "")
+
+
+def test_runs_keep_what_the_next_is_compared_with():
+    kept = Statistics()
+    for day in range(1, 103):
+        run_id = datetime(2026, 1, 1).strftime("%Y") + f"{day:03}"
+        kept = kept.followed_by(Statistics((TableCount(run_id, "deals", day, day, 0, 0),)))
+    assert [row.rows_read for row in kept.tables] == list(range(3, 103))

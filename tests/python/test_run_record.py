@@ -1,0 +1,167 @@
+"""Exit statuses, and the record of every run, held against its schema however the run ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from crm_kpis.errors import InputError, MachineError
+from crm_kpis.project import PROJECT_DIR
+from crm_kpis.run.record import RunRecord, classify, is_of_machine, recorded
+from jsonschema import Draft202012Validator
+from pipeline import SAMPLE_DIR, Build, build, read_csv, write_csv
+
+_SCHEMA = json.loads((PROJECT_DIR / "docs" / "run.schema.json").read_text(encoding="utf-8"))
+_RUNNER = [sys.executable, "-m", "crm_kpis.cli", "run", "--output"]
+
+
+def read_record(output: Path) -> dict:
+    """The record of the last run, which is valid, and the last line of the log, which is the same."""
+    record = json.loads((output / "run.json").read_text(encoding="utf-8"))
+    Draft202012Validator(_SCHEMA).validate(record)
+    return record
+
+
+def read_log(output: Path) -> list[dict]:
+    lines = [json.loads(line) for line in (output / "runs.jsonl").read_text(encoding="utf-8").splitlines()]
+    for line in lines:
+        Draft202012Validator(_SCHEMA).validate(line)
+    return lines
+
+
+def ended(record: dict) -> tuple[object, ...]:
+    return record["status"], record["exit_status"], record["reason"]
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Build]:
+    """A raw directory of a company, and its first run."""
+    directory = tmp_path_factory.mktemp("record")
+    shutil.copytree(SAMPLE_DIR, directory / "company")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CRM_KPIS_TODAY", "2026-07-01")
+        return directory / "company", build(directory / "output", "--raw-dir", directory / "company")
+
+
+def test_success_unchanged_and_warning(once: tuple[Path, Build], monkeypatch: pytest.MonkeyPatch):
+    raw_dir, first = once
+    assert first.status == 0, first.all_output
+    record = read_record(first.output)
+    assert ended(record) == ("published", 0, None)
+    assert {table["table"]: table["rows_read"] for table in record["tables"]}["deals"] == 607
+    assert read_log(first.output) == [record]
+    # The data are too old: what does not change warns, too.
+    monkeypatch.setenv("CRM_KPIS_TODAY", "2026-09-01")
+    again = build(first.output, "--raw-dir", raw_dir, "--fail-on-warn")
+    assert (again.status, "Nothing has changed" in again.stdout) == (3, True), again.all_output
+    record = read_record(first.output)
+    assert ended(record) == ("unchanged", 3, None)
+    assert [(rule["rule"], rule["verdict"]) for rule in record["rules"]] == [("max_age", "warned")]
+    assert len(read_log(first.output)) == 2
+
+
+def test_a_failed_test(tmp_path: Path):
+    shutil.copytree(SAMPLE_DIR, tmp_path / "company")
+    # Before everything that happened: tests/assert_as_of_is_known.sql.
+    done = build(tmp_path / "output", "--raw-dir", tmp_path / "company", "--as-of", "1999-01-01")
+    assert done.status == 1, done.all_output
+    record = read_record(tmp_path / "output")
+    assert ended(record) == ("failed", 1, "test")
+    assert "assert_as_of_is_known" in record["message"]
+
+
+def test_bad_input(tmp_path: Path):
+    done = build(tmp_path / "output", "--raw-dir", tmp_path / "nowhere")
+    assert done.status == 2, done.all_output
+    record = read_record(tmp_path / "output")
+    assert ended(record) == ("failed", 2, "input")
+    assert "does not exist" in record["message"]
+
+
+def test_a_full_disk(tmp_path: Path):
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = f"mount -t tmpfs -o size=3m tmpfs '{small}'"
+    unshare = [shutil.which("unshare") or "false", "--mount", "sh", "-c"]
+    if subprocess.run([*unshare, mount], capture_output=True, check=False).returncode:
+        pytest.skip("only root may mount a small disk")
+    script = f'{mount} && "$@"; status=$?; cat "{small}/run.json"; exit $status'
+    done = subprocess.run(
+        [*unshare, script, "sh", *_RUNNER, str(small), "--raw-dir", str(SAMPLE_DIR)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 4, done.stdout + done.stderr
+    record = json.loads(
+        done.stdout[done.stdout.index('{"schema_version"' if '{"schema_version"' in done.stdout else "{\n") :]
+    )
+    Draft202012Validator(_SCHEMA).validate(record)
+    assert ended(record) == ("failed", 4, "machine")
+
+
+def test_a_killed_run_is_filed_by_the_next(tmp_path: Path):
+    output = tmp_path / "output"
+    process = subprocess.Popen([*_RUNNER, str(output)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (output / "run.json").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    record = read_record(output)
+    assert ended(record) == ("running", None, None)
+    assert record["pid"] == process.pid
+    assert build(output, "--raw-dir", tmp_path / "nowhere").status == 2
+    killed, failed = read_log(output)
+    assert (killed["run_id"], ended(killed)) == (record["run_id"], ("killed", None, "killed"))
+    assert ended(failed) == ("failed", 2, "input")
+
+
+def test_errors_have_an_exit_status():
+    assert classify(MachineError("x")) == (4, "machine")
+    assert classify(OSError(28, "No space left on device")) == (4, "machine")
+    assert classify(InputError("x")) == (2, "input")
+    assert classify(KeyboardInterrupt()) == (130, "interrupted")
+    assert classify(ValueError()) == (1, "build")
+    assert is_of_machine("IO Error: Could not write file: No space left on device")
+    assert is_of_machine("Out of Memory Error: failed to allocate")
+    assert not is_of_machine("Binder Error: no column amount")
+
+
+def test_the_end_is_written_to_a_full_disk_in_place_of_the_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from datetime import date  # noqa: PLC0415
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(MachineError), recorded(tmp_path, "company", date(2026, 7, 1)) as record:  # noqa: PT012
+        assert isinstance(record, RunRecord)
+        monkeypatch.setattr("crm_kpis.run.record.write_whole", refuse)
+        record.values["warnings"] = ["x" * 20_000]
+        raise MachineError("the disk is full")
+    assert ended(read_record(tmp_path)) == ("failed", 4, "machine")
+
+
+def test_a_raw_file_that_changes_while_it_is_read(tmp_path: Path):
+    from crm_kpis.raw.raw_directory import inspect  # noqa: PLC0415
+    from crm_kpis.run.steps import _check_unchanged, _Inputs, _stamp  # noqa: PLC0415
+    from crm_kpis.settings.read import read_settings  # noqa: PLC0415
+
+    file = read_csv(SAMPLE_DIR / "users.csv")
+    write_csv(tmp_path / "users.csv", file.header, list(file.rows.values()))
+    raw_directory = inspect(tmp_path)
+    inputs = _Inputs(raw_directory, _stamp(raw_directory), "", read_settings(None))
+    _check_unchanged(inputs)
+    write_csv(tmp_path / "users.csv", file.header, list(file.rows.values())[1:])
+    with pytest.raises(InputError, match=r"users\.csv changed while it was read, so nothing is published"):
+        _check_unchanged(inputs)
