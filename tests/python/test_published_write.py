@@ -58,6 +58,9 @@ def test_what_is_tagged_is_published_as_tables_of_the_schema_marts(tmp_path):
         ("marts", "fct_deals"),
         ("marts", "kpis_wide"),
         ("marts", "measure_definitions"),
+        ("marts", "run_columns"),
+        ("marts", "run_kpis"),
+        ("marts", "run_tables"),
         ("marts", "runs"),
     ]
     assert rows(tmp_path, "select count(*) from duckdb_views() where not internal") == [(0,)]
