@@ -373,6 +373,34 @@ def snapshot(name: str, replace: bool, output: Path, snapshots: Path | None) -> 
 
 
 @cli.command()
+@click.argument("run_id", required=False)
+@_OUTPUT
+def rollback(run_id: str | None, output: Path) -> int:
+    """Put an earlier published file back.
+
+    \b
+    The one before the one that is published:
+      crm-kpis rollback
+    That of a run, whose name the table runs has:
+      crm-kpis rollback 20260630T043000.123456Z
+
+    The last two are kept. The file that is replaced is kept in turn, so a rollback can be undone.
+    """
+    from crm_kpis.published.earlier import roll_back
+    from crm_kpis.report import write_pages
+    from crm_kpis.run.lock import lock_output
+
+    output = Path(os.path.abspath(output))
+    if not output.is_dir():
+        raise InputError(f"The output directory {output} does not exist. Check the path.")
+    with lock_output(output):
+        put_back = roll_back(output, run_id)
+        report_page = write_pages(output, "en")
+    click.echo(f"Put back: {output / 'kpis.duckdb'} of the run {put_back}. The report: {report_page}")
+    return 0
+
+
+@cli.command()
 @_OUTPUT
 @_LANGUAGE
 @click.option(

@@ -15,10 +15,12 @@ import duckdb
 import pytest
 from crm_kpis import cli
 from crm_kpis.errors import InputError
+from crm_kpis.published.statistics import Statistics
 from crm_kpis.published.write import read_history
 from crm_kpis.run.build import BuildOptions, BuildResult, Failure
 from crm_kpis.run.build import _describe as describe
 from crm_kpis.run.build import _raise_cause as raise_cause
+from crm_kpis.run.observations import Observations
 from crm_kpis.run.progress import BuildProgress
 from crm_kpis.run.summary import (
     RawCount,
@@ -204,6 +206,7 @@ def play_build(monkeypatch, tmp_path, result, setup, *arguments):
         return result
 
     monkeypatch.setattr("crm_kpis.run.steps.build", build)
+    monkeypatch.setattr("crm_kpis.run.steps.observe", lambda *_: Observations(Statistics()))
     monkeypatch.setattr("crm_kpis.run.steps.write_pages", lambda output, language: output / "report.en.html")
     monkeypatch.setattr(sys, "argv", ["crm-kpis", "run", "--output", str(tmp_path / "out"), *arguments])
     raw = tmp_path / "raw"

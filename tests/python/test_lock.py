@@ -91,7 +91,7 @@ def test_a_directory_that_cannot_be_written_is_refused(ordinary_user, open_direc
         text=True,
         check=False,
     )
-    assert done.returncode == 2
+    assert done.returncode == 4
     assert done.stderr == (
         f"Error: The output directory {open_directory} can't be written: Permission denied. "
         "Choose another --output.\n"

@@ -45,7 +45,7 @@ def rows(directory: Path, query: str) -> list[tuple]:
 
 
 def names_in(directory: Path) -> set[str]:
-    return {path.name for path in directory.iterdir()} - {"warehouse.duckdb", "manifest.json"}
+    return {path.name for path in directory.iterdir()} - {"warehouse.duckdb", "manifest.json", "earlier"}
 
 
 # What is published

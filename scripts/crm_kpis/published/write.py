@@ -20,6 +20,7 @@ import duckdb
 from crm_kpis.errors import InputError, MachineError, first_line
 from crm_kpis.files import sync
 from crm_kpis.published.connect import FILE_NAME, OFFLINE, SCHEMA, readable
+from crm_kpis.published.earlier import keep
 from crm_kpis.published.measure_hashes import hash_measures
 from crm_kpis.published.statistics import Statistics, write_statistics
 from crm_kpis.sql import quote_identifier, quote_text
@@ -180,6 +181,8 @@ def publish(
     sweep(output)
     try:
         _write(warehouse, manifest, unfinished, runs, statistics or Statistics())
+        if published.exists() and len(runs) > 1:
+            keep(published, runs[-2].run_id)
         _put_in_place(unfinished, published)
     except (duckdb.Error, OSError) as error:
         raise MachineError(

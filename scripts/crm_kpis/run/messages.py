@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import click
 
+from crm_kpis.days import read_today
 from crm_kpis.printable import printable, printable_lines
 from crm_kpis.published.connect import FILE_NAME
 from crm_kpis.published.write import Run
@@ -107,6 +109,7 @@ def print_summary(
             click.echo("\n".join(lines) + "\n")
     if summary.as_of:
         click.echo(f"As of {summary.as_of}, from {summary.as_of_source}.")
+        _warn_of_future(summary.as_of)
     elif "reporting_window" in result.built:
         warn("No table holds an event with a valid date, so no KPI has a value.")
     click.echo(_count_results(result))
@@ -138,6 +141,13 @@ def _count_results(result: BuildResult) -> str:
     if counts.get("skipped"):
         tests += f", {counts['skipped']} skipped"
     return f"{len(result.built)} models built{skipped}; tests: {tests}."
+
+
+def _warn_of_future(as_of: date) -> None:
+    # Only a day that is given lies after today: events after it are left out.
+    today = read_today()
+    if as_of > today:
+        warn(f"as_of {as_of} lies after today, {today}. --as-of sets the day at whose end the data stand.")
 
 
 def warn(message: str) -> None:

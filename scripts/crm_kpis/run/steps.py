@@ -258,13 +258,15 @@ def _locked(options: BuildOptions, *, wait: bool) -> Iterator[None]:
     """Make and lock the output directory.
 
     Raises:
-        InputError: Another run uses it.
+        InputError: Another run uses it, or it is a file.
         MachineError: It can't be made or written.
     """
     try:
         options.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise MachineError(
+        # A file in its place is the user's mistake.
+        kind = InputError if isinstance(error, (FileExistsError, NotADirectoryError)) else MachineError
+        raise kind(
             f"The output directory {options.output} can't be made: {error.strerror}. Choose another --output."
         ) from error
     with lock_output(options.output, messages.print_wait if wait else None):
