@@ -135,8 +135,8 @@
 
 
 {#
-    The last day that an event may move as_of to, as a date: what the environment variable CRM_KPIS_TODAY names, which `crm-kpis run` sets, else
-    the last day of the calendar. The models never read the clock.
+    The last day that an event may move as_of to, as a date: what the environment variable CRM_KPIS_TODAY names, which `crm-kpis run` sets,
+    else the last day of the calendar. The models never read the clock.
 
         {{ today_override() }}
 #}

@@ -33,12 +33,13 @@ with
     select
         {% for column in columns %}
         {% set day = local_date(column) if column.endswith('_at') else column %}
+        {% set rank = day_number | replace('DAY', day) ~ ' * 100000000000 - _row_number' %}
         min({{ day }}) as first_{{ column }},
         max(case when {{ day }} <= {{ today }} then {{ day }} end) as last_{{ column }},
-        max(case when {{ day }} <= {{ today }} then {{ day_number | replace('DAY', day) }} * 100000000000 - _row_number end) as row_{{ column }},
+        max(case when {{ day }} <= {{ today }} then {{ rank }} end) as row_{{ column }},
         count(case when {{ day }} > {{ today }} then 1 end) as later_{{ column }},
         max(case when {{ day }} > {{ today }} then {{ day }} end) as latest_{{ column }},
-        max(case when {{ day }} > {{ today }} then {{ day_number | replace('DAY', day) }} * 100000000000 - _row_number end) as later_row_{{ column }},
+        max(case when {{ day }} > {{ today }} then {{ rank }} end) as later_row_{{ column }},
         {% endfor %}
         count(*) as rows_read
     from {{ ref('stg_' ~ table) }}
