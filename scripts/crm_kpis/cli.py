@@ -395,7 +395,7 @@ def rollback(run_id: str | None, output: Path) -> int:
         raise InputError(f"The output directory {output} does not exist. Check the path.")
     with lock_output(output):
         put_back = roll_back(output, run_id)
-        report_page = write_pages(output, "en")
+        report_page = write_pages(output, None)
     click.echo(f"Put back: {output / 'kpis.duckdb'} of the run {put_back}. The report: {report_page}")
     return 0
 
