@@ -208,6 +208,7 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     """
     from crm_kpis.project import PROJECT_DIR, find_project
     from crm_kpis.run.build import BuildError, BuildOptions
+    from crm_kpis.run.record import classify
     from crm_kpis.run.steps import RunOptions
     from crm_kpis.run.steps import run as run_pipeline
     from crm_kpis.settings.read import find_settings_dir, read_settings
@@ -237,8 +238,8 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     try:
         return run_pipeline(options, run_options).values["exit_status"]
     except BuildError as error:
-        click.echo(f"Error: {error}", err=True)
-        return 1
+        click.echo(f"Error: {printable_lines(str(error))}", err=True)
+        return classify(error)[0]
 
 
 @cli.group()

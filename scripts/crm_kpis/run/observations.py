@@ -27,6 +27,7 @@ left join (
     group by raw_table, column_name
 ) as rejected
     on counts.raw_table = rejected.raw_table and counts.column_name = rejected.column_name
+where counts.accepted_value is null
 order by counts.raw_table, counts.column_name
 """
 _KPI_TOTALS = """

@@ -204,7 +204,7 @@ def classify(error: BaseException) -> tuple[int, str]:
         return 2, "input"
     if isinstance(error, KeyboardInterrupt):
         return 130, "interrupted"
-    return 1, "build"
+    return (4, "machine") if is_of_machine(str(error)) else (1, "build")
 
 
 def is_of_machine(message: str) -> bool:
