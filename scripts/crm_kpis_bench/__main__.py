@@ -25,7 +25,7 @@ from crm_kpis.raw.contract import PROJECT_DIR
 from crm_kpis.run.build import WAREHOUSE
 from crm_kpis.sql import quote_text
 
-from crm_kpis_bench.steps import differing_values, same_kpis
+from crm_kpis_bench.steps import differing_values, known_values, same_kpis
 
 # About 27 raw rows for each deal. The sample has as many deals as the shipped one.
 DEALS = {"sample": 600, "1m": 40_000, "10m": 400_000, "100m": 3_700_000}
@@ -269,7 +269,9 @@ def _count_differences(directory: Path, size: str) -> dict[str, int]:
         for name in ("sql", "polars"):
             computed = quote_text(str(directory / f"{name}-{size}.parquet"))
             counts[name] = differing_values(
-                connection, f"({same_kpis('kpi_values', computed)})", f"(from {computed})"
+                connection,
+                f"({same_kpis('kpi_values', computed)})",
+                f"({known_values(computed, 'kpi_values')})",
             )
     return counts
 

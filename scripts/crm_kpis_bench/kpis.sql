@@ -32,7 +32,7 @@ leads as (
     where
         nullif(trim(lead_id), '') is not null
         and created_at >= '1970-01-01' and created_at < '2100-01-01'
-        and (converted_at is null or converted_at >= created_at and converted_at < '2100-01-01')
+        and (converted_at is null or converted_at >= '1970-01-01' and converted_at < '2100-01-01')
     qualify row_number() over (
         partition by trim(lead_id)
         order by
@@ -76,7 +76,7 @@ tickets as (
     where
         nullif(trim(ticket_id), '') is not null
         and created_at >= '1970-01-01' and created_at < '2100-01-01'
-        and (resolved_at is null or resolved_at >= created_at and resolved_at < '2100-01-01')
+        and (resolved_at is null or resolved_at >= '1970-01-01' and resolved_at < '2100-01-01')
     qualify row_number() over (
         partition by trim(ticket_id)
         order by

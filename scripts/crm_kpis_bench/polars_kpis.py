@@ -140,7 +140,7 @@ def _leads(raw_dir: Path, as_of: date) -> pl.LazyFrame:
     valid = (
         _is_given("lead_id")
         & _is_possible("created_at")
-        & (converted.is_null() | (_is_possible("converted_at") & (converted >= pl.col("created_at"))))
+        & (converted.is_null() | _is_possible("converted_at"))
     )
     frame = _latest(_read(raw_dir, "leads").filter(valid), "lead_id", by_update=True).select(
         _segment("source").alias("segment"),
@@ -187,7 +187,7 @@ def _tickets(raw_dir: Path) -> pl.LazyFrame:
     valid = (
         _is_given("ticket_id")
         & _is_possible("created_at")
-        & (resolved.is_null() | (_is_possible("resolved_at") & (resolved >= pl.col("created_at"))))
+        & (resolved.is_null() | _is_possible("resolved_at"))
     )
     frame = _latest(_read(raw_dir, "tickets").filter(valid), "ticket_id", by_update=True).select(
         _segment("priority").alias("segment"), pl.col("created_at").dt.date().alias("day")

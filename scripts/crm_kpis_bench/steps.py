@@ -194,6 +194,19 @@ def same_kpis(kpi_values: str, computed: str) -> str:
     """
 
 
+def known_values(computed: str, kpi_values: str) -> str:
+    """The query of what another way computed, but for what the project does not know: coverage none.
+
+    The other ways do not ask when a table begins and ends.
+    """
+    return f"""
+        select computed.*
+        from {computed} as computed
+        anti join (select * from {kpi_values} where coverage = 'none') as unknown
+            using (kpi_id, period_grain, period_start, segment_by, segment)
+    """
+
+
 def _read_nodes(run: Path) -> dict[str, Any]:
     return json.loads((run / "dbt_target" / "manifest.json").read_text(encoding="utf-8"))["nodes"]
 

@@ -42,7 +42,9 @@ def test_the_kpis_by_hand_agree_with_the_project(values, way):
     assert values.execute(f"select count(*) > 500, count(distinct kpi_id) from {way}").fetchall() == [
         (True, 8)
     ]
-    assert steps.differing_values(values, same, way) == 0
+    known = f"({steps.known_values(way, 'main.kpi_values')})"
+    assert values.execute(f"select count(*) > 500 from {known}").fetchall() == [(True,)]
+    assert steps.differing_values(values, same, known) == 0
 
 
 @pytest.mark.parametrize(
