@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import duckdb
 import pytest
+import yaml
+from crm_kpis.project import PROJECT_DIR
 from crm_kpis.settings.read import read_settings
 from crm_kpis.settings.register import register_settings
 from crm_kpis.snapshots.register import register_snapshots
@@ -64,3 +66,14 @@ def test_an_evaluation_that_the_data_can_not_tell_fails_with_the_way_out(
         connection.execute(f"update settings.evaluations set {change}")
         ((_, found),) = connection.execute(query).fetchall()
         assert problem in found
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_every_verdict_is_explained_to_managers(language):
+    report = PROJECT_DIR / "scripts" / "crm_kpis" / "report" / "languages" / f"{language}.yml"
+    words = yaml.safe_load(report.read_text(encoding="utf-8"))["verdicts"]
+    page = (PROJECT_DIR / "docs" / "verdicts.md").read_text(encoding="utf-8")
+    for verdict, said in words.items():
+        # In the table the word is alone; the report adds a reason in parentheses.
+        name = verdict if language == "en" else said.split(" (")[0]
+        assert f"| {name} |" in page

@@ -91,7 +91,8 @@ select
         then round(4 + 25 * skewed(u('activities.minutes', staffed.n)))::decimal(18, 0)
     end as duration_minutes,
     case when u('activities.no_automated', staffed.n) > 0.1
-        then staffed.activity_type in ('email', 'task', 'note') and u('activities.automated', staffed.n) < swung(0.25, swing(automation_swings(), staffed.occurred_at))
+        then staffed.activity_type in ('email', 'task', 'note')
+            and u('activities.automated', staffed.n) < swung(0.25, swing(automation_swings(), staffed.occurred_at))
     end as is_automated,
     case when staffed.activity_type = 'task' then add_days(staffed.occurred_at, 1 + 6 * u('activities.due', staffed.n)) end
         as due_at,

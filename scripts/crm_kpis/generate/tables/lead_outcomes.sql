@@ -3,9 +3,15 @@
 -- clumps, as from a fair.
 with
 
+drawn as (
+    select i as n, u('leads.created', clump_of('leads', i, 5, 0.15)) as week_share
+    from numbers
+    where i <= n_leads()
+),
+
 numbered as (
     select
-        numbers.i as n,
+        drawn.n,
         deals.n as deal_n,
         deals.account_n,
         deals.source as deal_source,
@@ -15,12 +21,10 @@ numbered as (
         deals.updated_at as deal_updated_at,
         coalesce(
             deals.lead_created_at,
-            moment_in_week(
-                week_at(demand_weeks(), u('leads.created', clump_of('leads', numbers.i, 5, 0.15))), 'leads.created', numbers.i)
+            moment_in_week(week_at(demand_weeks(), drawn.week_share), 'leads.created', drawn.n)
         ) as created_at
-    from numbers
-    left join deals on numbers.i = deals.lead_n
-    where numbers.i <= n_leads()
+    from drawn
+    left join deals on drawn.n = deals.lead_n
 ),
 
 attributed as (
@@ -53,7 +57,8 @@ judged as (
         end as converted_at,
         case
             when deal_n is not null then deal_created_at
-            when u('leads.qualified', n) < swung(0.15, swing(qualify_swings(), created_at)) then known(add_days(created_at, 8 * u('leads.qualified_days', n)))
+            when u('leads.qualified', n) < swung(0.15, swing(qualify_swings(), created_at))
+                then known(add_days(created_at, 8 * u('leads.qualified_days', n)))
         end as qualified_at
     from attributed
 )

@@ -8,17 +8,22 @@ drawn as (
     where i <= n_tickets()
 ),
 
+placed as (
+    select *, u('tickets.created', clump_n) as time_share
+    from drawn
+),
+
 opened as (
     select
         *,
         case
             -- one in eight comes at any hour of any day
             when u('tickets.any_time', n) < 0.12
-                then add_days(first_day()::timestamp, day_count() * u('tickets.created', clump_n))
-            else moment_in_week(week_at(support_weeks(), u('tickets.created', clump_n)), 'tickets.created', n)
+                then add_days(first_day()::timestamp, day_count() * time_share)
+            else moment_in_week(week_at(support_weeks(), time_share), 'tickets.created', n)
         end as created_at,
         pick_word(['low', 'normal', 'normal', 'normal', 'high', 'urgent'], u('tickets.priority', n)) as priority
-    from drawn
+    from placed
 ),
 
 assigned as (
