@@ -517,7 +517,7 @@ def test_costs_and_deliveries_that_are_not_told_are_not_taken_for_none(tmp_path,
     assert coverage["cost_per_lead"] == (None, date(2025, 3, 1))
     assert {name for name, _ in costs} == {"2025", "2026", "after the CRM", "last 90 days"}
     assert all(value > 0 for _, value in costs)
-    assert before_and_after == [(None, True, None, "not tested")]
+    assert before_and_after == [(None, True, None, "too few data")]
     # What was opened has arrived, but of what it is a part nobody knows.
     lacks = "email_events.event_type (bounced) or email_events.event_type (delivered)"
     assert coverage["email_open_rate"][0] == coverage["email_delivery_rate"][0] == lacks
