@@ -50,8 +50,8 @@ pair_weeks as (
     from pairs
     inner join known_periods
         on
-            known_periods.period_end <= pairs.current_end
-            and (pairs.baseline_snapshot is null or known_periods.period_end > pairs.baseline_end)
+            pairs.current_end >= known_periods.period_end
+            and (pairs.baseline_snapshot is null or pairs.baseline_end < known_periods.period_end)
     where known_periods.period_grain = 'week'
     union all
     select
@@ -61,7 +61,7 @@ pair_weeks as (
         snapshot_weeks.period_end
     from pairs
     inner join snapshot_weeks
-        on pairs.baseline_snapshot = snapshot_weeks.snapshot_name and snapshot_weeks.period_end <= pairs.baseline_end
+        on pairs.baseline_snapshot = snapshot_weeks.snapshot_name and pairs.baseline_end >= snapshot_weeks.period_end
 ),
 
 -- Periods have places along the time line, so that they can be moved: a week the number of weeks since a Monday long ago.
@@ -188,21 +188,22 @@ with_positions as (
     where place + shift * step >= side_from
 ),
 
--- Earlier comparisons: the scorecard's from its months, quarters or years; an evaluation's from weeks, of which a KPI that is read at the end of
--- a period takes the last one. What weeks do not add up to is compared between whole months, quarters or years alone.
+kinds (usual_change_from) as (
+    values
+    ('weeks'),
+    ('period ends'),
+    ('whole periods')
+),
+
+-- Earlier comparisons: the scorecard's from its months, quarters or years; an evaluation's from weeks, of which a KPI that is read at the
+-- end of a period takes the last one. What weeks do not add up to is compared between whole months, quarters or years alone.
 uses as (
     select
         with_positions.*,
         kinds.usual_change_from
     from with_positions
     inner join pairs on with_positions.pair_id = pairs.pair_id
-    cross join (
-        select 'weeks' as usual_change_from
-        union all
-        select 'period ends' as usual_change_from
-        union all
-        select 'whole periods' as usual_change_from
-    ) as kinds
+    cross join kinds
     where
         with_positions.shift > 0
         and case

@@ -1,3 +1,5 @@
+-- sqlfluff takes the lines of a loop over columns for wrongly indented.
+-- noqa: disable=layout.indent
 with
 
 catalogue as (
@@ -200,12 +202,12 @@ controls as (
         aggregation,
         difference as control_difference,
         variance_by_chance as control_variance,
-        {%- for side in ['baseline', 'current'] %}
+        {% for side in ['baseline', 'current'] %}
         {{ side }}_value as {{ side }}_control_value,
         {{ side }}_numerator as {{ side }}_control_numerator,
         {{ side }}_denominator as {{ side }}_control_denominator,
         case when testing_method = 'mean' then {{ squares_of_side(side) }} end as {{ side }}_control_squares{{ ',' if not loop.last }}
-        {%- endfor %}
+        {% endfor %}
     from tested
     where segment_by = control_by and segment = control_member
 ),
@@ -216,14 +218,14 @@ with_controls as (
         controls.control_difference,
         controls.control_variance,
         controls.pair_id is not null as is_controlled,
-        {%- for side in ['baseline', 'current'] %}
+        {% for side in ['baseline', 'current'] %}
         tested.{{ side }}_value - controls.{{ side }}_control_value as {{ side }}_value_left,
         tested.{{ side }}_numerator - controls.{{ side }}_control_numerator as {{ side }}_rest_numerator,
         tested.{{ side }}_denominator - controls.{{ side }}_control_denominator as {{ side }}_rest_denominator,
         case
             when tested.testing_method = 'mean' then {{ squares_of_side('tested.' ~ side) }} - controls.{{ side }}_control_squares
         end as {{ side }}_rest_squares{{ ',' if not loop.last }}
-        {%- endfor %}
+        {% endfor %}
     from tested
     left join controls
         on
@@ -295,7 +297,10 @@ every_difference as (
         judged_variance as variance_by_chance,
         is_controlled,
         case when is_controlled then control_difference end as control_difference,
-        case when is_controlled then {{ normal_p_value_of('judged_difference', 'judged_variance') }} else p_value_records end as p_value_records,
+        case
+            when is_controlled then {{ normal_p_value_of('judged_difference', 'judged_variance') }}
+            else p_value_records
+        end as p_value_records,
         case when is_controlled then judged_difference - {{ z_quantile() }} * sqrt(judged_variance) else records_low end as records_low,
         case when is_controlled then judged_difference + {{ z_quantile() }} * sqrt(judged_variance) else records_high end as records_high
     from against_controls
@@ -395,7 +400,7 @@ gates as (
                 then max(case when segment is null then difference end) over (partition by pair_id, kpi_id, segment_by)
         end as same_mix_difference,
         max(case when segment_by = 'all' then difference end) over (partition by pair_id, kpi_id) as total_difference,
-        {%- for p_value in ['tested_p_value_adjusted', 'tested_p_value_records_adjusted'] %}
+        {% for p_value in ['tested_p_value_adjusted', 'tested_p_value_records_adjusted'] %}
         case
             when segment_by = 'all' then 0.0
             else least(
@@ -403,18 +408,18 @@ gates as (
                 coalesce(max(case when segment is null then {{ p_value }} end) over (partition by pair_id, kpi_id, segment_by), 1.0)
             )
         end as {{ p_value }}_gate{{ ',' if not loop.last }}
-        {%- endfor %}
+        {% endfor %}
     from adjusted
 ),
 
 judged as (
     select
         *,
-        {%- for p_value, name in [
+        {% for p_value, name in [
             ('tested_p_value_adjusted', 'p_value_adjusted'), ('tested_p_value_records_adjusted', 'p_value_records_adjusted')
         ] %}
         case when {{ p_value }} is not null then greatest({{ p_value }}, {{ p_value }}_gate) end as {{ name }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {% endfor %}
     from gates
 ),
 

@@ -1,3 +1,5 @@
+-- sqlfluff takes the lines of a loop over columns for wrongly indented.
+-- noqa: disable=layout.indent
 with
 
 targets as (
@@ -199,7 +201,7 @@ with_three_months as (
 with_pooled_intervals as (
     select
         *,
-        {%- for bound in ['low', 'high'] %}
+        {% for bound in ['low', 'high'] %}
         case pooled_interval_method
             when 'wilson' then {{ wilson_bound('three_months_numerator', 'three_months_denominator', '-' if bound == 'low' else '+') }}
             when 'mean' then {{ mean_bound(
@@ -209,7 +211,7 @@ with_pooled_intervals as (
                 'three_months_numerator', 'three_months_squares', 'three_months_denominator', '-100.0', '100.0', '-' if bound == 'low' else '+'
             ) }}
         end as three_months_{{ bound }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {% endfor %}
     from with_three_months
 ),
 
@@ -217,7 +219,9 @@ with_evidence as (
     select
         *,
         has_sound_interval
-        and coalesce(case good when 'up' then interval_low >= target_value else interval_high <= target_value end, false) as is_target_borne_out,
+        and coalesce(
+            case good when 'up' then interval_low >= target_value else interval_high <= target_value end, false
+        ) as is_target_borne_out,
         case
             -- A quarter is three months.
             when period_grain <> 'month' then pooled_interval_method = 'none'

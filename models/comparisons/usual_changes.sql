@@ -1,3 +1,5 @@
+-- sqlfluff takes the lines of a loop over columns for wrongly indented.
+-- noqa: disable=layout.indent
 with
 
 pairs as (
@@ -70,7 +72,8 @@ matched as (
             and windows.period_start = snapshot_values.period_start
 ),
 
--- Sums over the weeks of a window, of which one divided by the other is the value: of a total per day, of a median weighted by what it rests on.
+-- Sums over the weeks of a window, of which one divided by the other is the value: of a total per day, of a median weighted by the number
+-- of values behind it.
 series as (
     select
         matched.pair_id,
@@ -120,14 +123,14 @@ earlier_sums as (
         shift,
         min(opens_at) as opens_at,
         min(place) as first_place,
-        {%- for side in ['baseline', 'current'] %}
+        {% for side in ['baseline', 'current'] %}
         sum(numerator) filter (where side = '{{ side }}') as {{ side }}_numerator,
         coalesce(
             cast(max(side_days) filter (where side = '{{ side }}') as double),
             sum(denominator) filter (where side = '{{ side }}')
         ) as {{ side }}_denominator,
         sum(squares) filter (where side = '{{ side }}') as {{ side }}_squares{{ ',' if not loop.last }}
-        {%- endfor %}
+        {% endfor %}
     from series
     where shift > 0
     group by pair_id, kpi_id, segment_by, segment, aggregation, testing_method, shift
@@ -163,18 +166,18 @@ treated as (
         sums.opens_at,
         sums.series_from,
         controls.pair_id is not null as is_controlled,
-        {%- for side in ['baseline', 'current'] %}
-        {%- for column in ['numerator', 'denominator', 'squares'] %}
+        {% for side in ['baseline', 'current'] %}
+        {% for column in ['numerator', 'denominator', 'squares'] %}
         controls.{{ side }}_{{ column }} as {{ side }}_control_{{ column }},
         sums.{{ side }}_{{ column }}
-        {%- set taken_off = "'total', 'ratio'" if column == 'numerator' else "'ratio'" %}
+        {% set taken_off = "'total', 'ratio'" if column == 'numerator' else "'ratio'" %}
         - case
             when sums.segment_by = 'all' and sums.aggregation in ({{ taken_off }})
                 then coalesce(controls.{{ side }}_{{ column }}, 0.0)
             else 0.0
         end as {{ side }}_{{ column }}{{ ',' if not loop.last }}
-        {%- endfor %}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {% endfor %}{{ ',' if not loop.last }}
+        {% endfor %}
     from with_first_places as sums
     left join controls
         on
@@ -380,9 +383,9 @@ step_sums as (
 regression_sums as (
     select
         *,
-        {%- for column in ['n', 'nt', 'ntt', 'ns', 'nts', 'y', 'yt', 'ys'] %}
+        {% for column in ['n', 'nt', 'ntt', 'ns', 'nts', 'y', 'yt', 'ys'] %}
         sum({{ column }}) over (partition by {{ series_key }}) as all_{{ column }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {% endfor %}
     from step_sums
 ),
 

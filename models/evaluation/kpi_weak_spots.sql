@@ -128,7 +128,7 @@ weeks as (
         count(*) over () as week_count
     from periods
     inner join latest_periods
-        on latest_periods.period_start <= periods.period_start and periods.period_end <= latest_periods.period_end
+        on periods.period_start >= latest_periods.period_start and periods.period_end <= latest_periods.period_end
     where latest_periods.place = 1 and periods.period_grain = 'week' and periods.is_complete
 ),
 
@@ -253,7 +253,8 @@ weighted as (
 with_means as (
     select
         *,
-        sum(weight * difference) over (partition by kpi_id, segment_by) / sum(weight) over (partition by kpi_id, segment_by) as mean_difference
+        sum(weight * difference) over (partition by kpi_id, segment_by)
+        / sum(weight) over (partition by kpi_id, segment_by) as mean_difference
     from weighted
 ),
 
@@ -282,19 +283,20 @@ weak as (
         and (with_means.good = 'up') <> (with_means.difference > 0)
 ),
 
--- The same records may be a member of two dimensions, as those without a campaign have no channel: the dimension that the catalogue names first has them.
+-- The same records may be a member of two dimensions, as those without a campaign have no channel: the dimension that the catalogue names
+-- first has them.
 told_once as (
     select *
     from weak
     where not exists (
         select 1
-        from weak as others
+        from weak as stronger
         where
-            weak.kpi_id = others.kpi_id
-            and weak.dimension_place > others.dimension_place
-            and weak.current_numerator = others.current_numerator
-            and weak.current_denominator = others.current_denominator
-            and weak.current_value = others.current_value
+            weak.kpi_id = stronger.kpi_id
+            and weak.dimension_place > stronger.dimension_place
+            and weak.current_numerator = stronger.current_numerator
+            and weak.current_denominator = stronger.current_denominator
+            and weak.current_value = stronger.current_value
     )
 ),
 
