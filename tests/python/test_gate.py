@@ -205,9 +205,10 @@ def test_a_mistyped_year_does_not_move_as_of(company: Company) -> None:
     )
     assert company.record["as_of"] == "2026-06-30"
     assert "As of 2026-06-30" in done.stdout
-    # The day goes on, and the event may have come: it is built again. With --as-of it counts.
-    later = company.run("--as-of", "2062-03-01")
-    assert (later.status, company.record["as_of"]) == (0, "2062-03-01"), later.all_output
+    # A day that is given is right, also one that is yet to come.
+    later = company.run("--as-of", "2026-07-15")
+    assert (later.status, company.record["as_of"]) == (0, "2026-07-15"), later.all_output
+    assert company.record["rules"] == []
 
 
 def test_what_is_accepted_is_published_once(company: Company) -> None:
@@ -229,6 +230,22 @@ def test_what_is_accepted_is_published_once(company: Company) -> None:
         accepted = connection.execute("select accepted from marts.runs order by published_at desc").fetchone()
     assert accepted is not None
     assert set(accepted[0].splitlines()) == rules
+
+
+@pytest.mark.slow
+def test_late_and_new_rows_raise_no_alarm_on_five_days(tmp_path: Path) -> None:
+    company = Company(tmp_path / "company", tmp_path / "output")
+    shutil.copytree(SAMPLE_DIR, company.raw_dir)
+    # The day before the first lacks 5 % of all rows, whatever their dates; each day brings 1 % more.
+    for day in range(6):
+        for path in SAMPLE_DIR.glob("*.csv"):
+            file = read_csv(path)
+            rows = [row for row in file.rows.values() if crc32("|".join(row).encode()) % 100 >= 5 - day]
+            write_csv(company.raw_dir / path.name, file.header, rows)
+        done = company.run(today=f"2026-07-{day + 1:02}")
+        assert done.status == 0, done.all_output
+        assert company.record["status"] == "published"
+        assert company.record["rules"] == [], day
 
 
 # The rules, without a build
