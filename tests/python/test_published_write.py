@@ -269,7 +269,7 @@ def test_a_file_that_may_not_grow_leaves_the_old_one(tmp_path):
     done = publish_in_process(
         tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     )
-    assert done.stdout.startswith("InputError The marts could not be published: "), done
+    assert done.stdout.startswith("MachineError The marts could not be published: "), done
     assert "as it was before this run" in done.stdout
     assert read_state(tmp_path) == 1
     assert names_in(tmp_path) == {"kpis.duckdb"}
