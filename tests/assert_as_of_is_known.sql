@@ -1,4 +1,4 @@
--- Everything is empty, and every other test passes, where the setting as_of lies before the first event: then there is no window to report on.
+-- Where the setting as_of lies before the first event there is no window to report on: everything is empty, and every other test passes.
 with
 
 reporting_window as (

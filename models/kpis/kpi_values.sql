@@ -204,8 +204,8 @@ valued as (
     from in_units
 ),
 
--- The days of each period, and those of them that lie in the KPI's span and have not matured. What is read at the end of a period is covered by
--- that one day. A forecast looks ahead: what it needs is there. So it is with a KPI without dated inputs.
+-- The days of each period, and those of them that lie in the KPI's span and have not matured. What is read at a period's end is covered
+-- by that one day. A forecast looks ahead: what it needs is there. So it is with a KPI without dated inputs.
 covered_days as (
     select
         computable.kpi_id,
@@ -221,7 +221,9 @@ covered_days as (
         ) }} + 1) as days_maturing,
         periods.read_on >= spans.covered_from and periods.read_on <= spans.recorded_until as is_end_covered,
         -- Days that look back beyond the records count, but too low or too high.
-        periods.period_start < spans.covered_from and periods.read_on >= spans.recorded_from and spans.recorded_from < spans.covered_from as is_shortened
+        periods.period_start < spans.covered_from
+        and periods.read_on >= spans.recorded_from
+        and spans.recorded_from < spans.covered_from as is_shortened
     from computable
     cross join periods
     inner join spans on computable.kpi_id = spans.kpi_id

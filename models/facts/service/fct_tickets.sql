@@ -171,7 +171,9 @@ select
     case
         when measured.known_resolved_at is not null then {{ local_date('measured.known_resolved_at') }}
         -- Resolved, but nobody knows when: it is in no backlog, rather than in all of them for ever.
-        when not measured.is_resolved_later and (measured.status in ('resolved', 'closed') or (measured.is_resolved and measured.resolved_at is null))
+        when
+            not measured.is_resolved_later
+            and (measured.status in ('resolved', 'closed') or (measured.is_resolved and measured.resolved_at is null))
             then measured.created_on
     end as open_until,
 
