@@ -114,7 +114,7 @@
 )
 {%- endmacro %}
 
-{# The standard error of a side of a comparison, 0 where it is but what rounding left of values that are all the same. #}
+{# The standard error of a side of a comparison, 0 where all values are equal and only rounding noise is left. #}
 {% macro varied_error(side) -%}
     case
         when {{ side }}_standard_error * sqrt({{ side }}_sample_size) <= 0.0000001 * abs({{ side }}_value) then 0.0

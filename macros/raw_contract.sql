@@ -59,7 +59,7 @@
 {%- endmacro %}
 
 
-{# What stands between `as` and the parenthesis of a CTE that is read several times, and costs more to compute again than to keep. #}
+{# Renders `materialized` (or nothing) before a CTE's parenthesis that is read several times, and costs more to compute again than to keep. #}
 {% macro computed_once() -%}
     {{ return(adapter.dispatch('computed_once', 'crm_kpis')()) }}
 {%- endmacro %}

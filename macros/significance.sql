@@ -185,7 +185,7 @@
 
     Campbell (Chi-squared and Fisher-Irwin tests of two-by-two tables, Statistics in Medicine, 2007) finds the first sound at the level of
     5 % from that size on, where Fisher's exact test claims too little. Many tests are judged at far lower levels, however, and there it
-    claims up to ten times too often where the two samples differ in size; the second errs where the first does not. Who asks both keeps to every level
+    claims up to ten times too often where the two samples differ in size; the second errs where the first does not. Taking the larger of the two p-values keeps every level
     down to 0.0001.
 #}
 {% macro proportions_z(successes_1, trials_1, successes_2, trials_2) -%}

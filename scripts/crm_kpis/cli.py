@@ -1,4 +1,4 @@
-"""The command `crm-kpis`. It orchestrates; what a KPI is stands in the models."""
+"""The command `crm-kpis`. It orchestrates; the models define the KPIs."""
 
 # Whatever is slow to import (dbt, duckdb) is imported by the command that needs it: --help must not wait.
 # ruff: noqa: PLC0415
@@ -167,7 +167,7 @@ def init(directory: Path, sample: bool) -> int:
 @click.option("--fail-on-warn", is_flag=True, help="Exit with status 3 if something warned.")
 @_LANGUAGE
 @click.option("--full-refresh", is_flag=True, help="Build even if nothing has changed since the last run.")
-@click.option("--wait", is_flag=True, help="Where another run is at work in the same output, await its end.")
+@click.option("--wait", is_flag=True, help="Wait if another run is using the output directory.")
 def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     raw_dir: Path | None,
     mapping: Path | None,
@@ -430,7 +430,7 @@ def report(output: Path, language: str | None, file_format: str) -> int:
 
 
 @cli.command()
-@click.option("--deals", type=click.IntRange(min=1), required=True, help="How many deals; all else follows.")
+@click.option("--deals", type=click.IntRange(min=1), required=True, help="Number of deals; the rest follows.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -448,7 +448,7 @@ def report(output: Path, language: str | None, file_format: str) -> int:
 )
 @click.option("--clean", is_flag=True, help="Leave out the flaws: about 1 % of the rows are wrong otherwise.")
 @click.option("--unchanged", is_flag=True, help="A CRM without any effect: nothing changes at the go-live.")
-@click.option("--replace", is_flag=True, help="Replace the raw tables that stand in the directory.")
+@click.option("--replace", is_flag=True, help="Replace the raw tables in the directory.")
 def generate(  # noqa: PLR0913, PLR0917 - an argument for each option
     deals: int,
     output: Path,

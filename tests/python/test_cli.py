@@ -390,7 +390,7 @@ def test_rejections_are_counted_by_table_column_and_reason(tmp_path):
         "  deals: 2 duplicate_key (5), 1 not_accepted of status (9)",
         "Values taken as missing (first row):",
         "  deals: 1 invalid_value of amount (3)",
-        "Each one stands in rejected_rows or rejected_values of the warehouse.",
+        "Each one is listed in rejected_rows or rejected_values of the warehouse.",
     ]
 
 

@@ -423,7 +423,7 @@ def test_rows_that_duckdb_loses_are_noticed(write_csv, raw_dir, warehouse, monke
     monkeypatch.setattr(
         csv_file, "scan", lambda *arguments: csv_file.CsvScan(2, whole(*arguments).line_offsets, 10)
     )
-    with pytest.raises(InputError, match="2 records stand in the file, but DuckDB reads 1"):
+    with pytest.raises(InputError, match="2 records are in the file, but DuckDB reads 1"):
         register(warehouse, inspect(raw_dir))
 
 

@@ -16,7 +16,7 @@ reporting_window as (
     select * from {{ ref('reporting_window') }}
 ),
 
--- A deal's record may be missing: its history stays. An entry at or after the close (a stage 'Won', say) is no stage of the way there.
+-- A deal's record may be missing: its history stays. An entry at or after the close (such as 'Won') is the outcome, not a stage of the pipeline.
 known as (
     select
         entries.deal_id,

@@ -41,7 +41,7 @@ event_types as (
     where is_known
 ),
 
--- What the events of a ticket tell.
+-- One row per ticket: counts and dates from its events.
 told as (
     select
         tickets.ticket_id,

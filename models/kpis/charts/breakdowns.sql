@@ -1,4 +1,4 @@
-{# Name and place of each part, and where it begins and ends, in hours, for the ones of a time. #}
+{# Breakdown, part, position; for durations also the bounds in hours. #}
 {% set parts = [
     ('funnel', 'leads', 1, none, none),
     ('funnel', 'qualified leads', 2, none, none),

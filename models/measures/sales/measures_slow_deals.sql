@@ -1,4 +1,4 @@
--- Who has no slow deal has no row, rather than one of 0 for ever after the last.
+-- A segment without slow deals has no row; otherwise it would keep a row of 0 in all later periods.
 with
 
 slow_deals as (

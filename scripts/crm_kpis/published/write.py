@@ -160,7 +160,7 @@ def read_published_tables(manifest: Path) -> tuple[PublishedTable, ...]:
 def publish(
     warehouse: Path, manifest: Path, output: Path, runs: list[Run], statistics: Statistics | None = None
 ) -> Path:
-    """Write the published marts anew and put them in place.
+    """Write the published marts again and put them in place.
 
     Args:
         warehouse: The DuckDB file that was built, in which all tests of severity error have passed.
@@ -328,7 +328,7 @@ def _audit(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> None
 
 def _put_in_place(unfinished: Path, published: Path) -> None:
     sync(unfinished)
-    # Who opens a file for writing locks all others out, so nobody shall. The rename needs no such permission.
+    # Who opens a file for writing locks all others out, so nobody may. The rename needs no such permission.
     unfinished.chmod(unfinished.stat().st_mode & ~0o222)
     # Left by somebody who wrote to the old file, it would be replayed into the new one.
     published.with_name(f"{FILE_NAME}.wal").unlink(missing_ok=True)

@@ -252,7 +252,7 @@ def _parse_header(path: Path, line: bytes, number: int, known_columns: Iterable[
     known_count, _, columns, delimiter = best
     # Under another delimiter than its own, a header with a broken quote is one odd name.
     if not columns or (not known_count and reason and any('"' in column for column in columns)):
-        hint = "Line ends must be LF or CR LF." if "\r" in bare else "A header stands on one line."
+        hint = "Line ends must be LF or CR LF." if "\r" in bare else "A header must be on one line."
         raise InputError(f"{path} has a header that can't be read: line {number} {reason}. {hint}")
     return CsvHeader(columns, delimiter, number, text.endswith("\r\n"))
 

@@ -137,7 +137,7 @@ def register(
 
     Each table has the contract's columns and `_row_number`. A CSV file becomes a table, because it is read
     several times; a Parquet file becomes a view, because reading it is cheap and it may be large. A table
-    without a file is empty. `raw._files` tells what was read. It is all one transaction.
+    without a file is empty. `raw._files` lists what was read. It is all one transaction.
 
     Args:
         connection: A connection that may write, with no transaction open.
@@ -225,7 +225,7 @@ def _measure(path: Path) -> int:
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}.") from error
     if not path.is_file():
-        raise InputError(f"{path} is no file. Each raw table is one file: put its rows into one.")
+        raise InputError(f"{path} is not a file. Put all rows of a table into one file.")
     if size == 0:
         raise InputError(f"{path} is empty (0 bytes). Remove it, or write at least its header.")
     return size
@@ -442,7 +442,7 @@ def _load_csv(connection: duckdb.DuckDBPyConnection, file: RawFile, header: CsvH
     rows = connection.execute(f"select count(*) from {_relation(file.table)}").fetchall()[0][0]
     if rows != scan.record_count:
         what = csv_file.find_bad_record(file.path, header) or (
-            f"{scan.record_count} records stand in the file, but DuckDB reads {rows}"
+            f"{scan.record_count} records are in the file, but DuckDB reads {rows}"
         )
         raise InputError(f"{file.path}: {what}. Correct the file, or write it as Parquet.")
     return rows

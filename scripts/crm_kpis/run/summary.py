@@ -69,7 +69,7 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Summary:
-    """What stands in the warehouse after a build; what was not built is empty or None."""
+    """What the warehouse holds after a build; what was not built is empty or None."""
 
     raw_counts: tuple[RawCount, ...] = ()
     rejected_rows: tuple[Rejection, ...] = ()
@@ -163,7 +163,7 @@ def format_landed(summary: Summary) -> list[str]:
 
 
 def format_raw_counts(summary: Summary) -> list[str]:
-    """The lines of the table of raw tables; none if there is nothing to tell."""
+    """The lines of the table of raw tables; none if there is nothing to show."""
     if not summary.raw_counts:
         return []
     header = ("file", "rows read", "staged", "rejected", "values rejected")
@@ -194,7 +194,7 @@ def format_rejections(summary: Summary) -> list[str]:
                 for table, reasons in groupby(rejections, key=lambda rejection: rejection.table)
             ]
     if lines:
-        lines.append("Each one stands in rejected_rows or rejected_values of the warehouse.")
+        lines.append("Each one is listed in rejected_rows or rejected_values of the warehouse.")
     return lines
 
 

@@ -125,7 +125,7 @@ class Comparison:
         ]
 
     def failures(self, fail_on: tuple[str, ...]) -> list[str]:
-        """What there is of what shall make the comparison fail, in words.
+        """The --fail-on conditions that were met, as text.
 
         Args:
             fail_on: Keys of FAILURES.
