@@ -1016,6 +1016,7 @@ def rows_of(*values: float | None, running: bool = False) -> list[dict]:
             "interval_low": None if value is None else value - 1,
             "interval_high": None if value is None else value + 1,
             "is_complete": not (running and place == len(values) - 1),
+            "coverage": "full",
         }
         for place, value in enumerate(values)
     ]
@@ -1036,6 +1037,20 @@ def test_the_period_that_runs_is_apart():
     assert spark.running[0] > spark.last[0]
     # Higher values stand higher, that is at smaller y.
     assert spark.running[1] < spark.last[1]
+
+
+def test_what_still_matures_is_dashed_and_no_part_of_the_line():
+    """A close rate that falls to 0 in the last months, since few deals of them are closed yet."""
+    rows = rows_of(3, 4, 1, 0)
+    for row in rows[2:]:
+        row["coverage"] = "maturing"
+    spark = draw_sparkline(rows, "it")
+    assert [len(line) for line in spark.lines] == [2]
+    assert spark.last == spark.lines[0][-1]
+    assert len(spark.link) == 3
+    assert spark.running == spark.link[-1]
+    only = draw_sparkline(rows[2:], "it")
+    assert (only.last, only.lines, len(only.link)) == (None, (), 2)
 
 
 def test_a_sparkline_of_one_value_or_none_is_drawn():

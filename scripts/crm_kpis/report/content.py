@@ -56,6 +56,7 @@ class View:
     grain: str
     period: str
     is_latest: bool
+    is_maturing: bool
     value: float | None
     text: str
     interval: str
@@ -326,6 +327,7 @@ class _Reader:
             grain=grain,
             period=self.formats.period(row["period_name"]),
             is_latest=row is complete[-1],
+            is_maturing=row["coverage"] == "maturing",
             value=row["kpi_value"],
             text=self.formats.value(row["kpi_value"], unit),
             interval=self.formats.interval(row["interval_low"], row["interval_high"], unit),

@@ -21,9 +21,9 @@ class Sparkline:
         lines: A list of points for each stretch without a gap.
         bands: For each stretch with intervals, the corners of its band.
         dots: Points that have no neighbour.
-        last: The last complete point; None where there is none.
-        running: The point of the period that still runs; None where none does.
-        link: The points of the dashed line to it; may be empty.
+        last: The last point that is settled; None where there is none.
+        running: The last point of those that still change; None where none does.
+        link: The points of the dashed line through those that still change; may be empty.
     """
 
     text: str
@@ -46,10 +46,10 @@ class DotPair:
 
 
 def draw_sparkline(rows: list[dict[str, Any]], text: str) -> Sparkline:
-    """Place the values of a KPI, oldest first, of which the last may still run.
+    """Place the values of a KPI, oldest first. A period that still runs or matures is apart from the others.
 
     Args:
-        rows: Each with kpi_value, interval_low, interval_high and is_complete.
+        rows: Each with kpi_value, interval_low, interval_high, is_complete and coverage.
         text: What the picture shows, in words.
     """
     scale_y = _scale(_values(rows, "kpi_value", "interval_low", "interval_high"), HEIGHT - _MARGIN, _MARGIN)
@@ -58,8 +58,8 @@ def draw_sparkline(rows: list[dict[str, Any]], text: str) -> Sparkline:
     def x_of(place: int) -> float:
         return round(_MARGIN + place * step, 1)
 
-    complete = [(place, row) for place, row in enumerate(rows) if row["is_complete"]]
-    stretches = _stretches(complete, "kpi_value")
+    settled = [(place, row) for place, row in enumerate(rows) if _is_settled(row)]
+    stretches = _stretches(settled, "kpi_value")
     points = [
         tuple((x_of(place), scale_y(row["kpi_value"])) for place, row in stretch) for stretch in stretches
     ]
@@ -68,21 +68,26 @@ def draw_sparkline(rows: list[dict[str, Any]], text: str) -> Sparkline:
             *((x_of(place), scale_y(row["interval_high"])) for place, row in stretch),
             *((x_of(place), scale_y(row["interval_low"])) for place, row in reversed(stretch)),
         )
-        for stretch in _stretches(complete, "interval_low")
+        for stretch in _stretches(settled, "interval_low")
         if len(stretch) > 1
     ]
     last = points[-1][-1] if points else None
-    running = None
-    if rows and not rows[-1]["is_complete"] and rows[-1]["kpi_value"] is not None:
-        running = (x_of(len(rows) - 1), scale_y(rows[-1]["kpi_value"]))
+    # What still changes comes after what is settled, or nothing is settled yet.
+    first = settled[-1][0] + 1 if settled else 0
+    unsettled = tuple(
+        (x_of(place), scale_y(row["kpi_value"]))
+        for place, row in enumerate(rows)
+        if place >= first and row["kpi_value"] is not None
+    )
+    link = (last, *unsettled) if last else unsettled
     return Sparkline(
         text=text,
         lines=tuple(line for line in points if len(line) > 1),
         bands=tuple(bands),
         dots=tuple(line[0] for line in points if len(line) == 1),
         last=last,
-        running=running,
-        link=(last, running) if last and running else (),
+        running=unsettled[-1] if unsettled else None,
+        link=link if unsettled and len(link) > 1 else (),
     )
 
 
@@ -109,6 +114,10 @@ def draw_dot_pair(row: dict[str, Any]) -> DotPair:
         before_ends=both(ends[0], ends[1]),
         after_ends=both(ends[2], ends[3]),
     )
+
+
+def _is_settled(row: dict[str, Any]) -> bool:
+    return bool(row["is_complete"]) and row["coverage"] != "maturing"
 
 
 def _values(rows: list[dict[str, Any]], *columns: str) -> list[float]:

@@ -27,6 +27,7 @@ select
     period_start,
     period_end,
     is_complete,
+    coverage,
     sample_size,
     kpi_value,
     interval_low,
