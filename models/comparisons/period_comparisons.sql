@@ -267,9 +267,11 @@ same_mixes as (
         min(testing_method) as testing_method,
         min(usual_change_scale) as usual_change_scale,
         bool_or(is_tested) as is_tested,
-        sum(baseline_denominator * difference) / sum(baseline_denominator) as difference,
-        sum(baseline_denominator * baseline_denominator * variance_by_chance)
-        / sum(baseline_denominator) / sum(baseline_denominator) as variance_by_chance
+        {{ sum_in_order('baseline_denominator * difference', 'segment') }}
+        / {{ sum_in_order('baseline_denominator', 'segment') }} as difference,
+        {{ sum_in_order('baseline_denominator * baseline_denominator * variance_by_chance', 'segment') }}
+        / {{ sum_in_order('baseline_denominator', 'segment') }}
+        / {{ sum_in_order('baseline_denominator', 'segment') }} as variance_by_chance
     from tested
     where
         segment_by <> 'all'

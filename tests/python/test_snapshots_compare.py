@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -326,7 +327,7 @@ def test_the_table_tells_numbers_definitions_and_changes(run_here, changed):
     done = run_here("compare", "before", "--output", changed)
     assert (done.returncode, done.stderr) == (0, "")
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
-    assert lines[0].startswith("Baseline: before, as of 2026-06-30 (crm-kpis 0.1.0")
+    assert lines[0].startswith(f"Baseline: before, as of 2026-06-30 (crm-kpis {version('crm-kpis')}")
     assert lines[1].startswith("Current: what is published, as of 2026-06-30 (crm-kpis 0.1.0")
     assert "same 1 1" in lines
     assert "changed the KPI is defined in another way 1 1 0 0" in lines

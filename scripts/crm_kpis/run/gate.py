@@ -314,6 +314,12 @@ class _Context:
     is_as_of_given: bool
 
     @property
+    def looks_back(self) -> bool:
+        """Whether somebody asked for a day before the last publication's: less was known then, by right."""
+        as_of, last = self.observations.as_of, self.baseline.run.as_of if self.baseline else None
+        return bool(self.is_as_of_given and as_of and last and as_of < last)
+
+    @property
     def tables(self) -> dict[str, TableCount]:
         return {row.raw_table: row for row in self.observations.statistics.tables}
 
@@ -465,6 +471,8 @@ def _find_values_fewer(context: _Context, asked: _Asked) -> Iterator[Finding]:
 
 
 def _find_kpis_gone(context: _Context, asked: _Asked) -> Iterator[Finding]:
+    if context.looks_back:
+        return
     last = {row.kpi_id: row.kpi_rows for row in context.baseline.last.kpis} if context.baseline else {}
     for row in context.observations.statistics.kpis:
         if last.get(row.kpi_id) and not row.kpi_rows:
