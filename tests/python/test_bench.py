@@ -81,7 +81,7 @@ def test_writing_everything_asks_for_every_table_and_leaves_nothing(tmp_path):
 
 
 def test_a_process_is_accounted_for():
-    # In a process of its own: Linux counts the memory of the process that starts one, and that of pytest is large.
+    # In a process of its own: Linux counts the memory of the process that starts one, and pytest has much.
     code = (
         "import sys; from crm_kpis_bench.__main__ import measure\n"
         "cost = measure([sys.executable, '-c', 'data = bytearray(50_000_000); sum(range(3_000_000))'])\n"

@@ -328,7 +328,9 @@ def test_the_table_tells_numbers_definitions_and_changes(run_here, changed):
     assert (done.returncode, done.stderr) == (0, "")
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert lines[0].startswith(f"Baseline: before, as of 2026-06-30 (crm-kpis {version('crm-kpis')}")
-    assert lines[1].startswith("Current: what is published, as of 2026-06-30 (crm-kpis 0.1.0")
+    assert lines[1].startswith(
+        f"Current: what is published, as of 2026-06-30 (crm-kpis {version('crm-kpis')}"
+    )
     assert "same 1 1" in lines
     assert "changed the KPI is defined in another way 1 1 0 0" in lines
     assert "changed late data: the period was over 3 1 1 2" in lines
