@@ -26,7 +26,7 @@ visited as (
     where entered_on < exited_on or exited_on is null
 ),
 
--- A history that starts late or has a hole leaves days on which the stage is not known; this is rare, so it adds few rows. Without a history the one
+-- A history that starts late or has a hole leaves days on which the stage is not known; this is rare. Without a history the one
 -- stage that is known is today's; what stage a closed deal was in is not known.
 intervals as (
     select

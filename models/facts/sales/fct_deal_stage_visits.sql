@@ -16,7 +16,7 @@ reporting_window as (
     select * from {{ ref('reporting_window') }}
 ),
 
--- A deal's record may be missing: its history stays. An entry at or after the close (such as 'Won') is the outcome, not a stage of the pipeline.
+-- A deal's record may be missing: its history stays. An entry at or after the close (such as 'Won') is the outcome, no stage on the way.
 known as (
     select
         entries.deal_id,
