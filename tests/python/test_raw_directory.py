@@ -321,7 +321,7 @@ BAD_HEADERS = {
     "a column twice": (b"user_id,name,name\n", "more than one column named name"),
     "two that could be it": (b"USER_ID,User_Id\n", "'USER_ID' and 'User_Id', which could both be user_id"),
     "open quote": (b'user_id,"name\nU1,Ann\n', "line 1 opens a quote that is never closed"),
-    "a name of two lines": (b'user_id,"na\nme"\n', "A header stands on one line"),
+    "a name of two lines": (b'user_id,"na\nme"\n', "A header must be on one line"),
     "CR alone": (b"user_id,name\rU1,Ann\r", "Line ends must be LF or CR LF"),
     "another delimiter": (b"user_id:name\nU1:Ann\n", "has no column user_id"),
 }
@@ -539,7 +539,7 @@ def test_a_column_named_as_duckdbs_own_is_refused(write_parquet, raw_dir, wareho
 
 def test_a_directory_of_parquet_parts_is_refused(raw_dir):
     (raw_dir / "users.parquet").mkdir()
-    with pytest.raises(InputError, match=r"is no file\. Each raw table is one file"):
+    with pytest.raises(InputError, match=r"is not a file\. Put all rows of a table into one file"):
         inspect(raw_dir)
 
 
