@@ -165,6 +165,19 @@ def init(directory: Path, sample: bool) -> int:
     help="Let through once what this rule of the gate finds; may be given more than once.",
 )
 @click.option("--fail-on-warn", is_flag=True, help="Exit with status 3 if something warned.")
+@click.option(
+    "--notify",
+    envvar="CRM_KPIS_NOTIFY",
+    multiple=True,
+    metavar="URL",
+    help="Tell how the run ended, to a URL of apprise such as mailto://...; may be given more than once.  "
+    "[default: the setting notify]",
+)
+@click.option(
+    "--notify-on",
+    type=click.Choice(["failure", "warning", "always"]),
+    help="From what on to tell.  [default: the setting notify_on, which is warning]",
+)
 @_LANGUAGE
 @click.option("--full-refresh", is_flag=True, help="Build even if nothing has changed since the last run.")
 @click.option("--wait", is_flag=True, help="Wait if another run is using the output directory.")
@@ -181,6 +194,8 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     snapshots: Path | None,
     accept: tuple[str, ...],
     fail_on_warn: bool,
+    notify: tuple[str, ...],
+    notify_on: str | None,
     language: str | None,
     full_refresh: bool,
     wait: bool,
@@ -206,35 +221,25 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     Where neither the raw files nor the project, its settings or the snapshots have changed since the last
     publication, nothing is built.
     """
-    from crm_kpis.project import PROJECT_DIR, find_project
+    from crm_kpis.project import find_project
     from crm_kpis.run.build import BuildError, BuildOptions
     from crm_kpis.run.record import classify
     from crm_kpis.run.steps import RunOptions
     from crm_kpis.run.steps import run as run_pipeline
-    from crm_kpis.settings.read import find_settings_dir, read_settings
     from crm_kpis.sources.options import sources_of
-    from crm_kpis.sources.source import configured_sources, raw_directory_beside
 
-    project_dir = find_project(Path.cwd())
-    is_own = project_dir != PROJECT_DIR
-    sources = sources_of(click.get_current_context(), mapping, mapping_dir, match)
-    if not sources.sources:
-        settings_dir = settings or find_settings_dir(project_dir if is_own else None, raw_dir)
-        sources = configured_sources(read_settings(settings_dir).values, settings_dir)
-    if raw_dir is None and sources.sources:
-        raw_dir = raw_directory_beside(project_dir / "raw") if is_own else None
-    elif raw_dir is None:
-        raw_dir = project_dir / "raw" if is_own else PROJECT_DIR / "seeds" / "sample"
     options = BuildOptions(
         Path(os.path.abspath(raw_dir)) if raw_dir else None,
         Path(os.path.abspath(output)),
         as_of,
         Path(os.path.abspath(snapshots)) if snapshots else None,
-        project_dir,
-        sources,
+        find_project(Path.cwd()),
+        sources_of(click.get_current_context(), mapping, mapping_dir, match),
         Path(os.path.abspath(settings)) if settings else None,
     )
-    run_options = RunOptions(wait, full_refresh, snapshot, replace, language, accept, fail_on_warn)
+    run_options = RunOptions(
+        wait, full_refresh, snapshot, replace, language, accept, fail_on_warn, notify, notify_on
+    )
     try:
         return run_pipeline(options, run_options).values["exit_status"]
     except BuildError as error:
@@ -385,17 +390,21 @@ def rollback(run_id: str | None, output: Path) -> int:
     That of a run, whose name the table runs has:
       crm-kpis rollback 20260630T043000.123456Z
 
-    The last two are kept. The file that is replaced is kept in turn, so a rollback can be undone.
+    The last two are kept, or as many as the setting kept_publications says. The file that is replaced is
+    kept in turn, so a rollback can be undone.
     """
+    from crm_kpis.days import read_today
     from crm_kpis.published.earlier import roll_back
     from crm_kpis.report import write_pages
     from crm_kpis.run.lock import lock_output
+    from crm_kpis.run.record import record_rollback
 
     output = Path(os.path.abspath(output))
     if not output.is_dir():
         raise InputError(f"The output directory {output} does not exist. Check the path.")
     with lock_output(output):
         put_back = roll_back(output, run_id)
+        record_rollback(output, put_back, read_today())
         report_page = write_pages(output, None)
     click.echo(f"Put back: {output / 'kpis.duckdb'} of the run {put_back}. The report: {report_page}")
     return 0

@@ -94,13 +94,13 @@ def write_manifest(directory: Path) -> None:
     (directory / "manifest.json").write_text(json.dumps({"nodes": nodes, "sources": {}}), encoding="utf-8")
 
 
-def publish_token(directory: Path, token: int, rows: int = 1000) -> Path:
+def publish_token(directory: Path, token: int, rows: int = 1000, kept: int = 2) -> Path:
     """Build a warehouse by hand and publish it."""
     write_warehouse(directory, token, rows)
     if not (directory / "manifest.json").exists():
         write_manifest(directory)
     runs = [*read_history(directory), make_run(token)]
-    return publish(directory / "warehouse.duckdb", directory / "manifest.json", directory, runs)
+    return publish(directory / "warehouse.duckdb", directory / "manifest.json", directory, runs, kept=kept)
 
 
 def read_tokens(connection: duckdb.DuckDBPyConnection) -> set[int]:

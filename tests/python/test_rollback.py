@@ -23,6 +23,16 @@ def test_the_last_two_are_kept_and_put_back(tmp_path: Path):
     assert not list(tmp_path.glob(".kpis.duckdb.*"))
 
 
+def test_as_many_are_kept_as_the_setting_says(tmp_path: Path):
+    for token in (1, 2, 3, 4, 5):
+        publish_token(tmp_path, token, kept=3)
+    assert list_kept(tmp_path) == ["2", "3", "4"]
+    roll_back(tmp_path, "2")
+    assert list_kept(tmp_path) == ["3", "4", "5"]
+    publish_token(tmp_path, 6, kept=0)
+    assert list_kept(tmp_path) == []
+
+
 def test_a_run_after_a_rollback_goes_on_from_there(tmp_path: Path):
     for token in (1, 2):
         publish_token(tmp_path, token)

@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 from crm_kpis.errors import InputError, MachineError
 from crm_kpis.project import PROJECT_DIR
+from crm_kpis.run.lock import lock_output
 from crm_kpis.run.record import RunRecord, classify, is_of_machine, recorded
 from jsonschema import Draft202012Validator
 from pipeline import SAMPLE_DIR, Build, build, read_csv, write_csv
+from receivers import webhook
 
 _SCHEMA = json.loads((PROJECT_DIR / "docs" / "run.schema.json").read_text(encoding="utf-8"))
 _RUNNER = [sys.executable, "-m", "crm_kpis.cli", "run", "--output"]
@@ -61,7 +63,12 @@ def test_success_unchanged_and_warning(once: tuple[Path, Build], monkeypatch: py
     assert read_log(first.output) == [record]
     # The data are too old: what does not change warns, too.
     monkeypatch.setenv("CRM_KPIS_TODAY", "2026-09-01")
-    again = build(first.output, "--raw-dir", raw_dir, "--fail-on-warn")
+    with webhook() as (hook, posts):
+        again = build(first.output, "--raw-dir", raw_dir, "--fail-on-warn", "--notify", hook)
+    assert [(post["title"], post["type"]) for post in posts] == [
+        ("CRM KPIs: unchanged with warnings", "warning")
+    ]
+    assert posts[0]["message"].startswith("max_age: as_of 2026-06-30 is 63 days before today;")
     assert (again.status, "Nothing has changed" in again.stdout) == (3, True), again.all_output
     record = read_record(first.output)
     assert ended(record) == ("unchanged", 3, None)
@@ -77,6 +84,31 @@ def test_a_failed_test(tmp_path: Path):
     record = read_record(tmp_path / "output")
     assert ended(record) == ("failed", 1, "test")
     assert "assert_as_of_is_known" in record["message"]
+
+
+def test_bad_settings(tmp_path: Path):
+    (tmp_path / "settings.yml").write_text("churn_after_days: soon\n", encoding="utf-8")
+    done = build(tmp_path / "output", "--raw-dir", SAMPLE_DIR, "--settings", tmp_path)
+    # The output directory is in the settings directory, which holds nothing else.
+    assert done.status == 2, done.all_output
+    record = read_record(tmp_path / "output")
+    assert ended(record) == ("failed", 2, "input")
+    assert "churn_after_days" in record["message"]
+
+
+def test_a_run_that_is_refused_is_a_line_of_the_log(tmp_path: Path):
+    refused = build(tmp_path, "--accept", "rows_less:deals")
+    assert refused.status == 2, refused.all_output
+    assert "there is no rule 'rows_less'" in read_record(tmp_path)["message"]
+    before = (tmp_path / "run.json").read_bytes()
+    with lock_output(tmp_path):
+        locked = build(tmp_path)
+    assert locked.status == 2, locked.all_output
+    # run.json is of the run that has the lock.
+    assert (tmp_path / "run.json").read_bytes() == before
+    *_, last = read_log(tmp_path)
+    assert ended(last) == ("failed", 2, "input")
+    assert "Another run" in last["message"]
 
 
 def test_bad_input(tmp_path: Path):

@@ -55,6 +55,9 @@ def test_without_a_directory_each_setting_has_a_neutral_default():
         "source_mapping": None,
         "source_mapping_dir": None,
         "source_match": [],
+        "notify": [],
+        "notify_on": "warning",
+        "kept_publications": 2,
     }
 
 

@@ -15,16 +15,16 @@ from crm_kpis.published.connect import FILE_NAME, OFFLINE, SCHEMA
 from crm_kpis.sql import quote_text
 
 DIRECTORY = "earlier"
-KEPT = 2
 _NAME = re.compile(r"kpis-(?P<run_id>.+)\.duckdb")
 
 
-def keep(published: Path, run_id: str) -> None:
+def keep(published: Path, run_id: str, most: int) -> None:
     """Keep the published file under the name of its run, and forget the oldest of those that are kept.
 
     Args:
         published: The file, which a new one is about to replace.
         run_id: The run that it is of.
+        most: How many are kept.
 
     Raises:
         OSError: The directory can't be written.
@@ -39,7 +39,8 @@ def keep(published: Path, run_id: str) -> None:
             unfinished = directory / f".{target.name}.unfinished"
             shutil.copyfile(published, unfinished)
             os.replace(unfinished, target)
-    for old in list_kept(published.parent)[:-KEPT]:
+    kept = list_kept(published.parent)
+    for old in kept[: max(0, len(kept) - most)]:
         (directory / f"kpis-{old}.duckdb").unlink()
 
 
@@ -87,7 +88,7 @@ def roll_back(output: Path, run_id: str | None = None) -> str:
         sync(unfinished)
         if current is not None:
             # One of them is the one that is put back, so it may be forgotten now.
-            keep(published, current)
+            keep(published, current, len(list_kept(output)))
         os.replace(unfinished, published)
         sync(output)
     except OSError as error:

@@ -157,8 +157,14 @@ def read_published_tables(manifest: Path) -> tuple[PublishedTable, ...]:
     )
 
 
-def publish(
-    warehouse: Path, manifest: Path, output: Path, runs: list[Run], statistics: Statistics | None = None
+def publish(  # noqa: PLR0913 - each has a name
+    warehouse: Path,
+    manifest: Path,
+    output: Path,
+    runs: list[Run],
+    statistics: Statistics | None = None,
+    *,
+    kept: int = 2,
 ) -> Path:
     """Write the published marts again and put them in place.
 
@@ -168,6 +174,7 @@ def publish(
         output: The directory of the published file. Nothing else publishes there meanwhile.
         runs: The rows of marts.runs: the earlier publications, then this one.
         statistics: What this run and earlier ones keep of themselves; None: nothing.
+        kept: How many of the published files before this one are kept.
 
     Returns:
         The published file.
@@ -182,7 +189,7 @@ def publish(
     try:
         _write(warehouse, manifest, unfinished, runs, statistics or Statistics())
         if published.exists() and len(runs) > 1:
-            keep(published, runs[-2].run_id)
+            keep(published, runs[-2].run_id, kept)
         _put_in_place(unfinished, published)
     except (duckdb.Error, OSError) as error:
         raise MachineError(

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from datetime import date, datetime, timezone
 from importlib.metadata import version
@@ -37,7 +37,7 @@ class RunRecord:
     """What run.json says of a run.
 
     Args:
-        output: The output directory, which is locked.
+        output: The output directory.
         raw_directory: The name of the raw directory.
         today: The day of the run.
     """
@@ -135,7 +135,7 @@ class RunRecord:
         """Note how the run ended.
 
         Args:
-            status: published, unchanged or failed.
+            status: published, unchanged, rolled_back or failed.
             exit_status: That of the command.
             reason: Of a failed run: input, test, gate, build, machine or interrupted.
             message: What is wrong, in the first lines.
@@ -149,6 +149,11 @@ class RunRecord:
             "ended_at": ended.isoformat(timespec="seconds"),
             "seconds": round((ended - self.started).total_seconds(), 3),
         }
+
+    def fail(self, error: BaseException) -> None:
+        """Note that an error ended the run."""
+        status, reason = classify(error)
+        self.end("failed", status, reason, str(error) or type(error).__name__)
 
     def write(self) -> None:
         """Write run.json; it never fails, since it must not change how the run ends."""
@@ -170,26 +175,59 @@ class RunRecord:
 
 
 @contextmanager
-def recorded(output: Path, raw_directory: str, today: date) -> Iterator[RunRecord]:
+def recorded(
+    output: Path,
+    raw_directory: str,
+    today: date,
+    lock: AbstractContextManager[None] | None = None,
+    at_end: Callable[[RunRecord], None] | None = None,
+) -> Iterator[RunRecord]:
     """Record a run from its beginning to its end, also where it ends with an error.
 
+    A run that does not get the lock leaves run.json to the one that has it, and is a line of runs.jsonl.
+
     Args:
-        output: The output directory, which is locked.
+        output: The output directory.
         raw_directory: The name of the raw directory.
         today: The day of the run.
+        lock: Locks the output directory; None: it is locked.
+        at_end: Called with the record when it has ended.
     """
-    _file_killed(output)
     record = RunRecord(output, raw_directory, today)
-    record.write()
     try:
-        yield record
+        with lock or nullcontext():
+            _file_killed(output)
+            record.write()
+            try:
+                yield record
+            except BaseException as error:
+                record.fail(error)
+                raise
+            finally:
+                record.write()
+                record.log()
     except BaseException as error:
-        status, reason = classify(error)
-        record.end("failed", status, reason, str(error) or type(error).__name__)
+        if record.values["status"] == "running":
+            record.fail(error)
+            record.log()
         raise
     finally:
-        record.write()
-        record.log()
+        if at_end:
+            at_end(record)
+
+
+def record_rollback(output: Path, run_id: str, today: date) -> None:
+    """Append a rollback to runs.jsonl.
+
+    Args:
+        output: The output directory.
+        run_id: The run whose published file was put back.
+        today: The day of the rollback.
+    """
+    record = RunRecord(output, "", today)
+    record.end("rolled_back", 0, message=f"The published file of the run {run_id} was put back.")
+    record.values["files"] = {"published": str(output / "kpis.duckdb")}
+    record.log()
 
 
 def classify(error: BaseException) -> tuple[int, str]:

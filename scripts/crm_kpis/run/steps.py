@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
 from importlib.metadata import version
 from typing import Any
@@ -28,6 +28,7 @@ from crm_kpis.run.examples import add_examples
 from crm_kpis.run.gate import Finding, check_acceptances, find_baseline, judge, judge_age
 from crm_kpis.run.input_hash import hash_inputs
 from crm_kpis.run.lock import lock_output
+from crm_kpis.run.notification import Notification
 from crm_kpis.run.observations import Observations, observe
 from crm_kpis.run.record import RunRecord, is_of_machine, recorded
 from crm_kpis.run.summary import Summary, read_summary
@@ -35,7 +36,7 @@ from crm_kpis.settings.checks import check_vars
 from crm_kpis.settings.declaration import Settings
 from crm_kpis.settings.read import read_settings
 from crm_kpis.snapshots.take import check_free, check_name, take_snapshot
-from crm_kpis.sources.source import inspect_sources
+from crm_kpis.sources.source import configured_sources, inspect_sources, raw_directory_beside
 
 # The name of the shipped sample's raw directory.
 SAMPLE = "sample"
@@ -54,6 +55,8 @@ class RunOptions:
         language: The language of the report that is named, `en` or `de`; None: that of the settings.
         accept: What the gate lets through: RULE or RULE:TABLE.
         fail_on_warn: Whether a publication with warnings ends with exit status 3.
+        notify: The URLs of apprise that are told how the run ended; none: those of the settings.
+        notify_on: From what on they are told: failure, warning or always; None: as the settings say.
     """
 
     wait: bool = False
@@ -63,6 +66,8 @@ class RunOptions:
     language: str | None = None
     accept: tuple[str, ...] = ()
     fail_on_warn: bool = False
+    notify: tuple[str, ...] = ()
+    notify_on: str | None = None
 
 
 def run(options: BuildOptions, run_options: RunOptions) -> RunRecord:
@@ -84,11 +89,14 @@ def run(options: BuildOptions, run_options: RunOptions) -> RunRecord:
         BuildError: dbt stopped before it ran a model.
     """
     today = read_today()
-    check_acceptances(run_options.accept)
-    with (
-        _locked(options, wait=run_options.wait),
-        recorded(options.output, options.raw_name, today) as record,
-    ):
+    notification = Notification(run_options.notify, run_options.notify_on)
+    lock = _locked(options, wait=run_options.wait)
+    with recorded(options.output, options.raw_name, today, lock, notification.tell) as record:
+        settings = read_settings(options.settings_dir)
+        notification.configure(settings)
+        options = _find_inputs(options, settings)
+        record.values["raw_directory"] = options.raw_name
+        check_acceptances(run_options.accept)
         if run_options.snapshot is not None:
             check_name(run_options.snapshot)
             if not run_options.replace:
@@ -97,7 +105,6 @@ def run(options: BuildOptions, run_options: RunOptions) -> RunRecord:
         check_vars({}, options.project_dir)
         raw_directory = inspect(options.raw_dir)
         source_warnings = inspect_sources(options.sources)
-        settings = read_settings(options.settings_dir)
         for warning in (*raw_directory.warnings, *source_warnings):
             record.warn(warning)
         # Hashed before they are read; a file that changes meanwhile is noticed after it.
@@ -184,7 +191,14 @@ def _build_and_publish(
                 options, result, summary, inputs.sha256, record.run_id, findings, observations
             )
             statistics = kept.followed_by(observations.statistics)
-            publish(options.warehouse, options.manifest, options.output, [*history, latest], statistics)
+            publish(
+                options.warehouse,
+                options.manifest,
+                options.output,
+                [*history, latest],
+                statistics,
+                kept=inputs.settings.values["kept_publications"],
+            )
             report = write_pages(options.output, run_options.language)
     record.add_summary(summary, last_rows, result.test_counts)
     record.warnings += [failure.title for failure in result.failures if failure.is_warning]
@@ -219,6 +233,19 @@ def _read_rules(settings: Settings) -> list[dict[str, Any]]:
 def _end(record: RunRecord, status: str, run_options: RunOptions, findings: list[Finding]) -> None:
     has_warnings = bool(record.warnings) or any(not finding.is_accepted for finding in findings)
     record.end(status, 3 if has_warnings and run_options.fail_on_warn else 0)
+
+
+def _find_inputs(options: BuildOptions, settings: Settings) -> BuildOptions:
+    """The options with the sources that the settings name, and the raw directory, where none are given."""
+    is_own = options.project_dir != PROJECT_DIR
+    sources, raw_dir = options.sources, options.raw_dir
+    if not sources.sources:
+        sources = configured_sources(settings.values, settings.directory)
+    if raw_dir is None and sources.sources:
+        raw_dir = raw_directory_beside(options.project_dir / "raw") if is_own else None
+    elif raw_dir is None:
+        raw_dir = options.project_dir / "raw" if is_own else PROJECT_DIR / "seeds" / SAMPLE
+    return replace(options, sources=sources, raw_dir=raw_dir)
 
 
 def _stamp(raw_directory: RawDirectory) -> dict[str, tuple[int, int, int]]:
