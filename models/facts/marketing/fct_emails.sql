@@ -4,6 +4,13 @@ events as (
     select * from {{ ref('stg_email_events') }}
 ),
 
+contacts as (
+    select
+        contact_id,
+        account_id
+    from {{ ref('stg_contacts') }}
+),
+
 campaigns as (
     select * from {{ ref('dim_campaigns') }}
 ),
@@ -81,6 +88,7 @@ select
     judged.email_id,
     {{ segment('campaigns.campaign_id', key='judged.campaign_id', found='campaigns.campaign_id') }} as campaign_id,
     judged.contact_id,
+    contacts.account_id,
 
     -- segments
     {{ segment('campaigns.channel', key='judged.campaign_id', found='campaigns.campaign_id') }} as channel,
@@ -98,3 +106,4 @@ select
     judged.sent_on
 from judged
 left join campaigns on judged.campaign_id = campaigns.campaign_id
+left join contacts on judged.contact_id = contacts.contact_id
