@@ -31,13 +31,15 @@ def land(directory: Path, tables: dict[str, Rows]) -> Path:
 class Mapped:
     """The raw tables that sources make."""
 
-    def __init__(self, settings: SourceSettings, time_zone: str = "UTC") -> None:
+    def __init__(
+        self, settings: SourceSettings, time_zone: str = "UTC", skipped: tuple[str, ...] = ()
+    ) -> None:
         self._connection = duckdb.connect(config=OFFLINE)
         self._connection.execute("set TimeZone = 'UTC'")
         self._connection.execute("create schema raw")
         with opened_sources(self._connection, settings) as sources:
             self._connection.execute("begin")
-            self.tables = SourceMapping(sources, settings, time_zone).fill(self._connection)
+            self.tables = SourceMapping(sources, settings, time_zone).fill(self._connection, skipped)
             self._connection.execute("commit")
             self.layouts = [source.layout.name for source in sources]
             self.warnings = [warning for source in sources for warning in source.warnings]

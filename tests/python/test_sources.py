@@ -76,6 +76,50 @@ def test_accounts_of_two_sources_meet_by_the_declared_column_only(tmp_path: Path
     ]
     assert result.left_out()["table accounts: matched with an account of another source"] == 1
     assert result.unbalanced() == []
+    (warning,) = [text for text in result.warnings if "accounts" in text]
+    assert warning == (
+        "zendesk: 1 of 2 accounts are none of hubspot: 1 have no organization.external_id, 0 one that is no"
+        " company.id there. They stay accounts of their own."
+    )
+
+
+def test_accounts_that_nothing_matches_are_said_to_stay_apart(tmp_path: Path) -> None:
+    (warning,) = [text for text in both(tmp_path).warnings if "accounts" in text]
+    assert warning.startswith("hubspot: its accounts are others than those of zendesk, since no match says")
+
+
+def test_an_account_that_was_matched_itself_is_matched_with_the_first(tmp_path: Path) -> None:
+    # Stripe names Zendesk's account, which is HubSpot's; whatever the order in which they are given.
+    customers = [{"id": "cus_1", "name": "Alder", "metadata": '{"crm_id": "1"}', "_fivetran_synced": None}]
+    sources = [
+        {"vendor": "stripe", "landed": str(land(tmp_path / "stripe", {"customer": customers}))},
+        {"vendor": "zendesk", "landed": str(land(tmp_path / "zendesk", ZENDESK))},
+        {"vendor": "hubspot", "landed": str(land(tmp_path / "hubspot", HUBSPOT))},
+    ]
+    match = {
+        "stripe.customer.external_id": "zendesk.organization.id",
+        "zendesk.organization.external_id": "hubspot.company.id",
+    }
+    result = Mapped(read_settings({"sources": sources, "match": match}, tmp_path, "the test"))
+    assert [row[0] for row in result.rows("accounts", "account_id")] == [
+        "hubspot:901",
+        "hubspot:902",
+        "zendesk:2",
+    ]
+    with pytest.raises(InputError, match=r"match leads from zendesk back to zendesk\."):
+        both(tmp_path, match=match | {"hubspot.company.id": "zendesk.organization.id"})
+
+
+def test_a_raw_file_that_takes_the_place_of_a_source_is_said(tmp_path: Path) -> None:
+    settings = read_settings(
+        {"sources": [{"vendor": "hubspot", "landed": str(land(tmp_path, HUBSPOT))}]}, tmp_path, "the test"
+    )
+    result = Mapped(settings, skipped=("deals", "costs", "leads"))
+    assert set(result.tables) == {"accounts"}
+    assert result.warnings[-1] == (
+        "hubspot: the deals of the raw directory are read in place of those of hubspot (dlt)."
+    )
+    assert not any("costs" in warning or "leads of" in warning for warning in result.warnings)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +183,20 @@ def test_two_layouts_in_one_place_are_an_error(tmp_path: Path) -> None:
         InputError, match=r"pipelines_deals\) and Fivetran \(table deal\) land it\. Keep the tables"
     ):
         mapped(tmp_path, "hubspot")
+
+
+def test_a_layout_is_recognised_by_its_columns_where_no_table_names_the_loader(tmp_path: Path) -> None:
+    deal = {
+        "id": 7,
+        "properties_dealstage": "closedwon",
+        "properties_amount": "5",
+        "properties_pipeline": "p",
+    }
+    moments = {"properties_createdate": "2024-01-10T10:00:00.000Z", "properties_closedate": "1709596800000"}
+    result = mapped(land(tmp_path, {"deals": [deal | moments]}), "hubspot")
+    assert result.layouts == ["airbyte"]
+    # Milliseconds since 1970 stand as a text where JSON was taken apart.
+    assert result.row("deals", "deal_id", "status", "closed_at") == ("7", "won", "2024-03-05 00:00:00")
 
 
 def test_an_unknown_layout_is_named_with_what_is_looked_for(tmp_path: Path) -> None:

@@ -133,3 +133,16 @@ def test_plain_ids_of_the_second_api_are_read(tmp_path: Path) -> None:
     assert result.row("deals", "account_id", "owner_id") == ("9", "5")
     assert result.row("deal_stages", "stage", "entered_at") == ("Proposal", "2024-02-02 10:00:00")
     assert result.row("accounts", "account_id", "country") == ("9", "Germany")
+
+
+def test_deals_of_one_month_only_are_warned_of(tmp_path: Path) -> None:
+    deals = [deal(1, "open", update_time=utc("2024-02-10"), org_id__value=9)]
+    (warning,) = [
+        text for text in mapped(land(tmp_path, {"deals": deals}), "pipedrive").warnings if "oldest" in text
+    ]
+    assert warning.startswith(
+        "pipedrive: the oldest deal was added on 2024-01-10, only 31 days before the last change."
+    )
+    deals = [deal(1, "open", update_time=utc("2024-04-10"), org_id__value=9)]
+    warnings = mapped(land(tmp_path, {"deals": deals}), "pipedrive").warnings
+    assert not any("oldest" in text for text in warnings)

@@ -122,6 +122,29 @@ def test_a_lead_converts_when_its_opportunity_is_won(tmp_path: Path) -> None:
     assert result.left_out() == {"entity lead: merged into another": 1}
 
 
+def test_without_its_flags_a_record_is_told_by_salesforces_own_words(tmp_path: Path) -> None:
+    flags = {"IsWon": None, "IsClosed": None}
+    records = {
+        "Opportunity": [
+            opportunity("006A", "2024-03-01", None, StageName="Closed Won", **flags),
+            opportunity("006B", "2024-03-01", None, StageName="Closed Lost", **flags),
+            opportunity("006C", "2024-03-01", None, StageName="Qualify", **flags),
+        ],
+        "Case": [
+            {"Id": "500A", "CreatedDate": CREATED, "Status": "Done", "ClosedDate": utc("2024-03-02")},
+            {"Id": "500B", "CreatedDate": CREATED, "Status": "Waiting for us", "ClosedDate": None},
+        ],
+        "User": USERS,
+    }
+    result = mapped(land(tmp_path, records), "salesforce")
+    assert result.rows("deals", "deal_id", "status") == [("006A", "won"), ("006B", "lost"), ("006C", "open")]
+    assert result.rows("tickets", "status", "resolved_at") == [
+        ("closed", "2024-03-02 00:00:00"),
+        ("pending", None),
+    ]
+    assert any("has no column IsClosed" in warning for warning in result.warnings)
+
+
 def test_imported_deals_that_close_before_they_were_created_are_warned_of(tmp_path: Path) -> None:
     deals = [opportunity(f"006{number}", "2023-05-01", True) for number in range(3)]
     result = mapped(land(tmp_path, {"Opportunity": deals, "User": USERS}), "salesforce")

@@ -139,3 +139,15 @@ def test_a_refund_is_an_order_of_its_own_unless_it_is_all(tmp_path: Path) -> Non
         ("re_1", "paid", "-25.0000"),
     ]
     assert result.unbalanced() == []
+
+
+def test_an_invoice_of_as_many_lines_as_a_list_holds_is_warned_of(tmp_path: Path) -> None:
+    def lines(of: str, count: int) -> Rows:
+        return [{"id": f"{of}{n}", "amount": 5, "quantity": 1, "_dlt_parent_id": of} for n in range(count)]
+
+    tables: dict[str, Rows] = {
+        "invoice": [invoice("in_1", "paid", 50), invoice("in_2", "paid", 45)],
+        "invoice__lines__data": [*lines("in_1", 10), *lines("in_2", 9)],
+    }
+    result = mapped(land(tmp_path, tables), "stripe")
+    assert any(text.startswith("stripe: 1 invoices have ten lines") for text in result.warnings)

@@ -107,3 +107,45 @@ def test_events_that_dlt_appends_count_once(tmp_path: Path) -> None:
     assert left_out["entity ticket_event: older version"] == 1
     assert left_out["table survey_responses: offered, not given"] == 1
     assert result.unbalanced() == []
+
+
+def test_a_ticket_is_due_by_the_target_of_its_resolution(tmp_path: Path) -> None:
+    def target(metric: str, priority: str, minutes: int, hours: bool = False, at: Any = T0) -> dict[str, Any]:
+        row = {"sla_policy_id": 1, "metric": metric, "priority": priority, "target": minutes}
+        return row | {"business_hours": hours, "sla_policy_updated_at": at}
+
+    tables = fivetran_tables() | {
+        "ticket_sla_policy": [{"ticket_id": 7, "sla_policy_id": 1, "policy_applied_at": T0}],
+        "sla_policy_metric_history": [
+            target("first_reply_time", "high", 10),
+            target("requester_wait_time", "high", 600),
+            # The version that came later counts.
+            target("requester_wait_time", "high", 120, at=T1),
+            target("requester_wait_time", "low", 30),
+            # In business hours a deadline can't be told from its minutes.
+            target("agent_work_time", "high", 20, hours=True),
+        ],
+    }
+    tables["ticket"] = [row | {"priority": "high"} for row in tables["ticket"]]
+    result = mapped(land(tmp_path, tables), "zendesk")
+    assert result.rows("tickets", "ticket_id", "due_at") == [("7", "2024-03-01 11:00:00")]
+    assert result.left_out()["entity policy_target: in business hours"] == 1
+    assert result.unbalanced() == []
+
+
+def test_a_service_level_of_the_first_reply_is_none_of_the_resolution(tmp_path: Path) -> None:
+    def event(number: int, metric: str, seconds: int, hours: bool = False) -> dict[str, Any]:
+        row = {"id": number, "ticket_id": 7, "metric": metric, "type": "apply_sla", "time": T0}
+        return row | {"sla__target_in_seconds": seconds, "sla__business_hours": hours}
+
+    tables: dict[str, Rows] = {
+        "tickets": [ticket(7, "open", via__channel="email", _dlt_id="t")],
+        "ticket_metric_events": [
+            event(1, "reply_time", 60),
+            event(2, "periodic_update_time", 60),
+            event(3, "requester_wait_time", 7200),
+            event(4, "agent_work_time", 60, hours=True),
+        ],
+    }
+    result = mapped(land(tmp_path, tables), "zendesk")
+    assert result.row("tickets", "due_at") == ("2024-03-01 11:00:00",)

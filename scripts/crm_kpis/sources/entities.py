@@ -45,6 +45,7 @@ _WHOLE_TYPES = {
 _ROW_ID, _PARENT_ROW_ID = "_dlt_id", "_dlt_parent_id"
 _LOAD_COLUMNS = ("_dlt_load_id", "_fivetran_synced", "_airbyte_extracted_at", "_airbyte_emitted_at")
 _ACTIVE = "_fivetran_active"
+_DIGITS = "'^[0-9]{9,16}$'"
 _TABLE = "_table"
 
 
@@ -309,7 +310,8 @@ def _select(vendor: Vendor, entity: Entity, layout: Layout, landed_as: LandedAs,
         f"{'parent._row_id is null' if parent else 'false'} as _is_orphan",
     ]
     join = (
-        f" left join {quote_identifier(parent)} as parent on landed.{_PARENT_ROW_ID} = parent._row_id"
+        f" left join {quote_identifier(parent)} as parent"
+        f" on cast(landed.{_PARENT_ROW_ID} as varchar) = parent._row_id"
         if parent
         else ""
     )
@@ -379,12 +381,11 @@ def _convert(source: str, landed_type: str, data_type: str) -> str:
     text = f"nullif(trim({source}), '')" if is_text else f"cast({source} as varchar)"
     value = text if is_text else source
     moment = _moment(source, landed_type)
-    is_fraction = landed_type in {"FLOAT", "DOUBLE"} or landed_type.startswith("DECIMAL")
     # Where a CSV file or a text column holds what once was a number.
     text_id = f"case when suffix({text}, '.0') then left({text}, -2) else {text} end" if is_text else text
     return {
         "text": text,
-        "id": f"cast(try_cast({source} as bigint) as varchar)" if is_fraction else text_id,
+        "id": f"cast(try_cast({source} as bigint) as varchar)" if _is_fraction(landed_type) else text_id,
         "time": moment,
         "day": f"try_cast(left(trim({source}), 10) as date)" if is_text else f"cast({moment} as date)",
         # By way of a number with decimals: '120.0' is a whole number.
@@ -395,13 +396,28 @@ def _convert(source: str, landed_type: str, data_type: str) -> str:
 
 
 def _moment(source: str, landed_type: str) -> str:
-    """SQL of a timestamp in UTC. Whole numbers are seconds or milliseconds since 1970."""
-    if landed_type in _WHOLE_TYPES:
-        return (
-            f"case when abs({source}) < 100000000000 then make_timestamp(cast({source} as bigint) * 1000000)"
-            f" else make_timestamp(cast({source} as bigint) * 1000) end"
-        )
+    """SQL of a timestamp in UTC. Numbers are seconds, milliseconds or microseconds since 1970."""
     if landed_type == "TIMESTAMP WITH TIME ZONE":
         return f"cast(timezone('UTC', {source}) as timestamp)"
+    if landed_type in _WHOLE_TYPES or _is_fraction(landed_type):
+        return _since_1970(f"try_cast({source} as bigint)")
     # An offset behind the time is taken off by the cast.
-    return f"try_cast({source} as timestamp)"
+    moment = f"try_cast({source} as timestamp)"
+    if landed_type == "VARCHAR":
+        # A year alone has four digits.
+        return (
+            f"coalesce({moment}, {_since_1970(f'try_cast(regexp_extract({source}, {_DIGITS}) as bigint)')})"
+        )
+    return moment
+
+
+def _since_1970(number: str) -> str:
+    return (
+        f"case when abs({number}) < 100000000000 then make_timestamp({number} * 1000000)"
+        f" when abs({number}) < 100000000000000 then make_timestamp({number} * 1000)"
+        f" else make_timestamp({number}) end"
+    )
+
+
+def _is_fraction(landed_type: str) -> bool:
+    return landed_type in {"FLOAT", "DOUBLE"} or landed_type.startswith("DECIMAL")

@@ -25,6 +25,8 @@ A layout file layouts/<vendor>.yml reads:
         keeps_deleted: true                # what is deleted is needed, too: the stages of old deals
         keeps_versions: true               # what Fivetran marks as no longer active is history
         requires: deal_id                  # a table without this column is another one of the same name
+    warns:                                 # what a user must know of the data themselves
+      - {when: select 1 from deal having ..., say: A sentence with {} for each value of a row.}
 
 A name `parent.x` is the column x of the parent, `_table` the name of the landed table.
 """
@@ -139,6 +141,7 @@ class Vendor:
         fills: For each table of the contract the entities that it comes from: it needs any of them.
         steps: What several meanings share, in order: the files <vendor>/_<step>.sql.
         off: The tables that are not read unless a company asks for them, each with the reason.
+        warns: A query over the entities, and the sentence that each of its rows is worth.
         facts: All else that the file says, for the documentation.
     """
 
@@ -150,6 +153,7 @@ class Vendor:
     fills: Mapping[str, tuple[str, ...]]
     steps: tuple[str, ...]
     off: Mapping[str, str] = field(default_factory=dict)
+    warns: tuple[tuple[str, str], ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def entity(self, name: str) -> Entity:
@@ -186,6 +190,7 @@ def read_vendor(name: str) -> Vendor:
         fills={table: tuple(names) for table, names in content.pop("fills").items()},
         steps=tuple(content.pop("steps", ())),
         off=content.pop("on_request", {}),
+        warns=tuple((entry["when"], entry["say"]) for entry in content.pop("warns", ())),
         facts=content,
     )
 

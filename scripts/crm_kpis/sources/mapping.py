@@ -29,6 +29,7 @@ _TYPES = {
 _TYPES_OF_COLUMNS = {"rate": "decimal(18, 8)"}
 _MIGRATED_SHARE = 0.05
 _MATCHED = "matched with an account of another source"
+_EXAMPLE_MATCH = "zendesk.organization.external_id=hubspot.company.id"
 
 # Currencies without a smaller unit, and those with a thousandth.
 _UNITS = {
@@ -69,8 +70,8 @@ class SourceMapping:
         """Create the raw tables that the sources fill, and what counts their rows.
 
         The table `raw._sources` has the landed and the kept rows of each entity and raw table,
-        `raw._left_out` the rows that were not kept, by reason, and `raw._unread_values` the values that
-        could not be read.
+        `raw._left_out` the rows that were not kept, by reason, `raw._unread_values` the values that could
+        not be read, and `raw._source_warnings` what else is odd.
 
         Args:
             connection: With a transaction open, the schema `raw` and the places of the sources attached.
@@ -139,21 +140,32 @@ class _Filler:
         _create_steps(self.connection, vendor)
         self.matches = self._create_matches(earlier)
         for table in read_contract():
-            if table.name not in skipped and self._fill_table(table, is_first=table.name not in filled):
+            if table.name in skipped:
+                if self._find_meaning(table):
+                    self._warn(
+                        f"the {table.name} of the raw directory are read in place of those of {source.title}."
+                    )
+            elif self._fill_table(table, is_first=table.name not in filled):
                 filled[table.name] = ", ".join(filter(None, [filled.get(table.name), source.title]))
+        for query, warning in vendor.warns:
+            for values in self.connection.execute(query).fetchall():
+                self._warn(warning.format(*values))
         self._keep_for_matches()
         for view in ("__mapped", *reversed(vendor.steps)):
             self.connection.execute(f"drop view if exists temp.{quote_identifier(view)}")
         drop_views(self.connection, vendor)
 
-    def _fill_table(self, table: RawTable, *, is_first: bool) -> bool:
+    def _find_meaning(self, table: RawTable) -> tuple[str, Path] | None:
+        """The SQL that makes the table of this source; None where nothing of it is landed or wanted."""
         meaning = read_meaning(self.source, table.name, self.settings)
+        is_off = table.name in self.source.vendor.off or not _is_landed(self.source, table)
+        return None if meaning and meaning[1].is_relative_to(_HERE) and is_off else meaning
+
+    def _fill_table(self, table: RawTable, *, is_first: bool) -> bool:
+        meaning = self._find_meaning(table)
         if meaning is None:
             return False
         sql, path = meaning
-        is_off = table.name in self.source.vendor.off or not _is_landed(self.source, table)
-        if path.is_relative_to(_HERE) and is_off:
-            return False
         relation = f"{_SCHEMA}.{quote_identifier('_mapped_' + table.name)}"
         try:
             self.connection.execute(f"create or replace temp view __mapped as\n{sql}")
@@ -224,6 +236,11 @@ class _Filler:
                 [source, level, name, reason, count],
             )
 
+    def _warn(self, warning: str) -> None:
+        self.connection.execute(
+            f"insert into {_SCHEMA}._source_warnings values (?, ?)", [self.source.spec.name, warning]
+        )
+
     def _note_unread(self, entity: str, values: Mapping[str, int]) -> None:
         for column, count in values.items():
             self.connection.execute(
@@ -238,6 +255,7 @@ class _Filler:
             (pair for pair in declared if pair[0].split(".")[0] == self.source.spec.name), ("", "")
         )
         if not left:
+            self._warn_of_accounts_apart(earlier)
             return None
         entity, column = _entity_column(self.source, left)
         other = next((source for source in earlier if source.spec.name == right.split(".")[0]), None)
@@ -245,15 +263,34 @@ class _Filler:
             raise InputError(f"match names {right}, but there is no other source {right.split('.')[0]}.")
         _entity_column(other, right)
         name = quote_identifier(f"__matches_{self.source.spec.name}")
-        key = self.source.vendor.entity(entity).key[0]
+        key = quote_identifier(self.source.vendor.entity(entity).key[0])
         self.connection.execute(
             f"create or replace temp table {name} as"
-            f" select matched.{quote_identifier(key)} as source_id, min(known.account_id) as account_id"
+            f" select matched.{key} as source_id, min(known.account_id) as account_id"
             f" from {quote_identifier(entity)} as matched"
             f" inner join {quote_identifier(f'__accounts_{right}')} as known"
-            f" on cast(matched.{quote_identifier(column)} as varchar) = known.match_value group by all"
+            f" on trim(cast(matched.{quote_identifier(column)} as varchar)) = known.match_value group by all"
         )
+        accounts, empty, unmatched = self.connection.execute(
+            f"select count(*), count(*) filter (where {quote_identifier(column)} is null),"
+            f" count(*) filter (where {key} not in (select source_id from {name}))"
+            f" from {quote_identifier(entity)}"
+        ).fetchall()[0]
+        if unmatched:
+            self._warn(
+                f"{unmatched:,} of {accounts:,} accounts are none of {other.spec.name}: {empty:,} have no"
+                f" {left.split('.', 1)[1]}, {unmatched - empty:,} one that is no"
+                f" {right.split('.', 1)[1]} there. They stay accounts of their own."
+            )
         return name
+
+    def _warn_of_accounts_apart(self, earlier: Sequence[Source]) -> None:
+        others = [source.spec.name for source in earlier if _has_accounts(source)]
+        if others and _has_accounts(self.source):
+            self._warn(
+                f"its accounts are others than those of {', '.join(others)}, since no match says which column"
+                f" holds the key of the other source, such as --match {_EXAMPLE_MATCH}."
+            )
 
     def _keep_for_matches(self) -> None:
         """Keep the values that accounts of later sources are matched with."""
@@ -261,12 +298,18 @@ class _Filler:
             if right.split(".")[0] != self.source.spec.name:
                 continue
             entity, column = _entity_column(self.source, right)
-            key = self.source.vendor.entity(entity).key[0]
+            key = quote_identifier(self.source.vendor.entity(entity).key[0])
+            # An account that was matched itself is the one that it was matched with.
+            account_id = f"{quote_text(self.prefix)} || known.{key}"
+            join = ""
+            if self.matches:
+                account_id = f"coalesce(matches.account_id, {account_id})"
+                join = f" left join {self.matches} as matches on known.{key} = matches.source_id"
             self.connection.execute(
                 f"create or replace temp table {quote_identifier(f'__accounts_{right}')} as"
-                f" select cast({quote_identifier(column)} as varchar) as match_value,"
-                f" {quote_text(self.prefix)} || {quote_identifier(key)} as account_id"
-                f" from {quote_identifier(entity)} where {quote_identifier(column)} is not null"
+                f" select trim(cast(known.{quote_identifier(column)} as varchar)) as match_value,"
+                f" {account_id} as account_id from {quote_identifier(entity)} as known{join}"
+                f" where known.{quote_identifier(column)} is not null"
             )
 
 
@@ -333,6 +376,8 @@ def read_warnings(connection: duckdb.DuckDBPyConnection) -> list[str]:
         warnings.append(
             f"{source}: {count:,} values of {entity}.{column} can't be read, and are taken as missing."
         )
+    for source, warning in connection.execute(f"from {_SCHEMA}._source_warnings").fetchall():
+        warnings.append(f"{source}: {warning}")
     for source, tables in connection.execute(
         f"select source, string_agg(landed_tables, ', ' order by landed_tables) from {_SCHEMA}._sources"
         " where level = 'entity' and rows_landed = 0 group by source order by source"
@@ -354,6 +399,7 @@ def _create_counts(connection: duckdb.DuckDBPyConnection) -> None:
         f"create table {_SCHEMA}._unread_values"
         " (source varchar, entity varchar, column_name varchar, value_count bigint)"
     )
+    connection.execute(f"create table {_SCHEMA}._source_warnings (source varchar, warning varchar)")
 
 
 def _create_macros(connection: duckdb.DuckDBPyConnection, time_zone: str) -> None:
@@ -389,6 +435,10 @@ def _create_steps(connection: duckdb.DuckDBPyConnection, vendor: Vendor) -> None
 def _is_landed(source: Source, table: RawTable) -> bool:
     landed = {columns.entity.name for columns in source.columns if columns.tables}
     return any(entity in landed for entity in source.vendor.fills.get(table.name, ()))
+
+
+def _has_accounts(source: Source) -> bool:
+    return any(table.name == "accounts" and _is_landed(source, table) for table in read_contract())
 
 
 def _check_columns(path: Path, table: RawTable, columns: list[str]) -> None:

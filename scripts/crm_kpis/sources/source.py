@@ -21,6 +21,8 @@ from crm_kpis.sources.place import LandedTable, Place, opened
 
 _KEYS = ("vendor", "name", "database", "schema", "landed")
 _SHOWN_TABLES = 12
+# Without a table or column that only one loader writes, so many columns of known tables tell the loader.
+_FEWEST_COLUMNS = 4
 
 
 @dataclass(frozen=True)
@@ -227,7 +229,7 @@ def opened_sources(connection: duckdb.DuckDBPyConnection, settings: SourceSettin
         InputError: A place can't be read, its layout is not known, or a company's own column is not landed.
     """
     mapping = _read_mapping(settings.mapping)
-    specs = sorted(settings.sources, key=lambda spec: _is_matched(spec, settings))
+    specs = sorted(settings.sources, key=lambda spec: _depth(spec.name, settings))
     with opened(connection, [spec.place for spec in specs]) as places:
         yield [
             _recognise(spec, tables, mapping, settings.mapping)
@@ -268,8 +270,12 @@ def inspect_sources(settings: SourceSettings) -> list[str]:
         return [warning for source in sources for warning in source.warnings]
 
 
-def _is_matched(spec: SourceSpec, settings: SourceSettings) -> bool:
-    return any(left.split(".")[0] == spec.name for left in settings.match)
+def _depth(name: str, settings: SourceSettings, seen: tuple[str, ...] = ()) -> int:
+    """By how many matches a source hangs on others: those that it is matched with come before it."""
+    if name in seen:
+        raise InputError(f"match leads from {name} back to {name}. Match each source with one that stays.")
+    matched = (right for left, right in settings.match.items() if left.split(".")[0] == name)
+    return max((1 + _depth(right.split(".")[0], settings, (*seen, name)) for right in matched), default=0)
 
 
 def _read_mapping(path: Path | None) -> dict[str, Any]:
@@ -329,10 +335,25 @@ def _find_layout(spec: SourceSpec, vendor: Vendor, tables: Mapping[str, LandedTa
     ]
     if len(by_column) == 1:
         return by_column[0]
+    layout, found = max(
+        ((layout, _count_found(vendor, layout, tables)) for layout in by_column or vendor.layouts),
+        key=lambda pair: pair[1],
+    )
+    if found >= _FEWEST_COLUMNS:
+        return layout
     looked_for = "; ".join(f"{layout.title}: {', '.join(layout.tables[:4])}" for layout in vendor.layouts)
     raise InputError(
         f"{spec.place} holds {vendor.title} in no known layout. Its tables: {names}."
         f" Looked for any of {looked_for}."
+    )
+
+
+def _count_found(vendor: Vendor, layout: Layout, tables: Mapping[str, LandedTable]) -> int:
+    """How many columns of entities whose keys are there a layout finds."""
+    return sum(
+        len(columns.found)
+        for columns in find_columns(vendor, layout, tables)
+        if columns.tables and all(key in columns.found for key in columns.entity.key)
     )
 
 

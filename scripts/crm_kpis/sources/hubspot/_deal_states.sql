@@ -22,7 +22,7 @@ deals_with_status as (
             when is_closed = false then 'open'
             when is_closed_stage and is_won is null and coalesce(probability = 1, stage_id = 'closedwon') then 'won'
             when is_closed_stage then 'lost'
-            when is_closed_stage is null and stage_id = 'closedwon' then 'won'
+            when is_closed_stage is null and is_won is null and stage_id = 'closedwon' then 'won'
             when is_closed_stage is null and stage_id = 'closedlost' then 'lost'
             else 'open'
         end as status

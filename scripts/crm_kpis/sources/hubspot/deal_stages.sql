@@ -1,4 +1,5 @@
--- The history of the property keeps every entry, the stage timing of dlt the last entry into each stage: the history where it is loaded.
+-- The history of the property keeps every entry, the stage timing of dlt the last entry into each stage: the history of a deal where it
+-- is loaded.
 with
 
 entries as (
@@ -13,7 +14,7 @@ entries as (
         stage_id,
         entered_at
     from stage_entry
-    where not exists (select 1 from deal_change)
+    where entered_at is not null and not exists (select 1 from deal_change where stage_entry.deal_id = deal_change.deal_id)
 ),
 
 entries_of_deals as (

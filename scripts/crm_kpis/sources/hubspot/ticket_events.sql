@@ -4,6 +4,7 @@ stage_changes as (
     select
         ticket_change.ticket_id,
         ticket_change.changed_at,
+        ticket_change.value,
         coalesce(ticket_stage.is_closed, upper(ticket_stage.state) = 'CLOSED', false) as is_closed
     from ticket_change
     left join ticket on ticket_change.ticket_id = ticket.ticket_id
@@ -15,13 +16,13 @@ stage_changes as (
 stage_changes_with_previous as (
     select
         *,
-        coalesce(lag(is_closed) over (partition by ticket_id order by changed_at), false) as was_closed
+        coalesce(lag(is_closed) over (partition by ticket_id order by changed_at, value), false) as was_closed
     from stage_changes
 ),
 
 events as (
     select
-        ticket_id || ':stage:' || strftime(changed_at, '%Y-%m-%dT%H:%M:%S.%f') as event_id,
+        ticket_id || ':stage:' || strftime(changed_at, '%Y-%m-%dT%H:%M:%S.%f:') || coalesce(value, '') as event_id,
         ticket_id,
         case when is_closed and not was_closed then 'resolved' when was_closed and not is_closed then 'reopened' end as event_type,
         changed_at as occurred_at,
@@ -29,7 +30,7 @@ events as (
     from stage_changes_with_previous
     union all
     select
-        ticket_id || ':owner:' || strftime(changed_at, '%Y-%m-%dT%H:%M:%S.%f'),
+        ticket_id || ':owner:' || strftime(changed_at, '%Y-%m-%dT%H:%M:%S.%f:') || coalesce(value, ''),
         ticket_id,
         case when value is not null then 'assigned' end,
         changed_at,

@@ -16,37 +16,42 @@ disqualifications as (
     from lead_change
     where lower(value) in ('unqualified', 'disqualified', 'closed - not converted')
     group by lead_id
+),
+
+leads as (
+    select * replace (coalesce(is_converted, converted_on is not null) as is_converted)
+    from lead
 )
 
 select
-    lead.lead_id,
-    lead.created_at,
-    lead.source,
+    leads.lead_id,
+    leads.created_at,
+    leads.source,
     first_campaigns.campaign_id,
     case
-        when lead.is_converted and closed_deals.status = 'won' then 'converted'
-        when lead.is_converted then 'qualified'
-        when lower(lead.status) in ('unqualified', 'disqualified', 'closed - not converted') then 'disqualified'
-        when lower(lead.status) like 'working%' then 'working'
+        when leads.is_converted and closed_deals.status = 'won' then 'converted'
+        when leads.is_converted then 'qualified'
+        when lower(leads.status) in ('unqualified', 'disqualified', 'closed - not converted') then 'disqualified'
+        when lower(leads.status) like 'working%' then 'working'
         else 'new'
     end as status,
-    lead.email,
-    lead.company_name,
-    lead.industry,
-    lead.employee_count,
-    lead.country,
+    leads.email,
+    leads.company_name,
+    leads.industry,
+    leads.employee_count,
+    leads.country,
     -- 00G is a queue.
-    case when lead.owner_id not like '00G%' then lead.owner_id end as owner_id,
-    case when lead.is_converted then not_before(noon_of(lead.converted_on), lead.created_at) end as qualified_at,
+    case when leads.owner_id not like '00G%' then leads.owner_id end as owner_id,
+    case when leads.is_converted then not_before(noon_of(leads.converted_on), leads.created_at) end as qualified_at,
     -- Salesforce calls a lead converted when it becomes an opportunity, the contract when it pays.
-    case when closed_deals.status = 'won' and closed_deals.closed_at >= lead.created_at then closed_deals.closed_at end as converted_at,
+    case when closed_deals.status = 'won' and closed_deals.closed_at >= leads.created_at then closed_deals.closed_at end as converted_at,
     case
-        when lower(lead.status) in ('unqualified', 'disqualified', 'closed - not converted') then disqualifications.disqualified_at
+        when lower(leads.status) in ('unqualified', 'disqualified', 'closed - not converted') then disqualifications.disqualified_at
     end as disqualified_at,
-    lead.account_id,
-    lead.opportunity_id as deal_id,
-    lead.updated_at
-from lead
-left join first_campaigns on lead.lead_id = first_campaigns.lead_id
-left join closed_deals on lead.opportunity_id = closed_deals.opportunity_id
-left join disqualifications on lead.lead_id = disqualifications.lead_id
+    leads.account_id,
+    leads.opportunity_id as deal_id,
+    leads.updated_at
+from leads
+left join first_campaigns on leads.lead_id = first_campaigns.lead_id
+left join closed_deals on leads.opportunity_id = closed_deals.opportunity_id
+left join disqualifications on leads.lead_id = disqualifications.lead_id

@@ -3,7 +3,7 @@ with
 
 changes as (
     select
-        ticket_id || ':status:' || strftime(changed_at, '%Y-%m-%dT%H:%M:%S.%f') as change_id,
+        ticket_id || ':status:' || strftime(changed_at, '%Y-%m-%dT%H:%M:%S.%f:') || coalesce(lower(value), '') as change_id,
         ticket_id,
         person_id,
         lower(value) as status,

@@ -22,7 +22,7 @@ events as (
     from status_changes
     union all
     select
-        ticket_id || ':assignee:' || strftime(changed_at, '%Y-%m-%dT%H:%M:%S.%f'),
+        ticket_id || ':assignee:' || strftime(changed_at, '%Y-%m-%dT%H:%M:%S.%f:') || coalesce(value, ''),
         ticket_id,
         case when value is not null then 'assigned' end,
         changed_at,

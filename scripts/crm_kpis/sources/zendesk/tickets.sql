@@ -19,11 +19,29 @@ solved as (
     group by ticket_id
 ),
 
+targets as (
+    select
+        ticket_id,
+        applied_at,
+        applied_at + to_seconds(target_seconds) as due_at
+    from service_level
+    union all
+    select
+        policy_use.ticket_id,
+        policy_use.applied_at,
+        policy_use.applied_at + to_minutes(policy_target.target_minutes)
+    from policy_use
+    inner join ticket on policy_use.ticket_id = ticket.ticket_id
+    inner join policy_target
+        on policy_use.policy_id = policy_target.policy_id and lower(ticket.priority) = lower(policy_target.priority)
+),
+
+-- Of the policies the one applied last, of its targets the first to come.
 service_levels as (
     select
         ticket_id,
-        arg_max(applied_at + to_seconds(target_seconds), applied_at) as due_at
-    from service_level
+        arg_max(due_at, (applied_at, -epoch(due_at))) as due_at
+    from targets
     group by ticket_id
 ),
 
