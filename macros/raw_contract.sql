@@ -45,17 +45,29 @@
 {%- endmacro %}
 
 
-{# The columns of a raw row as one JSON object, as text. #}
+{#
+    The columns of a raw row as one JSON object, as text. A NULL is in it, too.
+
+        {{ row_as_json(raw_table('deals').columns.values()) }} as raw_row
+#}
 {% macro row_as_json(columns) -%}
     {{ return(adapter.dispatch('row_as_json', 'crm_kpis')(columns)) }}
 {%- endmacro %}
 
 {% macro duckdb__row_as_json(columns) -%}
-    cast(json_object({% for column in columns %}'{{ column }}', {{ column }}{{ ', ' if not loop.last }}{% endfor %}) as varchar)
+    cast(json_object({% for column in columns %}'{{ column.name }}', {{ column.name }}{{ ', ' if not loop.last }}{% endfor %}) as varchar)
 {%- endmacro %}
 
 {% macro default__row_as_json(columns) -%}
-    to_json(named_struct({% for column in columns %}'{{ column }}', {{ column }}{{ ', ' if not loop.last }}{% endfor %}))
+    to_json(
+        named_struct(
+            {%- for column in columns %}
+            '{{ column.name }}', {{ 'cast(' ~ column.name ~ ' as string)' if column.data_type == 'timestamp' else column.name }}
+            {{- ',' if not loop.last }}
+            {%- endfor %}
+        ),
+        map('ignoreNullFields', 'false')
+    )
 {%- endmacro %}
 
 
@@ -170,7 +182,7 @@
         {{ row_key(table) }} as row_key,
         nullif(split_part(verdicts.failure, ':', 1), '') as column_name,
         split_part(verdicts.failure, ':', 2) as reason,
-        {{ row_as_json(columns | map(attribute='name') | list) }} as raw_row
+        {{ row_as_json(columns) }} as raw_row
     from verdicts
     inner join {{ relation }} as raw_rows
         on verdicts._row_number = raw_rows._row_number
@@ -229,8 +241,10 @@
                 ({{ condition }}){{ ' or' if not loop.last }}
                 {%- endfor %}
             )
-            and _row_number not in (
-                select rejected.row_number from {{ rejected_rows }} as rejected where rejected.raw_table = '{{ table_name }}'
+            and not exists (
+                select 1
+                from {{ rejected_rows }} as rejected
+                where rejected.raw_table = '{{ table_name }}' and rejected.row_number = typed._row_number
             )
     )
     {% for column, reason, condition in checks %}

@@ -4,15 +4,27 @@
 
         {{ to_timestamp('created_at') }} as created_at
 
-    A native value is cast straight away; only text that cannot be cast is trimmed and tried again, so that Parquet stays fast.
+    A native value is cast straight away; text is trimmed and must look as the contract says, since each engine reads other texts beside.
 
-    Macros: to_text, to_integer, to_decimal, if_text, to_boolean, to_date, to_timestamp, utc_timestamp, to_contract_type,
-    to_reporting_currency, share_of_amount, reporting_currency.
+    Macros: to_text, trim_blanks, to_integer, to_decimal, by_type, matches, number_pattern, time_pattern, to_boolean, to_date, to_timestamp,
+    utc_timestamp, to_contract_type, factor_digits, to_reporting_currency, to_amount, share_of_amount, reporting_currency.
 #}
 
-{# Text without blanks around it; empty is NULL. #}
+{# Text without blanks around it, whichever blanks Unicode has; empty is NULL. #}
 {% macro to_text(column) -%}
-    nullif(trim(cast({{ column }} as {{ dbt.type_string() }})), '')
+    nullif({{ trim_blanks('cast(' ~ column ~ ' as ' ~ dbt.type_string() ~ ')') }}, '')
+{%- endmacro %}
+
+
+{# A text without the blanks around it. DuckDB takes all blanks of Unicode for blanks, Spark one. #}
+{% macro trim_blanks(text) -%}
+    {{ return(adapter.dispatch('trim_blanks', 'crm_kpis')(text)) }}
+{%- endmacro %}
+
+{% macro duckdb__trim_blanks(text) -%} trim({{ text }}) {%- endmacro %}
+
+{% macro default__trim_blanks(text) -%}
+    trim(both ' \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000' from {{ text }})
 {%- endmacro %}
 
 
@@ -24,29 +36,60 @@
 
 {# A decimal with `scale` digits after the dot, 18 digits in all: money and scores with 4, exchange rates with 8. #}
 {% macro to_decimal(column, scale=4) -%}
-    coalesce(
-        try_cast({{ column }} as decimal(18, {{ scale }})),
-        {{ if_text(column, 'try_cast(' ~ to_text(column) ~ ' as decimal(18, ' ~ scale ~ '))') }}
-    )
+    {%- set target = 'decimal(18, ' ~ scale ~ ')' -%}
+    {{ by_type(
+        column,
+        'case when ' ~ matches(to_text(column), number_pattern()) ~ ' then try_cast(' ~ to_text(column) ~ ' as ' ~ target ~ ') end',
+        'try_cast(' ~ column ~ ' as ' ~ target ~ ')'
+    ) }}
 {%- endmacro %}
 
 
 {#
-    `expression` where the column is text, NULL where it has a type of its own. Types are known before a query runs, so it costs native columns
-    nothing.
+    One expression where the column is text, another where it has a type of its own. Types are known before a query runs, so it costs native
+    columns nothing.
 
-        coalesce(try_cast(day as date), {{ if_text('day', 'try_cast(trim(day) as date)') }})
+        {{ by_type('day', 'try_cast(trim(day) as date)', 'try_cast(day as date)') }}
 #}
-{% macro if_text(column, expression) -%}
-    {{ return(adapter.dispatch('if_text', 'crm_kpis')(column, expression)) }}
+{% macro by_type(column, of_text, of_native) -%}
+    {{ return(adapter.dispatch('by_type', 'crm_kpis')(column, of_text, of_native)) }}
 {%- endmacro %}
 
-{% macro duckdb__if_text(column, expression) -%}
-    case when typeof({{ column }}) = 'VARCHAR' then {{ expression }} end
+{% macro duckdb__by_type(column, of_text, of_native) -%}
+    case when typeof({{ column }}) = 'VARCHAR' then {{ of_text }} else {{ of_native }} end
 {%- endmacro %}
 
-{% macro default__if_text(column, expression) -%}
-    {{ expression }}
+{% macro default__by_type(column, of_text, of_native) -%}
+    case when typeof({{ column }}) = 'string' then {{ of_text }} else {{ of_native }} end
+{%- endmacro %}
+
+
+{#
+    Whether a text is a regular expression from its first character to its last. Write [0-9] and [.]: in a literal of Spark's a backslash escapes.
+
+        {{ matches('code', '[0-9]{4}') }}
+#}
+{% macro matches(text, pattern) -%}
+    {{ return(adapter.dispatch('matches', 'crm_kpis')(text, pattern)) }}
+{%- endmacro %}
+
+{% macro duckdb__matches(text, pattern) -%} regexp_full_match({{ text }}, '{{ pattern }}') {%- endmacro %}
+
+{# Java's $ also stands before a line break at the end. #}
+{% macro default__matches(text, pattern) -%} {{ text }} rlike r'^(?:{{ pattern }})\z' {%- endmacro %}
+
+
+{# How a number is written: 1234.50, -.5, 1e3. Engines read more, such as 1_000, and not the same. #}
+{% macro number_pattern() -%} [+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)? {%- endmacro %}
+
+
+{#
+    How a day or a time is written, after ISO 8601: 2024-01-31, 2024-01-31T09:30:00Z, 2024-01-31 09:30:00.5+02:00. Engines read more, and not the
+    same: to one of them 12:30 is a time of today, and 2024 the first of January.
+#}
+{% macro time_pattern() -%}
+    [0-9]{4}-[0-9]{1,2}-[0-9]{1,2}
+    {{- '([ T]([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?( UTC|Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?)?' }}
 {%- endmacro %}
 
 
@@ -61,9 +104,11 @@
 
 {# A date from 1970 to 2099: what lies outside is a typing error or a placeholder, not a day on which something happened. #}
 {% macro to_date(column) -%}
-    {%- set value -%}
-        coalesce(try_cast({{ column }} as date), {{ if_text(column, 'try_cast(' ~ to_text(column) ~ ' as date)') }})
-    {%- endset -%}
+    {%- set value = by_type(
+        column,
+        'case when ' ~ matches(to_text(column), time_pattern()) ~ ' then try_cast(' ~ to_text(column) ~ ' as date) end',
+        'try_cast(' ~ column ~ ' as date)'
+    ) -%}
     case
         when {{ value }} between cast('1970-01-01' as date) and cast('2099-12-31' as date) then {{ value }}
     end
@@ -92,15 +137,24 @@
 {% macro duckdb__utc_timestamp(column) -%}
     case
         when typeof({{ column }}) = 'TIMESTAMP' then try_cast({{ column }} as timestamp)
-        else make_timestamp(epoch_us(coalesce(
-            try_cast({{ column }} as timestamptz),
-            {{ if_text(column, 'try_cast(' ~ to_text(column) ~ ' as timestamptz)') }}
-        )))
+        else make_timestamp(epoch_us({{ by_type(
+            column,
+            'case when ' ~ matches(to_text(column), time_pattern()) ~ ' then try_cast(' ~ to_text(column) ~ ' as timestamptz) end',
+            'try_cast(' ~ column ~ ' as timestamptz)'
+        ) }}))
     end
 {%- endmacro %}
 
+{# Spark reads no offset behind a time without seconds. #}
 {% macro default__utc_timestamp(column) -%}
-    coalesce(try_cast({{ column }} as timestamp), {{ if_text(column, 'try_cast(' ~ to_text(column) ~ ' as timestamp)') }})
+    {%- set with_seconds -%}
+        regexp_replace({{ to_text(column) }}, '^([^ T]+[ T][0-9]+:[0-9]+)(?=[ Z+-])', '$1:00')
+    {%- endset -%}
+    {{ by_type(
+        column,
+        'case when ' ~ matches(to_text(column), time_pattern()) ~ ' then try_cast(' ~ with_seconds ~ ' as timestamp) end',
+        'try_cast(' ~ column ~ ' as timestamp)'
+    ) }}
 {%- endmacro %}
 
 
@@ -122,14 +176,37 @@
 
 
 {#
+    How many digits a factor of a decimal product has. DuckDB multiplies decimals of up to 18 digits in 18 digits, and fails where the product has
+    more; Spark cuts digits behind the dot where the factors have more than 38 together.
+#}
+{% macro factor_digits() -%}
+    {{ return(adapter.dispatch('factor_digits', 'crm_kpis')()) }}
+{%- endmacro %}
+
+{% macro duckdb__factor_digits() -%} {{ return(20) }} {%- endmacro %}
+
+{% macro default__factor_digits() -%} {{ return(18) }} {%- endmacro %}
+
+
+{#
     An amount in the reporting currency; NULL where there is no rate.
 
         {{ to_reporting_currency('deals.amount', 'rates.rate') }} as amount
-
-    Wider than 18 digits on purpose: DuckDB multiplies decimals of up to 18 digits in 18 digits, and fails where the product has more.
 #}
 {% macro to_reporting_currency(amount, rate) -%}
-    try_cast(cast({{ amount }} as decimal(20, 4)) * {{ rate }} as decimal(18, 4))
+    try_cast(cast({{ amount }} as decimal({{ factor_digits() }}, 4)) * {{ rate }} as decimal(18, 4))
+{%- endmacro %}
+
+
+{#
+    A DOUBLE as an amount with four digits. To round or cast it is not the same on all engines where the fifth digit is a 5.
+
+        {{ to_amount('cast(deals.amount as double) * 0.3') }} as forecast_amount
+#}
+{% macro to_amount(number) -%}
+    cast(
+        cast(sign({{ number }}) * floor(abs({{ number }}) * 10000 + 0.5) as decimal(22, 0)) * cast(0.0001 as decimal(4, 4)) as decimal(18, 4)
+    )
 {%- endmacro %}
 
 
@@ -141,7 +218,7 @@
     In DOUBLE, since the product of amount and weight may have more digits than a DECIMAL.
 #}
 {% macro share_of_amount(amount, part, whole) -%}
-    cast(round(cast({{ amount }} as double) * cast({{ part }} as double) / cast({{ whole }} as double), 4) as decimal(18, 4))
+    {{ to_amount('(cast(' ~ amount ~ ' as double) * cast(' ~ part ~ ' as double) / cast(' ~ whole ~ ' as double))') }}
 {%- endmacro %}
 
 

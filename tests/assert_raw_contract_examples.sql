@@ -218,12 +218,12 @@ with
     {% for row in rows[table] %}
     (
         {{ row['_row_number'] }}
-        {%- for column in columns %}, {{ "'" ~ row[column] | replace("'", "''") ~ "'" if column in row else 'null' }}{% endfor %}
+        {%- for column in columns %}, {{ dbt.string_literal(dbt.escape_single_quotes(row[column])) if column in row else 'null' }}{% endfor %}
     ){{ ',' if not loop.last }}
     {% endfor %}
 ),
 
-{{ table }}_by_hand as materialized (
+{{ table }}_by_hand as {{ computed_once() }} (
     select
         {% for column in columns %}
         cast({{ column }} as {{ dbt.type_string() }}) as {{ column }},
@@ -278,7 +278,10 @@ findings as (
 expected (raw_table, row_number, row_key, column_name, reason, raw_value) as (
     values
     {% for table, line, key, column, reason, value in rejected + values %}
-    ('{{ table }}', {{ line }}, '{{ key }}', {{ "'" ~ column ~ "'" if column else 'null' }}, '{{ reason }}', {{ "'" ~ value ~ "'" if value else 'null' }}){{ ',' if not loop.last }}
+    (
+        '{{ table }}', {{ line }}, '{{ key }}', {{ "'" ~ column ~ "'" if column else 'null' }}, '{{ reason }}',
+        {{ dbt.string_literal(dbt.escape_single_quotes(value)) if value else 'null' }}
+    ){{ ',' if not loop.last }}
     {% endfor %}
 ),
 

@@ -127,10 +127,9 @@ by_period as (
     column  the column
     scale   its digits after the dot
 
-    Wider than 18 digits on purpose: DuckDB multiplies decimals of up to 18 digits in 18 digits, and fails where the square has more. Each square
-    is rounded to a measure's digits, so that segments add up.
+    Each square is rounded to a measure's digits, so that segments add up.
 #}
 {% macro sum_of_squares(column, scale=4) -%}
-    {%- set wide = 'cast(' ~ column ~ ' as decimal(20, ' ~ scale ~ '))' -%}
+    {%- set wide = 'cast(' ~ column ~ ' as decimal(' ~ crm_kpis.factor_digits() ~ ', ' ~ scale ~ '))' -%}
     sum(try_cast({{ wide }} * {{ wide }} as {{ crm_kpis.measure_type() }}))
 {%- endmacro %}

@@ -15,11 +15,54 @@
     value     its column of which the median is taken, whole numbers; rows without it do not count
     segments  its segment dimensions
 
+#}
+{% macro median_measure(name, fact, day, value, segments) -%}
+    {{ return(adapter.dispatch('median_measure', 'crm_kpis')(name, fact, day, value, segments)) }}
+{%- endmacro %}
+
+{# Spark computes a CTE anew wherever it is read, so the steps below would read the fact hundreds of times. #}
+{% macro default__median_measure(name, fact, day, value, segments) -%}
+with
+
+observations as (
+    select
+        period_days.period_id,
+        fact.{{ value }} as observed
+        {%- for dimension in segments %},
+        fact.{{ crm_kpis.segment_column(dimension) }}
+        {%- endfor %}
+    from {{ fact }} as fact
+    inner join {{ ref('period_days') }} as period_days on fact.{{ day }} = period_days.day
+    where fact.{{ value }} is not null
+),
+
+by_period as (
+    {%- for dimension in ['all'] + segments %}
+    select
+        period_id,
+        {{ crm_kpis.segment_member(dimension) }},
+        percentile(observed, 0.5) as middle
+    from observations
+    group by period_id{{ ', ' ~ crm_kpis.segment_column(dimension) if dimension != 'all' }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+)
+
+select
+    period_id,
+    segment_by,
+    segment,
+    '{{ name }}' as measure,
+    cast(middle as {{ crm_kpis.measure_type() }}) as value
+from by_period
+{%- endmacro %}
+
+{#
     Durations in seconds are nearly all different, and each row counts in six periods for each segment: to sort them all would take most of
     a run. So values are counted by steps first, which tells the step that holds the middle. Where that holds one value, it is the median; of
     the others only what lies in it is sorted.
 #}
-{% macro median_measure(name, fact, day, value, segments) -%}
+{% macro duckdb__median_measure(name, fact, day, value, segments) -%}
 with
 
 period_days as (

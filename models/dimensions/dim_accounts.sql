@@ -30,7 +30,7 @@ inferred as (
     from buyers
     where
         account_id is not null
-        and account_id not in (select accounts.account_id from accounts)
+        and not exists (select 1 from accounts where accounts.account_id = buyers.account_id)
 ),
 
 placeholders (account_id) as (

@@ -330,7 +330,9 @@ select
     kpi_id,
     segment_by,
     segment,
-    row_number() over (order by effect_on_total desc nulls last, p_value asc, kpi_id asc, segment_by asc, segment asc) as rank,
+    cast(
+        row_number() over (order by effect_on_total desc nulls last, p_value asc, kpi_id asc, segment_by asc, segment asc) as bigint
+    ) as rank,
     period_name,
     current_value as segment_value,
     baseline_value as rest_value,

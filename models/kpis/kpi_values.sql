@@ -62,17 +62,13 @@ computable as (
     select *
     from catalogue
     where
-        kpi_id not in (
-            select roles.kpi_id
+        not exists (
+            select 1
             from roles
             left join measured on roles.measure = measured.measure
-            where roles.role in ('numerator', 'denominator') and measured.measure is null
+            where roles.kpi_id = catalogue.kpi_id and roles.role in ('numerator', 'denominator') and measured.measure is null
         )
-        and kpi_id not in (
-            select inputs.kpi_id
-            from inputs
-            where not inputs.is_filled
-        )
+        and not exists (select 1 from inputs where inputs.kpi_id = catalogue.kpi_id and not inputs.is_filled)
 ),
 
 -- Which measures make up a KPI, for each segment dimension that it is cut by.

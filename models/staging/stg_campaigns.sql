@@ -30,7 +30,7 @@ typed as (
         -- where it came from
         _row_number
     from source
-    where _row_number not in (select rejected.row_number from rejected)
+    where not exists (select 1 from rejected where rejected.row_number = source._row_number)
 ),
 
 checked as (

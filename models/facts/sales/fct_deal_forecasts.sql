@@ -93,9 +93,7 @@ select
 
     -- amounts
     open_deals.amount,
-    cast(
-        cast(open_deals.amount as double) * win_shares.won_visits / win_shares.visits as decimal(18, 4)
-    ) as forecast_amount,
+    {{ to_amount('(cast(open_deals.amount as double) * win_shares.won_visits / win_shares.visits)') }} as forecast_amount,
 
     -- numerics
     win_shares.visits,

@@ -71,7 +71,7 @@ followed as (
     select
         named.*,
         pipeline_stages.stage_order,
-        row_number() over from_here as visit_number,
+        cast(row_number() over from_here as bigint) as visit_number,
         lead(named.entered_at) over from_here as next_entered_at,
         lead(named.exited_before_at, 1, named.exited_at_last) over from_here as visit_exited_at,
         max(pipeline_stages.stage_order) over (

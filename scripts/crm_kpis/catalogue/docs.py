@@ -85,7 +85,7 @@ def _render_monthly_sql(kpis: list[dict[str, str]]) -> str:
 def _describe_monthly(area: str, kpis: list[dict[str, str]]) -> dict[str, Any]:
     title = _AREAS.get(area, area.capitalize())
     columns = [
-        ("period_name", "varchar", "The month: 2025-02."),
+        ("period_name", "string", "The month: 2025-02."),
         ("period_start", "date", "First day of the month."),
         ("period_end", "date", "Last day of the month, also where it has not come yet."),
         (
