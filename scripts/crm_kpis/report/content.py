@@ -11,10 +11,18 @@ from typing import Any
 
 from crm_kpis.report.choices import read_choices
 from crm_kpis.report.drawing import DotPair, Sparkline, draw_dot_pair, draw_sparkline
-from crm_kpis.report.figures import FEWEST_EARLIER_COMPARISONS, Column, Figure, read_changes, read_figures
+from crm_kpis.report.figures import (
+    FEWEST_EARLIER_COMPARISONS,
+    Column,
+    Figure,
+    read_breakdowns,
+    read_changes,
+    read_figures,
+)
 from crm_kpis.report.formats import NOTHING, Formats
 from crm_kpis.report.labels import Labels
 from crm_kpis.report.marts import Marts, Row, group
+from crm_kpis.report.records import counted_records
 from crm_kpis.report.texts import Texts
 
 AREAS = ("sales", "marketing", "customers", "service", "team", "roll_out")
@@ -56,10 +64,11 @@ class View:
     grain: str
     period: str
     is_latest: bool
-    is_maturing: bool
+    state: str
     value: float | None
     text: str
     interval: str
+    is_rough: bool
     sample: str
     changes: tuple[Change, ...]
     sparkline: Sparkline
@@ -81,6 +90,7 @@ class Card:
     interval_method: str
     source: str
     views: dict[str, View]
+    has_records: bool
     targets: tuple[Target, ...]
 
 
@@ -271,7 +281,8 @@ class _Reader:
             late=self._late(shown),
             choices=read_choices(
                 self.marts, self.labels, self.totals, {card.kpi_id: tuple(card.views) for card in cards}
-            ),
+            )
+            | {"breakdowns": read_breakdowns(self.marts, self.labels)},
         )
 
     def _cards(self, scorecard: list[Row], targets: tuple[Target, ...]) -> list[Card]:
@@ -298,6 +309,7 @@ class _Reader:
                     interval_method=self.texts["interval_methods"][row["interval_method"]],
                     source=self.texts["sources"].get(row["source"], row["source"]),
                     views=views,
+                    has_records=self._has_records(row),
                     targets=tuple(
                         target
                         for target in targets
@@ -309,11 +321,11 @@ class _Reader:
 
     def _view(self, kpi_id: str, grain: str, compared: list[Row]) -> View | None:
         rows = self.totals.get((kpi_id, grain), [])
-        complete = [row for row in rows if row["is_complete"]]
-        valued = [row for row in complete if row["kpi_value"] is not None]
-        if not valued:
+        row = next((row for row in rows if row["is_shown"]), None)
+        if row is None:
             return None
-        row, unit = valued[-1], self.labels.unit(kpi_id)
+        unit = self.labels.unit(kpi_id)
+        over = [row["period_start"] for row in rows if row["is_complete"]]
         changes = [
             self._change(comparison, unit)
             for name in _COMPARISONS
@@ -326,16 +338,29 @@ class _Reader:
         return View(
             grain=grain,
             period=self.formats.period(row["period_name"]),
-            is_latest=row is complete[-1],
-            is_maturing=row["coverage"] == "maturing",
+            is_latest=not over or row["period_start"] >= over[-1],
+            state=self._state(row),
             value=row["kpi_value"],
             text=self.formats.value(row["kpi_value"], unit),
             interval=self.formats.interval(row["interval_low"], row["interval_high"], unit),
+            is_rough=bool(row["interval_is_rough"]),
             sample=self.formats.count(row["sample_size"]),
             changes=tuple(changes),
             sparkline=draw_sparkline(rows, self._sparkline_text(rows, unit)),
             row=row,
         )
+
+    def _has_records(self, kpi: Row) -> bool:
+        table, *_ = counted_records(kpi) or (None,)
+        return f"fct_{table}" in self.marts.relations
+
+    def _state(self, row: Row) -> str:
+        """What to know of a value: that it will still change, say; empty where there is nothing."""
+        if not row["is_complete"]:
+            return self.texts["ahead"]
+        if row["coverage"] == "maturing":
+            return self.texts["still_maturing"]
+        return "" if row["is_comparable"] else self.texts["covered_partly"]
 
     def _sparkline_text(self, rows: list[Row], unit: str) -> str:
         valued = [row for row in rows if row["kpi_value"] is not None]
@@ -409,7 +434,7 @@ class _Reader:
         ]
         cells = [
             (
-                {"text": self.formats.period(line["period_name"]), "sort": line["period_start"].isoformat()},
+                self._month(line),
                 line["kpi_value"],
                 line["interval_low"],
                 line["interval_high"],
@@ -445,6 +470,20 @@ class _Reader:
             ),
             row=row,
         )
+
+    def _month(self, row: Row) -> dict[str, Any]:
+        """The cell of a month, with what is said of its value."""
+        state = ""
+        if not row["is_complete"]:
+            state = self.texts["running"]
+        elif row["coverage"] == "maturing":
+            state = self.texts["still_maturing"]
+        month = self.formats.period(row["period_name"])
+        return {
+            "text": f"{month} ({state})" if state else month,
+            "sort": row["period_start"].isoformat(),
+            "unsettled": bool(state),
+        }
 
     def _weak_spots(self) -> tuple[WeakSpot, ...]:
         return tuple(

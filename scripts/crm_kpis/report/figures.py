@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from crm_kpis.report.labels import Labels
 from crm_kpis.report.marts import Marts, Row, group
+from crm_kpis.report.texts import Texts
 
 # Fewer earlier comparisons do not show what is usual.
 FEWEST_EARLIER_COMPARISONS = 3
@@ -41,6 +43,8 @@ class Figure:
         columns: The columns of its table.
         rows: The cells: text, numbers, or None.
         options: What else the chart is told.
+        follows: What it is drawn from where the reader chooses a period: the KPI and dimension, or a
+            breakdown; empty where it shows one thing only.
     """
 
     anchor: str
@@ -50,6 +54,7 @@ class Figure:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Any, ...], ...]
     options: dict[str, Any] = field(default_factory=dict)
+    follows: dict[str, Any] = field(default_factory=dict)
 
 
 def read_figures(marts: Marts, labels: Labels) -> dict[str, tuple[Figure, ...]]:
@@ -129,6 +134,32 @@ def _change(labels: Labels, kpi_id: str, months: list[Row], anchor: str) -> Figu
     )
 
 
+# The breakdowns whose picture shows one quarter, with how many columns more than the count.
+_BY_QUARTER = {"funnel": 2, "resolution time": 0}
+
+
+def read_breakdowns(marts: Marts, labels: Labels) -> dict[str, dict[str, list[tuple[Any, ...]]]]:
+    """The rows of the pictures that show one quarter, for each quarter: by breakdown and name of the quarter.
+
+    Args:
+        marts: The published marts.
+        labels: The names of the language.
+    """
+    found: dict[str, dict[str, list[tuple[Any, ...]]]] = {}
+    for (name, quarter), rows in group(
+        marts.rows("breakdowns", "breakdowns"), "breakdown", "period_name"
+    ).items():
+        if name in _BY_QUARTER:
+            found.setdefault(name, {})[quarter] = list(_parts(rows, labels.texts, _BY_QUARTER[name]))
+    return found
+
+
+def _parts(rows: list[Row], texts: Texts, more: int) -> Iterator[tuple[Any, ...]]:
+    for row in rows:
+        part = texts["parts"].get(row["part"], row["part"])
+        yield (part, row["item_count"], *(row["share_of_previous"], row["average_days"])[:more])
+
+
 class _Reader:
     def __init__(self, marts: Marts, labels: Labels) -> None:
         self.marts, self.labels = marts, labels
@@ -190,6 +221,12 @@ class _Reader:
                 for row in means
             ),
             options={"unit": "days"},
+            follows={
+                "kpi": "stage_days",
+                "dimension": "stage",
+                "mark": "stage_days_median",
+                "order": self._stage_names(),
+            },
         )
 
     def _by_member(self, latest: dict[tuple, list[Row]], kpi_id: str, dimension: str) -> Figure | None:
@@ -225,7 +262,12 @@ class _Reader:
                 for row in rows
             ),
             options={"unit": unit},
+            follows={"kpi": kpi_id, "dimension": dimension}
+            | ({"order": self._stage_names()} if dimension == "stage" else {}),
         )
+
+    def _stage_names(self) -> list[str]:
+        return [self.labels.segment("stage", stage) for stage in self.stage_places]
 
     def _rest(self, rows: list[Row]) -> str:
         """What is left out of a picture and its table; empty where nothing is."""
@@ -238,14 +280,12 @@ class _Reader:
     def _funnel(self, breakdowns: dict[tuple, list[Row]]) -> Figure | None:
         words = self.texts["figures"]["funnel"]
         more = (Column("share", words["share"], "ratio"), Column("days", words["days"], "days"))
-        return self._last_quarter(breakdowns.get(("funnel",), []), "funnel", "bars", more)
+        return self._last_quarter(breakdowns.get(("funnel",), []), "funnel", more)
 
     def _resolution(self, breakdowns: dict[tuple, list[Row]]) -> Figure | None:
-        return self._last_quarter(breakdowns.get(("resolution time",), []), "resolution_time", "bars")
+        return self._last_quarter(breakdowns.get(("resolution time",), []), "resolution_time")
 
-    def _last_quarter(
-        self, rows: list[Row], name: str, kind: str, more: tuple[Column, ...] = ()
-    ) -> Figure | None:
+    def _last_quarter(self, rows: list[Row], name: str, more: tuple[Column, ...] = ()) -> Figure | None:
         """The parts of a breakdown in the last quarter that is over."""
         last = [row for row in rows if row["period_start"] == rows[-1]["period_start"]]
         if not last:
@@ -253,19 +293,13 @@ class _Reader:
         words = self.texts["figures"][name]
         return Figure(
             anchor=name.replace("_", "-"),
-            kind=kind,
+            kind="bars",
             title=words["title"],
             note=self._note(name, last),
             columns=(Column("name", words["part"]), Column("value", words["item_count"], "count"), *more),
-            rows=tuple(
-                (
-                    self.texts["parts"].get(row["part"], row["part"]),
-                    row["item_count"],
-                    *((row["share_of_previous"], row["average_days"]) if more else ()),
-                )
-                for row in last
-            ),
+            rows=tuple(_parts(last, self.texts, len(more))),
             options={"unit": "count"},
+            follows={"breakdown": last[0]["breakdown"]},
         )
 
     def _net_promoter(self, breakdowns: dict[tuple, list[Row]]) -> Figure | None:

@@ -83,7 +83,13 @@ def read_head(marts: Marts, content: Content, texts: Texts, formats: Formats) ->
     latest = {
         grain: max(views, key=lambda view: view.row["period_start"]).period
         for grain in GRAINS
-        if (views := [view for card in cards if (view := card.views.get(grain)) and view.is_latest])
+        if (
+            views := [
+                view
+                for card in cards
+                if (view := card.views.get(grain)) and view.is_latest and view.row["is_complete"]
+            ]
+        )
     }
     chosen = [(kpi_id,) for kpi_id in marts.settings["headline_kpis"].split("|") if kpi_id]
     return Head(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from crm_kpis.report.formats import Formats, unit_of
 from crm_kpis.report.marts import Row
 from crm_kpis.report.texts import Texts
+
+# Dimensions whose members are keys of records.
+_BY_ID = ("owner", "product", "campaign", "project", "table")
 
 
 @dataclass(frozen=True)
@@ -38,5 +42,12 @@ class Labels:
         return self.texts["dimensions"].get(name, name.replace("_", " "))
 
     def segment(self, dimension: str, member: str) -> str:
-        """The name of a member of a dimension: the data's own, but for (none) and (unknown)."""
-        return self.members.get((dimension, member)) or self.texts["segments"].get(member, member)
+        """The name of a member of a dimension: the data's own, but for (none), (unknown) and codes.
+
+        A code such as technical_fit is written as words; an id of an owner, product or campaign stays.
+        """
+        named = self.members.get((dimension, member)) or self.texts["segments"].get(member)
+        if named:
+            return named
+        is_code = dimension not in _BY_ID and re.fullmatch(r"[^\W\d_]+(?:_[^\W_]+)+", member)
+        return member.replace("_", " ") if is_code else member

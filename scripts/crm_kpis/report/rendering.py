@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 from dataclasses import asdict
@@ -20,6 +21,8 @@ from crm_kpis.report.texts import Texts
 from crm_kpis.report.vega import read_bundle
 
 _HERE = Path(__file__).parent
+# In the order in which they build on one another.
+_SCRIPTS = ("charts", "tables", "values", "cards", "explorer", "filters", "records", "report")
 # What JSON may not hold between script tags, or in JavaScript of old.
 _ESCAPES = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 
@@ -27,7 +30,7 @@ _ESCAPES = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"
 def render_html(content: Content, head: Head, texts: Texts, formats: Formats) -> str:
     """One page that needs nothing but itself."""
     style = _asset("report.css")
-    scripts = [read_bundle(), _asset("charts.js"), _asset("report.js")]
+    scripts = [read_bundle(), *(_asset(f"{name}.js") for name in _SCRIPTS)]
     return (
         _environment()
         .get_template("report.html")
@@ -42,6 +45,7 @@ def render_html(content: Content, head: Head, texts: Texts, formats: Formats) ->
             style=style,
             scripts=scripts,
             data=_script_json(_page_data(content, texts)),
+            values=_pack(content.choices),
         )
     )
 
@@ -121,17 +125,24 @@ def _hash(text: str) -> str:
 
 
 def _page_data(content: Content, texts: Texts) -> dict[str, Any]:
-    spoken = ("columns", "grains", "dimensions", "units")
+    spoken = ("columns", "grains", "dimensions", "units", "comparisons", "filter", "records")
     alone = (
         *("total", "explore_over_time", "explore_by", "explore_history", "show_table", "download"),
-        *("show_all", "drawn_first", "sort_hint", "running", "interval", "rest_note"),
+        *("show_all", "drawn_first", "sort_hint", "running", "interval", "rest_note", "still_maturing"),
+        *("ahead", "covered_partly", "per_day", "sample", "sample_long", "interval_95", "sparkline"),
+        *("year_before_line", "no_year_before"),
     )
     return {
         "language": content.language,
         "currency": content.currency,
         "texts": {key: texts[key] for key in (*spoken, *alone)},
-        **content.choices,
     }
+
+
+def _pack(choices: dict[str, Any]) -> str:
+    """The values to choose from as text: a third of their JSON."""
+    packed = gzip.compress(json.dumps(choices, ensure_ascii=False, separators=(",", ":")).encode(), mtime=0)
+    return base64.b64encode(packed).decode()
 
 
 def _script_json(value: Any) -> str:

@@ -95,10 +95,11 @@ const kinds = {
       height: 240,
       encoding: {x: periods, tooltip: told(columns)},
       layer: [
-        ...(bands ? [{mark: {type: "area", color: color.accent, opacity: 0.18}, transform: [{filter: "isValid(datum.low) && datum.complete"}], encoding: {y: {...y, field: "low"}, y2: {field: "high"}}}] : []),
-        {mark: {type: "line", color: color.accent, strokeWidth: 2}, transform: [{filter: "datum.complete"}], encoding: {y: {...y, field: "value"}}},
-        {mark: {type: "point", filled: true, size: 45, opacity: 1, color: color.accent}, transform: [{filter: "datum.complete && isValid(datum.value)"}], encoding: {y: {...y, field: "value"}}},
-        {mark: {type: "point", size: 55, strokeWidth: 2, color: color.accent}, transform: [{filter: "!datum.complete && isValid(datum.value)"}], encoding: {y: {...y, field: "value"}}},
+        ...(bands ? [{mark: {type: "area", color: color.accent, opacity: 0.18}, transform: [{filter: "isValid(datum.low) && datum.settled"}], encoding: {y: {...y, field: "low"}, y2: {field: "high"}}}] : []),
+        {mark: {type: "line", color: color.accent, strokeWidth: 2}, transform: [{filter: "datum.settled"}], encoding: {y: {...y, field: "value"}}},
+        {mark: {type: "line", color: color.quiet, strokeWidth: 2, strokeDash: [4, 4]}, transform: [{filter: "datum.changing"}], encoding: {y: {...y, field: "value"}}},
+        {mark: {type: "point", filled: true, size: 45, opacity: 1, color: color.accent}, transform: [{filter: "datum.settled && isValid(datum.value)"}], encoding: {y: {...y, field: "value"}}},
+        {mark: {type: "point", size: 55, strokeWidth: 2, color: color.quiet}, transform: [{filter: "!datum.settled && isValid(datum.value)"}], encoding: {y: {...y, field: "value"}}},
       ],
     };
   },
@@ -115,8 +116,9 @@ const kinds = {
         tooltip: told(columns),
       },
       layer: [
-        {mark: {type: "line", strokeWidth: 2}, encoding: {strokeDash: {...series, scale: {domain: names, range: [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2]]}}}},
-        {mark: {type: "point", filled: true, size: 45, opacity: 1}, encoding: {shape: {...series, scale: {domain: names, range: ["circle", "square", "triangle-up", "diamond"]}}}},
+        {mark: {type: "line", strokeWidth: 2}, transform: [{filter: "datum.settled"}], encoding: {strokeDash: {...series, scale: {domain: names, range: [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2]]}}}},
+        {mark: {type: "line", strokeWidth: 1, strokeDash: [4, 4]}, transform: [{filter: "datum.changing"}], encoding: {detail: series}},
+        {mark: {type: "point", filled: true, size: 45, opacity: 1}, transform: [{filter: "datum.settled"}], encoding: {shape: {...series, scale: {domain: names, range: ["circle", "square", "triangle-up", "diamond"]}}}},
       ],
     };
   },
@@ -186,7 +188,8 @@ const kinds = {
       layer: [
         {mark: {type: "area", color: color.accent, opacity: 0.18}, transform: [{filter: "isValid(datum.low)"}], encoding: {y: {...y, field: "low"}, y2: {field: "high"}}},
         {mark: {type: "line", color: color.ink, strokeDash: [5, 4], strokeWidth: 1.5}, encoding: {y: {...y, field: "path"}}},
-        {mark: {type: "line", color: color.accent, strokeWidth: 2, point: {color: color.accent}}, encoding: {y: {...y, field: "value"}}},
+        {mark: {type: "line", color: color.accent, strokeWidth: 2, point: {color: color.accent}}, transform: [{filter: "datum.settled"}], encoding: {y: {...y, field: "value"}}},
+        {mark: {type: "line", color: color.quiet, strokeWidth: 2, strokeDash: [4, 4]}, transform: [{filter: "datum.changing"}], encoding: {y: {...y, field: "value"}}},
       ],
     };
   },
@@ -196,7 +199,7 @@ const kinds = {
 function readTable(table) {
   const columns = [...table.tHead.rows[0].cells].map((cell) => ({key: cell.dataset.key, unit: cell.dataset.unit, label: cell.textContent.trim()}));
   const rows = [...table.tBodies[0].rows].map((line) => {
-    const row = {complete: !line.dataset.running};
+    const row = {settled: !line.dataset.unsettled};
     [...line.cells].forEach((cell, place) => {
       const {key, unit} = columns[place];
       const data = cell.querySelector("data");
@@ -206,6 +209,12 @@ function readTable(table) {
     if (row.name !== undefined) row.label = shorten(row.name);
     return row;
   });
+  // What still changes is linked to the last value that does not, by a line of its own.
+  for (const label of new Set(rows.map((row) => row.label))) {
+    const series = rows.filter((row) => row.label === label);
+    const last = series.findLastIndex((row) => row.settled && row.value !== null);
+    series.forEach((row, place) => { row.changing = place >= last && row.value !== null && series.length > last + 1; });
+  }
   return {columns, rows};
 }
 

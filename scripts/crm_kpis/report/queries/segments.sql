@@ -1,43 +1,62 @@
--- One row per KPI, dimension, member, grain and period, oldest first: what the page lets its reader choose. Members stand in the order of
--- their samples in the last complete period of the total; the twelve largest with their history, 500 of them
--- with that period and the one before; `members` says how many there are.
+-- One row per KPI, dimension, member, grain and period, oldest first: what the page lets its reader choose. An age of 0 is the period that
+-- the card of the KPI shows. Members stand in the order of their samples in that period: the forty largest with their history, 500 of them
+-- with that period, the one before and the one a year before; `members` says how many there are.
 with
 
-last_periods as (
+as_of as (
+    select max(period_end) as day
+    from marts.kpi_values
+    where period_grain = 'all'
+),
+
+totals as (
+    select
+        kpi_values.*,
+        max(kpi_values.period_start > as_of.day and kpi_values.kpi_value is not null) over (partition by kpi_values.kpi_id) as looks_ahead,
+        kpi_values.period_end > as_of.day as is_ahead
+    from marts.kpi_values as kpi_values
+    cross join as_of
+    where
+        kpi_values.segment_by = 'all'
+        and kpi_values.period_grain in ('month', 'quarter', 'year', 'fiscal_quarter', 'fiscal_year')
+),
+
+-- The last period that is over; of a forecast the first that is not.
+shown_periods as (
     select
         kpi_id,
         period_grain,
-        max(period_start) as period_start
-    from marts.kpi_values
-    where
-        segment_by = 'all'
-        and is_complete
-        and period_grain in ('month', 'quarter', 'year', 'fiscal_quarter', 'fiscal_year')
-        and kpi_value is not null
+        coalesce(
+            min(period_start) filter (where looks_ahead and is_ahead),
+            max(period_start) filter (where is_complete)
+        ) as period_start
+    from totals
+    where kpi_value is not null
     group by kpi_id, period_grain
 ),
 
 aged as (
     select
         kpi_values.*,
-        last_periods.period_start as last_start,
         case kpi_values.period_grain
-            when 'month' then date_diff('month', kpi_values.period_start, last_periods.period_start)
-            when 'quarter' then date_diff('month', kpi_values.period_start, last_periods.period_start) // 3
-            when 'fiscal_quarter' then date_diff('month', kpi_values.period_start, last_periods.period_start) // 3
-            else date_diff('year', kpi_values.period_start, last_periods.period_start)
+            when 'month' then date_diff('month', kpi_values.period_start, shown_periods.period_start)
+            when 'quarter' then date_diff('month', kpi_values.period_start, shown_periods.period_start) // 3
+            when 'fiscal_quarter' then date_diff('month', kpi_values.period_start, shown_periods.period_start) // 3
+            else date_diff('year', kpi_values.period_start, shown_periods.period_start)
         end as age
     from marts.kpi_values as kpi_values
-    inner join last_periods
+    inner join shown_periods
         on
-            kpi_values.kpi_id = last_periods.kpi_id
-            and kpi_values.period_grain = last_periods.period_grain
-            and kpi_values.period_start <= last_periods.period_start
+            kpi_values.kpi_id = shown_periods.kpi_id
+            and kpi_values.period_grain = shown_periods.period_grain
+            and kpi_values.period_start <= shown_periods.period_start
     where kpi_values.segment_by <> 'all'
 ),
 
 shown as (
-    select *
+    select
+        *,
+        age in (0, 1, case period_grain when 'month' then 12 when 'quarter' then 4 when 'fiscal_quarter' then 4 else 1 end) as is_needed
     from aged
     where age <= case period_grain when 'month' then 12 when 'quarter' then 8 when 'fiscal_quarter' then 8 else 5 end
 ),
@@ -67,8 +86,7 @@ select
     ranked.place,
     ranked.members,
     shown.segment,
-    shown.period_name,
-    shown.age,
+    shown.period_start,
     shown.sample_size,
     shown.kpi_value,
     shown.interval_low,
@@ -80,5 +98,5 @@ inner join ranked
         and shown.period_grain = ranked.period_grain
         and shown.segment_by = ranked.segment_by
         and shown.segment = ranked.segment
-where ranked.place <= 12 or (ranked.place <= 500 and shown.age <= 1)
+where ranked.place <= 40 or (ranked.place <= 500 and shown.is_needed)
 order by shown.kpi_id, shown.segment_by, shown.period_grain, ranked.place, shown.age desc
