@@ -16,9 +16,10 @@
     models without contract and hooks need not: dbt's own check plans the query a second time before it is run.
 
     kind   `table` or `view`
-    query  the model's SQL
+    query  the model's SQL, to which the company's own columns are added; the contract is that of the others
 #}
 {% macro replace_relation(kind, query) %}
+    {%- set query, own_columns = crm_kpis.with_own_columns(query) -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target = this.incorporate(type=kind) -%}
     {%- set has_contract = config.get('contract').enforced -%}
@@ -33,7 +34,7 @@
         )
     {%- endcall -%}
     {%- if has_contract -%}
-        {%- do get_assert_columns_equivalent('select * from ' ~ target) -%}
+        {%- do get_assert_columns_equivalent(crm_kpis.query_without_own_columns(target, own_columns)) -%}
     {%- endif -%}
     {%- do run_hooks(post_hooks) -%}
     {%- if needs_transaction -%}

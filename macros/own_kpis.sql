@@ -4,6 +4,8 @@
 
         +post-hook: "{{ crm_kpis.add_own_kpis() }}"
 
+    The own columns of a company (own_columns.csv) are dimensions of the KPIs that they list.
+
     What a row leaves empty is filled in: a total is proportional to the length of its period and counts itself, a rate is not.
 #}
 {% macro add_own_kpis() -%}
@@ -43,5 +45,11 @@
         coalesce(description_en, label_en) as description_en,
         coalesce(description_de, description_en, label_de, label_en) as description_de,
         'own' as source
-    from {{ source('settings', 'own_kpis') }}
+    from {{ source('settings', 'own_kpis') }};
+
+    {% for dimension, kpi_ids in (crm_kpis.settings_plugin().own_splits or {}).items() %}
+    update {{ this }}
+    set segments = case when coalesce(segments, '') = '' then '{{ dimension }}' else segments || '|{{ dimension }}' end
+    where kpi_id in ('{{ kpi_ids | join("', '") }}');
+    {% endfor %}
 {%- endmacro %}

@@ -16,11 +16,14 @@
 {%- endmacro %}
 
 
-{# The personal columns of the raw contract, each as table.column. Only there when dbt executes, not while it parses. #}
+{# The personal columns of the raw contract and of the company's own, each as table.column. Only there when dbt executes, not while it parses. #}
 {% macro personal_columns() %}
     {% set names = [] %}
     {% for table in graph.sources.values() if table.source_name == 'raw' %}
         {% for column in table.columns.values() if column.config.meta.get('pii') %}
+            {% do names.append(table.name ~ '.' ~ column.name) %}
+        {% endfor %}
+        {% for column in own_columns_of(table.name) if column.is_personal %}
             {% do names.append(table.name ~ '.' ~ column.name) %}
         {% endfor %}
     {% endfor %}

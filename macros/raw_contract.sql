@@ -19,10 +19,11 @@
 {% endmacro %}
 
 
-{# The contract's entry for a raw table: its columns and config.meta. Only there when dbt executes, not while it parses. #}
+{# The contract's entry for a raw table: its columns, the company's own ones among them, and config.meta. Only there when dbt executes, not while it parses. #}
 {% macro raw_table(name) %}
     {% for node in graph.sources.values() if node.source_name == 'raw' and node.name == name %}
-        {{ return(node) }}
+        {% set own = crm_kpis.own_contract_columns(name) %}
+        {{ return(dict(node, columns=dict(node.columns, **own)) if own else node) }}
     {% endfor %}
     {{ exceptions.raise_compiler_error("raw contract: no table " ~ name ~ " in the source `raw`") }}
 {% endmacro %}

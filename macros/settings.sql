@@ -25,7 +25,10 @@
 {%- endmacro %}
 
 
-{# What the plugin has left in the target: `settings`, `defaults` and `record_fields`. Without the plugin: nothing. #}
+{#
+    What the plugin has left in the target: `settings`, `defaults`, `record_fields`, and `own_columns`, `own_dimensions`, `own_splits`. Without
+    the plugin: nothing.
+#}
 {% macro settings_plugin() -%}
     {%- for plugin in target.get('plugins') or [] if plugin.module == 'crm_kpis.run.dbt_plugin' -%}
         {{ return(plugin.config) }}

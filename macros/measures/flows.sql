@@ -18,6 +18,14 @@
 {%- set measures = crm_kpis.parse_measures(caller()) -%}
 {%- if not measures -%}{{ return(crm_kpis.no_measures()) }}{%- endif -%}
 {%- set segments = crm_kpis.tested_segments(segments) -%}
+{%- set own = crm_kpis.own_dimensions(segments) -%}
+{{ crm_kpis.flow_query(fact, day, segments, measures, where, days) }}
+{{- crm_kpis.union_own_dimensions(crm_kpis.flow_query(fact, day, own, measures, where, days)) if own }}
+{%- endmacro %}
+
+
+{# The query of flow_measures, of parsed measures. #}
+{% macro flow_query(fact, day, segments, measures, where, days) -%}
 {%- set pairs = (segments | batch(2) | list) or [[]] -%}
 with
 

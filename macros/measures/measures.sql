@@ -13,7 +13,8 @@
     A unit test that is about one measure or a few names them, and the dimensions to split them by, so that it need not list all that its
     model has: `overrides: {vars: {tested_measures: [deals_won], tested_segments: [team]}}`.
 
-    Macros: measure_type, parse_measures, tested_segments, no_measures, aggregate_by_segment, unpivot_measures, period_measures, sum_of_squares.
+    Macros: measure_type, parse_measures, tested_segments, own_dimensions, union_own_dimensions, no_measures, aggregate_by_segment,
+    unpivot_measures, period_measures, period_query, sum_of_squares.
 #}
 
 {% macro measure_type() %}{{ return('decimal(38, 12)') }}{% endmacro %}
@@ -39,6 +40,44 @@
 {% macro tested_segments(segments) %}
     {{ return(var('tested_segments', segments)) }}
 {% endmacro %}
+
+
+{#
+    The dimensions of the company's own columns (own_columns.csv) by which the model that is compiled splits its measures, too: those of the KPIs
+    that a row lists. Without those that the model has anyway.
+
+        {%- set own = crm_kpis.own_dimensions(['owner', 'team']) -%}
+#}
+{% macro own_dimensions(segments) %}
+    {% set own = [] %}
+    {% if execute and model is defined and model.resource_type != 'unit_test' %}
+        {% for dimension in (crm_kpis.settings_plugin().own_dimensions or {}).get(model.name, []) if dimension not in segments %}
+            {% do own.append(dimension) %}
+        {% endfor %}
+    {% endif %}
+    {{ return(own) }}
+{% endmacro %}
+
+
+{#
+    Renders what adds the rows by own dimensions to a query of measures: the same query by other dimensions, without the total, which is there
+    already. The two comments tell what is no part of the definition of a measure (scripts/crm_kpis/published/measure_hashes.py), so that
+    another dimension makes no other measure of it.
+
+    query    the query of the measures by the own dimensions
+    columns  its columns
+#}
+{% macro union_own_dimensions(query, columns=['period_id', 'segment_by', 'segment', 'measure', 'value']) %}
+
+/* own dimensions */
+union all
+select {{ columns | join(', ') }}
+from (
+{{ query }}
+) as by_own_dimension
+where segment_by <> 'all'
+/* end of own dimensions */
+{%- endmacro %}
 
 
 {# Renders the query of a call block without a measure, such as the one of a new project: it has no row. #}
@@ -109,6 +148,14 @@
 {%- set measures = crm_kpis.parse_measures(caller()) -%}
 {%- if not measures -%}{{ return(crm_kpis.no_measures()) }}{%- endif -%}
 {%- set segments = crm_kpis.tested_segments(segments) -%}
+{%- set own = crm_kpis.own_dimensions(segments) -%}
+{{ crm_kpis.period_query(relation, segments, measures) }}
+{{- crm_kpis.union_own_dimensions(crm_kpis.period_query(relation, own, measures)) if own }}
+{%- endmacro %}
+
+
+{# The query of period_measures, of parsed measures. #}
+{% macro period_query(relation, segments, measures) -%}
 with
 
 by_period as (

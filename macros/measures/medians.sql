@@ -1,7 +1,7 @@
 {#
     Medians: exact, without sorting every value.
 
-    Macros: median_measure, magnitude_step, nth_smallest.
+    Macros: median_measure, median_query, magnitude_step, nth_smallest.
 #}
 
 {#
@@ -17,11 +17,19 @@
 
 #}
 {% macro median_measure(name, fact, day, value, segments) -%}
-    {{ return(adapter.dispatch('median_measure', 'crm_kpis')(name, fact, day, value, segments)) }}
+{%- set own = crm_kpis.own_dimensions(segments) -%}
+{{ crm_kpis.median_query(name, fact, day, value, segments) }}
+{{- crm_kpis.union_own_dimensions(crm_kpis.median_query(name, fact, day, value, own)) if own }}
+{%- endmacro %}
+
+
+{# The query of median_measure. #}
+{% macro median_query(name, fact, day, value, segments) -%}
+    {{ return(adapter.dispatch('median_query', 'crm_kpis')(name, fact, day, value, segments)) }}
 {%- endmacro %}
 
 {# Spark computes a CTE anew wherever it is read, so the steps below would read the fact hundreds of times. #}
-{% macro default__median_measure(name, fact, day, value, segments) -%}
+{% macro default__median_query(name, fact, day, value, segments) -%}
 with
 
 observations as (
@@ -62,7 +70,7 @@ from by_period
     a run. So values are counted by steps first, which tells the step that holds the middle. Where that holds one value, it is the median; of
     the others only what lies in it is sorted.
 #}
-{% macro duckdb__median_measure(name, fact, day, value, segments) -%}
+{% macro duckdb__median_query(name, fact, day, value, segments) -%}
 with
 
 period_days as (

@@ -16,6 +16,14 @@
 {%- set measures = crm_kpis.parse_measures(caller()) -%}
 {%- if not measures -%}{{ return(crm_kpis.no_measures()) }}{%- endif -%}
 {%- set segments = crm_kpis.tested_segments(segments) -%}
+{%- set own = crm_kpis.own_dimensions(segments) -%}
+{{ crm_kpis.stock_query(fact, first_day, end_day, segments, measures, read_on) }}
+{{- crm_kpis.union_own_dimensions(crm_kpis.stock_query(fact, first_day, end_day, own, measures, read_on)) if own }}
+{%- endmacro %}
+
+
+{# The query of stock_measures, of parsed measures. #}
+{% macro stock_query(fact, first_day, end_day, segments, measures, read_on) -%}
 with
 
 changes as (

@@ -6,13 +6,14 @@ import gzip
 import os
 import random
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 from crm_kpis.errors import InputError
 from crm_kpis.raw import csv_file
-from crm_kpis.raw.contract import read_contract
+from crm_kpis.raw.contract import RawColumn, read_contract
 from crm_kpis.raw.raw_directory import inspect, register
 from crm_kpis.sql import quote_identifier, quote_text
 
@@ -568,3 +569,19 @@ def test_a_broken_link_is_refused(raw_dir):
     (raw_dir / "users.csv").symlink_to("nowhere")
     with pytest.raises(InputError, match=r"users\.csv can't be read: No such file"):
         inspect(raw_dir)
+
+
+def test_an_own_column_that_the_file_lacks_is_an_error(write_csv, raw_dir):
+    write_csv("users.csv", "user_id,ofice", "U1,Berlin")
+    own = tuple(
+        replace(
+            table,
+            columns=(*table.columns, RawColumn("office", "text", required=False, is_own=True)),
+        )
+        if table.name == "users"
+        else table
+        for table in read_contract()
+    )
+    message = "has no column office, which own_columns.csv .* for users.*The file has: user_id, ofice"
+    with pytest.raises(InputError, match=message):
+        inspect(raw_dir, own)

@@ -156,6 +156,7 @@ def test_mandatory_fields_are_optional_columns_of_the_contract():
 
 
 # What is refused: file, lines, and where and why the message says they can't be used.
+OWN_COLUMNS = "raw_table,column_name,data_type,published_as,label_en,label_de,is_personal,kpis"
 PERIODS = "period_name,starts_on,ends_on,last_days"
 TARGETS = "target_id,target_name,kpi_id,segment_by,segment,kind,target,baseline_period,starts_on,due_on"
 _BROKEN = [
@@ -242,6 +243,62 @@ _BROKEN = [
         ["evaluation_name,baseline_period,current_period,control_segment", "e,before,after,taem=North"],
         "'taem' is no dimension of any KPI. Did you mean team?",
     ),
+    # own_columns.csv
+    (
+        "own_columns.csv",
+        [OWN_COLUMNS, "deal,region,,,,,,"],
+        "line 2, raw_table: 'deal': it is not an accepted value. Did you mean deals?",
+    ),
+    ("own_columns.csv", [OWN_COLUMNS, "deals,region,string,,,,,"], "line 2, data_type: 'string': it is not"),
+    (
+        "own_columns.csv",
+        [OWN_COLUMNS, "deals,Sales region,,,,,,"],
+        "'Sales region' can't be the name of a column",
+    ),
+    (
+        "own_columns.csv",
+        [OWN_COLUMNS, "deals,a,,order,,,,"],
+        "line 2, published_as: 'order' can't be the name",
+    ),
+    ("own_columns.csv", [OWN_COLUMNS, "deals,a,,,,,,", "deals,a,,,,,,"], "'deals', 'a' is there twice"),
+    (
+        "own_columns.csv",
+        [OWN_COLUMNS, "deals,region,,,,,,", "accounts,region,,,,,,won_revenue"],
+        "line 3, published_as: 'region' is the name of deals.region, too (line 2)",
+    ),
+    (
+        "own_columns.csv",
+        [OWN_COLUMNS, "deals,amount_band,,amount,,,,"],
+        "line 2, published_as: fct_deals has a column amount already. Take another name, such as",
+    ),
+    (
+        "own_columns.csv",
+        [OWN_COLUMNS, "deals,our_team,,team,,,,win_rate"],
+        "line 2, published_as: 'team' is a dimension of the package",
+    ),
+    ("own_columns.csv", [OWN_COLUMNS, "deals,stage,,,,,,"], "'stage' is a column of the raw contract"),
+    (
+        "own_columns.csv",
+        [OWN_COLUMNS, "deals,deal_type,integer,kind,,,,win_rate"],
+        "line 2, data_type: integer: the raw contract has deals.deal_type as text. Leave it empty.",
+    ),
+    (
+        "own_columns.csv",
+        [OWN_COLUMNS, "deals,region,,,,,,win_rat"],
+        "line 2, kpis: 'win_rat' is no KPI of the catalogue. Did you mean win_rate?",
+    ),
+    (
+        "own_columns.csv",
+        [OWN_COLUMNS, "deals,region,,,,,,leads_created"],
+        "can't be split by a column of deals: its measure leads_created is computed from fct_leads",
+    ),
+    (
+        "own_columns.csv",
+        [OWN_COLUMNS, "deals,region,,,,,,pipeline_velocity"],
+        "its measure expected_open_revenue is computed from totals. Remove it here.",
+    ),
+    ("own_columns.csv", [OWN_COLUMNS, "deals,buyer,,,,,yes,win_rate"], "a personal column splits no KPI"),
+    ("own_columns.csv", [OWN_COLUMNS, "deals,rebate,decimal,,,,,win_rate"], "a decimal has too many values"),
     # kpi_targets.csv
     (
         "kpi_targets.csv",

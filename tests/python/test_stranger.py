@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import date, timedelta
 from pathlib import Path
@@ -26,15 +27,20 @@ def write_company(directory: Path) -> Path:
     directory.mkdir()
     days = [date(2023, 1, 2) + timedelta(days=3 * number) for number in range(240)]
     tables = {
-        "deals": ["deal_id,created_at,status,closed_at,amount,owner_id"],
+        "deals": ["deal_id,created_at,status,closed_at,amount,owner_id,Sales_Region,discount,buyer"],
         "leads": ["lead_id,created_at,industry,country,employee_count"],
-        "tickets": ["ticket_id,created_at,first_responded_at,resolved_at"],
+        "tickets": ["ticket_id,created_at,first_responded_at,resolved_at,escalated"],
+        "users": ["user_id,office", "O0,Berlin", "O1,", "O2, Berlin "],
     }
     for number, day in enumerate(days):
         closed, status = day + timedelta(days=20), "won" if number % 3 else "lost"
-        tables["deals"].append(f"D{number},{day},{status},{closed},{1000 + number},O{number % 4}")
+        region, buyer = ("Nord", "Süd", "Süd", "", "O'st")[number % 5], f"Frau Muster-{number}"
+        discount = "viel" if number == 7 else f"{number % 3}.5"
+        deal = f"D{number},{day},{status},{closed},{1000 + number},O{number % 4}"
+        tables["deals"].append(f"{deal},{region},{discount},{buyer}")
         tables["leads"].append(f"L{number},{day},manufacturing,DE,{60 + number}")
-        tables["tickets"].append(f"T{number},{day}T08:00:00,{day}T09:30:00,{day}T16:00:00")
+        escalated = "vielleicht" if number == 5 else "yes" if number % 10 == 0 else "no"
+        tables["tickets"].append(f"T{number},{day}T08:00:00,{day}T09:30:00,{day}T16:00:00,{escalated}")
     for name, lines in tables.items():
         (directory / f"{name}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return directory
@@ -95,8 +101,21 @@ def test_no_name_of_the_samples_reaches_other_data(stranger):
         assert [name for name in names | {"Schedule overrun: 47"} if name in text] == [], page.name
 
 
-def test_with_settings_the_evaluations_are_theirs_and_no_others(tmp_path, stranger):
-    settings = tmp_path / "settings"
+OWN_COLUMNS = """raw_table,column_name,data_type,published_as,label_en,label_de,is_personal,kpis
+deals,sales_region,,,Sales region,Vertriebsgebiet,no,deals_won|win_rate|sales_cycle_days_median
+deals,discount,decimal,,Discount,Rabatt,,
+deals,buyer,text,,Buyer,Einkäufer,yes,
+tickets,escalated,boolean,,Escalated,Eskaliert,,tickets_created|ticket_backlog
+users,office,,sales_office,Office,Büro,,deals_created
+"""
+OWN_NAMES = "('sales_region', 'discount', 'buyer', 'escalated', 'sales_office')"
+
+
+@pytest.fixture(scope="module")
+def configured(tmp_path_factory: pytest.TempPathFactory, stranger: Build) -> Build:
+    """The same company with settings of its own."""
+    directory = tmp_path_factory.mktemp("configured")
+    settings = directory / "settings"
     settings.mkdir()
     periods = "period_name,starts_on,ends_on\nalt,2023-01-01,2023-12-31\nneu,2024-01-01,2024-12-31\n"
     (settings / "named_periods.csv").write_text(periods, encoding="utf-8")
@@ -107,9 +126,15 @@ def test_with_settings_the_evaluations_are_theirs_and_no_others(tmp_path, strang
         'company_name: "Müller\'s <Söhne>"\nheadline_kpis: [deals_won, close_rate]\n'
     )
     (settings / "settings.yml").write_text(keys, encoding="utf-8")
+    (settings / "own_columns.csv").write_text(OWN_COLUMNS, encoding="utf-8")
     raw_dir = stranger.output.parent / "exports"
-    built = build(tmp_path / "output", "--raw-dir", raw_dir, "--settings", settings)
+    built = build(directory / "output", "--raw-dir", raw_dir, "--settings", settings)
     assert built.status == 0, built.all_output
+    return built
+
+
+def test_with_settings_the_evaluations_are_theirs_and_no_others(configured, stranger):
+    built = configured
     found = "select distinct evaluation_name, baseline_period, current_period from marts.kpi_evaluation"
     assert ask(built, found) == [("Vertrieb 2024", "alt", "neu")]
     assert ask(built, "select reporting_currency from marts.reporting_settings") == [("CHF",)]
@@ -148,3 +173,103 @@ def test_with_settings_the_evaluations_are_theirs_and_no_others(tmp_path, strang
     choice = 'name="grain" value="fiscal_quarter"'
     assert choice in (built.output / "report.en.html").read_text(encoding="utf-8")
     assert choice not in (stranger.output / "report.en.html").read_text(encoding="utf-8")
+
+
+# Own columns
+
+
+def totals_by(built: Build, kpi_id: str, dimension: str) -> dict[str, float]:
+    return dict(
+        ask(
+            built,
+            f"select segment, kpi_value from marts.kpi_values where kpi_id = '{kpi_id}'"
+            f" and segment_by = '{dimension}' and period_grain = 'all'",
+        )
+    )
+
+
+def test_kpis_are_split_by_own_columns_and_no_others_are(configured):
+    # Deal n is of Nord for n % 5 = 0, of Süd for 1 and 2, of none for 3. A third of each is lost.
+    won = totals_by(configured, "deals_won", "sales_region")
+    assert won == {"Nord": 32, "Süd": 64, "(none)": 32, "O'st": 32}
+    assert totals_by(configured, "win_rate", "sales_region")["Süd"] == pytest.approx(64 / 96)
+    assert set(totals_by(configured, "sales_cycle_days_median", "sales_region").values()) == {20}
+    # Every tenth of 240 tickets, and one of which nobody knows.
+    escalated = totals_by(configured, "tickets_created", "escalated")
+    assert escalated == {"true": 24, "false": 215, "(none)": 1}
+    # Each owner has 60 of the deals. Two sit in Berlin, one nowhere, and one is no user.
+    offices = totals_by(configured, "deals_created", "sales_office")
+    assert offices == {"Berlin": 120, "(none)": 60, "(unknown)": 60}
+    split = f"select distinct kpi_id, segment_by from marts.kpi_values where segment_by in {OWN_NAMES}"
+    assert set(ask(configured, split)) == {
+        ("deals_won", "sales_region"),
+        ("win_rate", "sales_region"),
+        ("sales_cycle_days_median", "sales_region"),
+        ("tickets_created", "escalated"),
+        ("ticket_backlog", "escalated"),
+        ("deals_created", "sales_office"),
+    }
+
+
+def test_own_columns_are_published_typed_and_with_a_comment(configured):
+    columns = ask(
+        configured,
+        "select table_name, column_name, data_type from duckdb_columns()"
+        f" where column_name in {OWN_NAMES} and table_name in ('fct_deals', 'fct_tickets', 'dim_users')"
+        " order by column_name, table_name",
+    )
+    assert columns == [
+        ("fct_deals", "discount", "DECIMAL(18,4)"),
+        ("fct_tickets", "escalated", "VARCHAR"),
+        ("dim_users", "sales_office", "VARCHAR"),
+        ("fct_deals", "sales_office", "VARCHAR"),
+        ("fct_tickets", "sales_office", "VARCHAR"),
+        ("fct_deals", "sales_region", "VARCHAR"),
+    ]
+    comment = "select comment from duckdb_columns() where column_name = 'discount'"
+    assert ask(configured, comment) == [("Discount. Own column deals.discount.",)]
+    # 80 deals each with 0.5, 1.5 and 2.5, but D7, whose 1.5 is no number.
+    assert ask(configured, "select sum(discount), count(discount) from marts.fct_deals") == [
+        (80 * 0.5 + 79 * 1.5 + 80 * 2.5, 239)
+    ]
+
+
+def test_bad_values_of_own_columns_are_counted(configured):
+    rejected = (
+        "select raw_table, row_number, column_name, reason, raw_value from marts.rejected_records"
+        f" where column_name in {OWN_NAMES} order by raw_table"
+    )
+    assert ask(configured, rejected) == [
+        ("deals", 9, "discount", "invalid_value", "viel"),
+        ("tickets", 7, "escalated", "invalid_value", "vielleicht"),
+    ]
+
+
+def test_a_personal_own_column_stays_in_staging(configured):
+    with configured.connect() as warehouse:
+        buyer = "select buyer from stg_deals where deal_id = 'D3'"
+        assert warehouse.execute(buyer).fetchall() == [("Frau Muster-3",)]
+    texts = (
+        "select table_name, column_name from duckdb_columns()"
+        " where schema_name = 'marts' and data_type = 'VARCHAR'"
+    )
+    for table, column in ask(configured, texts):
+        assert not ask(configured, f"from marts.{table} where {column} like 'Frau Muster%' limit 1"), table
+    for page in configured.output.glob("report.*.html"):
+        assert "Frau Muster" not in page.read_text(encoding="utf-8")
+
+
+def test_the_report_calls_own_dimensions_by_their_labels(configured):
+    page = (configured.output / "report.de.html").read_text(encoding="utf-8")
+    data = json.loads(re.search(r'id="report-data">(.*?)</script>', page, re.DOTALL)[1])
+    assert data["texts"]["dimensions"]["sales_region"] == "Vertriebsgebiet"
+    assert "sales_region" in data["kpis"]["deals_won"]["by"]
+
+
+def test_another_dimension_makes_no_other_definition_of_a_measure(configured, stranger):
+    definition = "select sql_sha256 from marts.measure_definitions where measure = 'tickets_created'"
+    assert ask(configured, definition) == ask(stranger, definition) != []
+
+
+def test_without_a_row_the_run_names_the_columns_that_it_does_not_read(stranger):
+    assert "deals.csv: no column of the contract, not read: Sales_Region, discount, buyer." in stranger.stderr

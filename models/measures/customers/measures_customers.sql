@@ -1,15 +1,17 @@
 {#
     Nearly every customer of a period's start is one at its end: so the lost ones are looked for, and the retained ones are the rest.
 #}
+{% set segments = ['industry', 'country', 'company_size'] %}
+{% set own = own_dimensions(segments) %}
+{% set count = [{'name': 'customers_lost', 'expression': 'count(*)'}] %}
 with
 
 lost as (
-    {{ aggregate_by_segment(
-        ref('int_lost_customers'),
-        {'period_id': 'period_id'},
-        ['industry', 'country', 'company_size'],
-        [{'name': 'customers_lost', 'expression': 'count(*)'}]
-    ) }}
+    {{ aggregate_by_segment(ref('int_lost_customers'), {'period_id': 'period_id'}, segments, count) }}
+    {{ union_own_dimensions(
+        aggregate_by_segment(ref('int_lost_customers'), {'period_id': 'period_id'}, own, count),
+        ['period_id', 'segment_by', 'segment', 'customers_lost']
+    ) if own }}
 ),
 
 at_start as (

@@ -1,31 +1,64 @@
-"""The names of the measures that models compute, from their SQL."""
+"""The measures that models compute, and what from, read from their SQL."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from crm_kpis.project import PROJECT_DIR, is_company_project
 
-# `<aggregate> as <name>` at the end of a line that is no comment, or the first argument of median_measure.
-_NAME = re.compile(r"^(?!\s*--).*\bas (\w+),?\s*$|'(\w+)'", re.MULTILINE)
+# What gives a measure its name, as the macro computed_measures finds it: a line `<aggregate> as <name>` that
+# is no comment, `'<name>' as measure` in a query, and the first argument of median_measure.
+_NAMES = (
+    re.compile(r"^(?!\s*--).* as (\w+),?\s*$", re.MULTILINE),
+    re.compile(r"'(\w+)' as measure"),
+    re.compile(r"median_measure\(\s*'(\w+)'"),
+)
+# The macros that split measures by dimensions, up to the relation that they read. A query of its own that
+# calls aggregate_by_segment takes own dimensions up by name.
+_READS = r"\([^{}]*?ref\(\s*(?:'\w+',\s*)?'(\w+)'\s*\)"
+_CALL = re.compile(rf"(?:flow_measures|stock_measures|period_measures|median_measure){_READS}")
+_OWN_CALL = re.compile(rf"own_dimensions\(.*aggregate_by_segment{_READS}", re.DOTALL)
+_PART = re.compile(r"ref\('(measures_\w+)'\)")
 
 
-def find_measures(projects: Iterable[Path] = ()) -> set[str]:
-    """The names that models of measures may give to a measure; a few other names are among them.
+@dataclass(frozen=True)
+class MeasureModel:
+    """A model that computes measures.
+
+    Attributes:
+        name: The model's name.
+        reads: The model that its measures are aggregates of; None where it is no call of a macro for
+            measures, which alone can split them by another dimension.
+        parts: The models of measures that it takes further: they are split as it is.
+    """
+
+    name: str
+    reads: str | None
+    parts: tuple[str, ...] = ()
+
+
+def find_measures(projects: Iterable[Path] = ()) -> dict[str, MeasureModel]:
+    """The measures that models compute, by name; a few other names are among them.
 
     Args:
         projects: Directories that may hold a company's project, all models of which are searched.
     """
+    models = list(_read_models(projects))
+    # A query of its own may call a column of a step like a measure of another model.
+    models.sort(key=lambda found: found[0].reads is not None)
+    return {name: model for model, names in models for name in names}
+
+
+def _read_models(projects: Iterable[Path]) -> Iterator[tuple[MeasureModel, set[str]]]:
     paths = list((PROJECT_DIR / "models" / "measures").rglob("*.sql"))
     for project in projects:
         if is_company_project(project):
             paths += (project / "models").rglob("*.sql")
-    return {
-        name
-        for path in paths
-        for names in _NAME.findall(path.read_text(encoding="utf-8"))
-        for name in names
-        if name
-    }
+    for path in paths:
+        sql = path.read_text(encoding="utf-8")
+        call = _CALL.search(sql) or _OWN_CALL.search(sql)
+        names = {name for pattern in _NAMES for name in pattern.findall(sql)}
+        yield MeasureModel(path.stem, call[1] if call else None, tuple(_PART.findall(sql))), names

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shutil
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,12 @@ _RUNS_COLUMNS = {
 }
 
 
+# What a model's YAML can't say: the columns of the company's own.
+_OWN_COMMENTS = """
+select published_as, any_value(format('{}. Own column {}.{}.', label_en, raw_table, column_name))
+from warehouse.main.dim_own_columns
+group by published_as
+"""
 _MEASURES_COMMENT = (
     "One row per measure that a KPI is made of, with what shows whether it is computed in another way."
     " Primary key: measure."
@@ -274,10 +280,12 @@ def _write(warehouse: Path, manifest: Path, target: Path, runs: list[Run], stati
         connection.execute(f"attach {quote_text(str(target))} as kpis (storage_version '{_STORAGE_VERSION}')")
         connection.begin()
         connection.execute(f"create schema kpis.{SCHEMA}")
+        has_own = any(table.name == "dim_own_columns" for table in tables)
+        own = dict(connection.execute(_OWN_COMMENTS).fetchall()) if has_own else {}
         for table in tables:
             # A view becomes a table, too: quicker to read, and no other name of the file can break it.
             connection.execute(f"create table {table.target} as from {table.source}")
-            _comment(connection, table)
+            _comment(connection, replace(table, column_comments=own | table.column_comments))
         _write_runs(connection, runs)
         write_statistics(connection, statistics)
         _write_measure_definitions(connection, manifest)

@@ -31,6 +31,7 @@ class RawColumn:
         references: The table whose key it holds; None where it holds no key.
         published_as: The column of a published table, as table.column, that shows a personal column where the
             var publish_personal_columns lists it; None where there is none.
+        is_own: Whether it is one of the company's own, which the contract does not have.
     """
 
     name: str
@@ -41,6 +42,7 @@ class RawColumn:
     rejects_row: bool = False
     references: str | None = None
     published_as: str | None = None
+    is_own: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -90,29 +90,32 @@ class RawDirectory:
         path: The absolute path.
         files: The files that are read; at least one.
         warnings: One sentence each, for the user.
+        contract: The raw tables, with the company's own columns.
     """
 
     path: Path
     files: tuple[RawFile, ...]
     warnings: tuple[str, ...]
+    contract: tuple[RawTable, ...] = field(default_factory=read_contract)
 
 
-def inspect(directory: Path | None) -> RawDirectory:
+def inspect(directory: Path | None, contract: tuple[RawTable, ...] | None = None) -> RawDirectory:
     """Find the tables of a raw directory and check their columns against the contract.
 
     CSV files are read up to their header, Parquet files up to their schema.
 
     Args:
         directory: The directory, absolute or relative to the current directory; None: no file is read.
+        contract: The raw tables with the company's own columns; None: without.
 
     Raises:
         InputError: There is no such directory, it holds no raw table, or a file is not what its name says or
-            lacks a required column.
+            lacks a required or an own column.
     """
+    contract = contract or read_contract()
     if directory is None:
-        return RawDirectory(Path(), (), ())
+        return RawDirectory(Path(), (), (), contract)
     path = Path(os.path.abspath(directory))  # resolve() would show the user another path than the one given
-    contract = read_contract()
     entries = _list_entries(path)
     found = {table.name: _find_formats(table, entries) for table in contract}
     files = tuple(_inspect_file(table, path, found[table.name][0]) for table in contract if found[table.name])
@@ -127,7 +130,7 @@ def inspect(directory: Path | None) -> RawDirectory:
         *_warn_of_second_files(path, found),
         *(warning for file in files for warning in _warn_of_columns(file)),
     ]
-    return RawDirectory(path, files, tuple(warnings))
+    return RawDirectory(path, files, tuple(warnings), contract)
 
 
 def register(
@@ -158,7 +161,7 @@ def register(
             " (table_name varchar, file_name varchar, format varchar, size_bytes bigint, row_count bigint)"
         )
         filled = (mapping or SourceMapping()).fill(connection, files)
-        for table in read_contract():
+        for table in raw_directory.contract:
             file = files.get(table.name)
             if file is None and table.name in filled:
                 connection.execute(
@@ -302,6 +305,8 @@ def _match_columns(table: RawTable, path: Path, columns: tuple[FileColumn, ...])
             )
         if exact or similar:
             matches[column.name] = (exact or similar)[0]
+        elif column.is_own:
+            raise InputError(_describe_missing_own(table, path, column, columns))
         elif column.required:
             raise InputError(_describe_missing(table, path, column, columns))
     return matches
@@ -312,6 +317,15 @@ def _describe_missing(table: RawTable, path: Path, column: RawColumn, columns: t
     return (
         f"{path} has no column {column.name}, which the table {table.name} needs (required: {required}). "
         f"Rename the column that holds it, or add it. The file has: {_shorten(_shown_names(columns))}."
+    )
+
+
+def _describe_missing_own(
+    table: RawTable, path: Path, column: RawColumn, columns: tuple[FileColumn, ...]
+) -> str:
+    return (
+        f"{path} has no column {column.name}, which own_columns.csv of the settings lists for {table.name}. "
+        f"Correct the name there, or add the column. The file has: {_shorten(_shown_names(columns))}."
     )
 
 

@@ -216,6 +216,7 @@ class Content:
     missing: tuple[Missing, ...]
     late: tuple[Late, ...]
     choices: dict[str, Any]
+    own_dimensions: dict[str, str]
 
     @property
     def has_money(self) -> bool:
@@ -257,6 +258,10 @@ class _Reader:
                 (row["segment_by"], row["segment"]): row["segment_name"]
                 for row in marts.rows("segment_names", "dim_segment_names")
             },
+            {
+                row["dimension"]: row[f"label_{formats.locale}"]
+                for row in marts.rows("own_dimensions", "dim_own_columns")
+            },
         )
         self.totals = group(marts.rows("totals"), "kpi_id", "period_grain")
 
@@ -283,6 +288,7 @@ class _Reader:
                 self.marts, self.labels, self.totals, {card.kpi_id: tuple(card.views) for card in cards}
             )
             | {"breakdowns": read_breakdowns(self.marts, self.labels)},
+            own_dimensions=self.labels.own_dimensions,
         )
 
     def _cards(self, scorecard: list[Row], targets: tuple[Target, ...]) -> list[Card]:

@@ -22,12 +22,14 @@ class Labels:
         texts: The texts of the language.
         formats: The formats of the language.
         members: The names of members of dimensions, by dimension and id.
+        own_dimensions: The names of the company's own dimensions.
     """
 
     kpis: dict[str, Row]
     texts: Texts
     formats: Formats
     members: dict[tuple[str, str], str] = field(default_factory=dict)
+    own_dimensions: dict[str, str] = field(default_factory=dict)
 
     def kpi(self, kpi_id: str) -> str:
         """The name of a KPI."""
@@ -39,7 +41,7 @@ class Labels:
 
     def dimension(self, name: str) -> str:
         """The name of a dimension, such as owner."""
-        return self.texts["dimensions"].get(name, name.replace("_", " "))
+        return self.own_dimensions.get(name) or self.texts["dimensions"].get(name, name.replace("_", " "))
 
     def segment(self, dimension: str, member: str) -> str:
         """The name of a member of a dimension: the data's own, but for (none), (unknown) and codes.

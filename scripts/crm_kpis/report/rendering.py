@@ -135,7 +135,8 @@ def _page_data(content: Content, texts: Texts) -> dict[str, Any]:
     return {
         "language": content.language,
         "currency": content.currency,
-        "texts": {key: texts[key] for key in (*spoken, *alone)},
+        "texts": {key: texts[key] for key in (*spoken, *alone)}
+        | {"dimensions": texts["dimensions"] | content.own_dimensions},
     }
 
 

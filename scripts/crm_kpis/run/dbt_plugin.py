@@ -22,6 +22,7 @@ from crm_kpis.project import is_company_project
 from crm_kpis.raw.raw_directory import inspect, register
 from crm_kpis.settings.checks import check_day, check_vars
 from crm_kpis.settings.declaration import Settings, read_declaration
+from crm_kpis.settings.own_columns import describe_for_dbt, extend_contract
 from crm_kpis.settings.read import find_settings_dir, read_settings
 from crm_kpis.settings.register import register_settings
 from crm_kpis.snapshots.register import register_snapshots
@@ -93,6 +94,7 @@ class Plugin(BasePlugin):
                     "settings": self._settings.values,
                     "defaults": declaration.defaults,
                     "record_fields": declaration.record_fields,
+                    **describe_for_dbt(self._settings),
                 }
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
@@ -124,10 +126,11 @@ class Plugin(BasePlugin):
             self._is_registered = True
 
     def _register_raw_tables(self, conn: duckdb.DuckDBPyConnection) -> list[str]:
-        raw_directory = inspect(self._raw_dir)
+        contract = extend_contract(self._settings)
+        raw_directory = inspect(self._raw_dir, contract)
         time_zone = self._settings.values["reporting_time_zone"]
         with opened_sources(conn, self._sources) as sources:
-            register(conn, raw_directory, SourceMapping(sources, self._sources, time_zone))
+            register(conn, raw_directory, SourceMapping(sources, self._sources, time_zone, contract))
             warnings = [warning for source in sources for warning in source.warnings]
         return [*raw_directory.warnings, *warnings, *read_warnings(conn)]
 

@@ -30,7 +30,10 @@ _DAY = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{2}|\d{4})(\D.*)?")
 _DECIMAL_COMMA = re.compile(r"-?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?( ?\D{1,3})?")
 _THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
 _SERIAL = re.compile(r"[2-6]\d{4}([.,]\d+)?")
-_COLUMNS = {(table.name, column.name): column for table in read_contract() for column in table.columns}
+_OWN_COLUMNS = """
+select raw_table, column_name, coalesce(data_type, 'text'), coalesce(is_personal, 'no') = 'yes'
+from settings.own_columns
+"""
 
 
 def add_examples(warehouse: Path, findings: list[Finding]) -> list[Finding]:
@@ -49,6 +52,15 @@ def add_examples(warehouse: Path, findings: list[Finding]) -> list[Finding]:
             else finding
             for finding in findings
         ]
+
+
+def _read_columns(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], RawColumn]:
+    """The columns of the raw contract and the company's own, by table and name."""
+    own = connection.execute(_OWN_COLUMNS).fetchall()
+    return {
+        (table, name): RawColumn(name, data_type, required=False, is_personal=is_personal, is_own=True)
+        for table, name, data_type, is_personal in own
+    } | {(table.name, column.name): column for table in read_contract() for column in table.columns}
 
 
 def describe_expected(column: RawColumn) -> str:
@@ -128,6 +140,7 @@ def _show_rejected_rows(connection: duckdb.DuckDBPyConnection, finding: Finding)
         " group by all order by count(*) desc, 1 limit 1",
         [finding.subject],
     ).fetchall()
+    columns = _read_columns(connection)
     column_name, reason = worst[0]["column_name"], worst[0]["reason"]
     rows = connection.execute(
         "select row_number, raw_row from main.rejected_rows"
@@ -137,12 +150,13 @@ def _show_rejected_rows(connection: duckdb.DuckDBPyConnection, finding: Finding)
     ).fetchall()
     what = f"{reason} of {column_name}" if column_name else reason
     lines = [
-        f"line {number}, {what}: {_show_row(finding.subject, text)}" for number, text in rows[:_SHOWN_ROWS]
+        f"line {number}, {what}: {_show_row(columns, finding.subject, text)}"
+        for number, text in rows[:_SHOWN_ROWS]
     ]
     if column_name:
         values = [json.loads(text).get(column_name) for _, text in rows]
         lines += _describe_form(
-            (finding.subject or "", column_name), [str(value) for value in values if value]
+            columns[finding.subject or "", column_name], [str(value) for value in values if value]
         )
     return tuple(lines)
 
@@ -153,17 +167,17 @@ def _show_lost_values(connection: duckdb.DuckDBPyConnection, finding: Finding) -
         " where raw_table = ? and column_name = ? order by row_number limit ?",
         [finding.subject, finding.column, _LOOKED_AT],
     ).fetchall()
-    key = (finding.subject or "", finding.column or "")
+    column = _read_columns(connection)[finding.subject or "", finding.column or ""]
     lines = [
-        f"line {number}, {reason}: {_show_value(_COLUMNS[key], value)}"
+        f"line {number}, {reason}: {_show_value(column, value)}"
         for number, reason, value in rows[:_SHOWN_ROWS]
     ]
     invalid = [value for _, reason, value in rows if reason in ("invalid_value", "not_accepted")]
-    return tuple(lines + (_describe_form(key, invalid) if invalid else []))
+    return tuple(lines + (_describe_form(column, invalid) if invalid else []))
 
 
 def _show_unmatched(connection: duckdb.DuckDBPyConnection, finding: Finding) -> tuple[str, ...]:
-    column = _COLUMNS[finding.subject or "", finding.column or ""]
+    column = _read_columns(connection)[finding.subject or "", finding.column or ""]
     table = next(table for table in read_contract() if table.name == column.references)
     rows = connection.execute(
         f"select _row_number, {column.name} from main.stg_{finding.subject} as rows_of"
@@ -180,8 +194,7 @@ def _show_unmatched(connection: duckdb.DuckDBPyConnection, finding: Finding) -> 
     )
 
 
-def _describe_form(key: tuple[str, str], values: list[str]) -> list[str]:
-    column = _COLUMNS[key]
+def _describe_form(column: RawColumn, values: list[str]) -> list[str]:
     if column.is_personal:
         return []
     form = guess_form(values, column)
@@ -189,10 +202,10 @@ def _describe_form(key: tuple[str, str], values: list[str]) -> list[str]:
     return [*lines, f"Expected: {describe_expected(column)}."]
 
 
-def _show_row(table: str | None, text: str) -> str:
+def _show_row(columns: dict[tuple[str, str], RawColumn], table: str | None, text: str) -> str:
     """A raw row as JSON, without what is personal or missing, cut where it is long."""
     row = {
-        name: _show_value(_COLUMNS[table or "", name], str(value))
+        name: _show_value(columns[table or "", name], str(value))
         for name, value in json.loads(text).items()
         if value is not None
     }

@@ -34,6 +34,7 @@ from crm_kpis.run.record import RunRecord, is_of_machine, recorded
 from crm_kpis.run.summary import Summary, read_summary
 from crm_kpis.settings.checks import check_vars
 from crm_kpis.settings.declaration import Settings
+from crm_kpis.settings.own_columns import extend_contract
 from crm_kpis.settings.read import read_settings
 from crm_kpis.snapshots.take import check_free, check_name, take_snapshot
 from crm_kpis.sources.source import configured_sources, inspect_sources, raw_directory_beside
@@ -103,7 +104,7 @@ def run(options: BuildOptions, run_options: RunOptions) -> RunRecord:
                 check_free(options.snapshots_dir, run_options.snapshot)
         history = _read_output(options)
         check_vars({}, options.project_dir)
-        raw_directory = inspect(options.raw_dir)
+        raw_directory = inspect(options.raw_dir, extend_contract(settings))
         source_warnings = inspect_sources(options.sources)
         for warning in (*raw_directory.warnings, *source_warnings):
             record.warn(warning)

@@ -20,6 +20,7 @@ from crm_kpis.project import PACKAGE, PROJECT_DIR, PROJECT_FILE, read_project
 from crm_kpis.raw.contract import read_contract
 from crm_kpis.settings.cells import check_limits
 from crm_kpis.settings.declaration import KEYS_FILE, Row, Setting, Settings, SettingsTable, read_declaration
+from crm_kpis.settings.own_columns import check_own_columns, company_projects, read_own_columns
 from crm_kpis.settings.problems import Problems, display, suggest
 from crm_kpis.sources.source import read_settings as read_sources
 
@@ -109,8 +110,9 @@ def check_tables(settings: Settings, problems: Problems) -> None:
             *(_TABLE_CHECKS[name](settings) if name in _TABLE_CHECKS else ()),
         ]:
             problems.add(table.file_name, message, line=line, column=column)
-    for message in _check_headline_kpis(settings):
-        problems.add(KEYS_FILE, message, line=settings.given.get("headline_kpis"), column="headline_kpis")
+    for key, check in _CROSS_CHECKS.items():
+        for message in check(settings):
+            problems.add(KEYS_FILE, message, line=settings.given.get(key), column=key)
 
 
 def check_day(value: Any) -> str | None:
@@ -176,14 +178,6 @@ def _check_currency(value: str) -> str | None:
     return "write a currency as the three letters of ISO 4217, such as EUR."
 
 
-def _check_personal_columns(value: list[str]) -> str | None:
-    publishable = list(publishable_columns())
-    unknown = [column for column in value if column not in publishable]
-    if not unknown:
-        return None
-    return f"no published table has a place for {unknown[0]}. {suggest(unknown[0], publishable)}"
-
-
 def _check_sources(key: str, value: Any) -> str | None:
     try:
         read_sources({key: value}, Path(), KEYS_FILE)
@@ -203,7 +197,6 @@ _KEY_TYPES: dict[str, Callable[[Any], str | None]] = {
 _KEY_CHECKS: dict[str, Callable[[Any], str | None]] = {
     "time_zone": _check_time_zone,
     "currency": _check_currency,
-    "personal_columns": _check_personal_columns,
     "sources": partial(_check_sources, "sources"),
     "source_match": partial(_check_sources, "match"),
 }
@@ -289,7 +282,7 @@ def _check_evaluations(settings: Settings) -> _Complaints:
         if baseline not in known and not has_snapshot:
             yield row.line, "baseline_period", _unknown_period(settings, baseline)
         if row.values["control_segment"] is not None:
-            yield from _check_control_segment(row)
+            yield from _check_control_segment(row, settings)
         if has_snapshot or baseline not in periods or current not in periods:
             continue
         end, start = periods[baseline]["ends_on"], periods[current]["starts_on"]
@@ -298,10 +291,10 @@ def _check_evaluations(settings: Settings) -> _Complaints:
             yield row.line, "current_period", f"{message}: a day in both is neither before nor after."
 
 
-def _check_control_segment(row: Row) -> _Complaints:
+def _check_control_segment(row: Row, settings: Settings) -> _Complaints:
     text = row.values["control_segment"]
     dimension, _, member = text.partition("=")
-    dimensions = sorted({name for kpi in read_catalogue() for name in kpi["segments"].split("|") if name})
+    dimensions = sorted({name for kpi in _catalogue(settings) for name in kpi["segments"].split("|") if name})
     if not member:
         yield (
             row.line,
@@ -314,7 +307,7 @@ def _check_control_segment(row: Row) -> _Complaints:
 
 
 def _check_kpi_targets(settings: Settings) -> _Complaints:
-    catalogue = {kpi["kpi_id"]: kpi for kpi in [*read_catalogue(), *_own_kpis(settings)]}
+    catalogue = {kpi["kpi_id"]: kpi for kpi in _catalogue(settings)}
     for row in _sound(settings, "kpi_targets"):
         target = row.values
         kpi = catalogue.get(target["kpi_id"])
@@ -335,11 +328,39 @@ def _check_kpi_targets(settings: Settings) -> _Complaints:
             yield row.line, "baseline_period", _unknown_period(settings, baseline)
 
 
+def _check_personal_columns(settings: Settings) -> Iterator[str]:
+    own = [f"{column.raw_table}.{column.name}" for column in read_own_columns(settings) if column.is_personal]
+    publishable = [*publishable_columns(), *own]
+    for column in settings.values["publish_personal_columns"]:
+        if column not in publishable:
+            yield f"no published table has a place for {column}. {suggest(column, publishable)}"
+
+
 def _check_headline_kpis(settings: Settings) -> Iterator[str]:
-    known = [kpi["kpi_id"] for kpi in [*read_catalogue(), *_own_kpis(settings)]]
+    known = [kpi["kpi_id"] for kpi in _catalogue(settings)]
     for kpi_id in settings.values["headline_kpis"]:
         if kpi_id not in known:
             yield f"{display(kpi_id)} is no KPI of the catalogue. {suggest(kpi_id, known)}"
+
+
+def _catalogue(settings: Settings) -> list[dict[str, str]]:
+    """The rows of the catalogue and of own_kpis.csv, split by own columns, too."""
+    own = read_own_columns(settings)
+    return [
+        kpi
+        | {
+            "segments": "|".join(
+                filter(
+                    None,
+                    [
+                        kpi["segments"],
+                        *(column.published_as for column in own if kpi["kpi_id"] in column.kpis),
+                    ],
+                )
+            )
+        }
+        for kpi in [*read_catalogue(), *_own_kpis(settings)]
+    ]
 
 
 def _own_kpis(settings: Settings) -> Iterator[dict[str, str]]:
@@ -413,8 +434,7 @@ def _check_pipeline_stages(settings: Settings) -> _Complaints:
 
 def _check_own_kpis(settings: Settings) -> _Complaints:
     shipped = {kpi["kpi_id"] for kpi in read_catalogue()}
-    directory = settings.directory or Path()
-    measures = find_measures({directory.absolute().parent, Path.cwd()})
+    measures = find_measures(company_projects(settings))
     for row in _sound(settings, "own_kpis"):
         kpi = row.values
         for role in ("numerator", "denominator", "squares", "sample_measure"):
@@ -448,9 +468,15 @@ def _check_parts(kpi: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "matures_in_days", "it is empty, and the value matures. Give the days."
 
 
+# Of keys whose values depend on tables.
+_CROSS_CHECKS: dict[str, Callable[[Settings], Iterator[str]]] = {
+    "headline_kpis": _check_headline_kpis,
+    "publish_personal_columns": _check_personal_columns,
+}
 _TABLE_CHECKS: dict[str, Callable[[Settings], _Complaints]] = {
     "named_periods": _check_named_periods,
     "own_kpis": _check_own_kpis,
+    "own_columns": check_own_columns,
     "evaluations": _check_evaluations,
     "kpi_targets": _check_kpi_targets,
     "mandatory_fields": _check_mandatory_fields,

@@ -12,6 +12,8 @@ from crm_kpis.errors import InputError
 
 _MOST_SHOWN = 30
 _LONGEST_VALUE = 60
+_MOST_NAMES = 40
+_NEAREST = 5
 
 
 @dataclass
@@ -69,7 +71,10 @@ def display(value: Any) -> str:
 
 
 def suggest(name: str, known: list[str]) -> str:
-    """A sentence with the name that was probably meant, and with all that there are."""
+    """A sentence with the name that was probably meant, and all that there are, of many the nearest."""
     close = get_close_matches(name, known, n=1)
     meant = f"Did you mean {close[0]}? " if close else ""
+    if len(known) > _MOST_NAMES:
+        nearest = get_close_matches(name, known, n=_NEAREST, cutoff=0)
+        return f"{meant}The nearest of the {len(known)} that there are: {', '.join(nearest)}."
     return f"{meant}There are: {', '.join(known) or 'none'}."

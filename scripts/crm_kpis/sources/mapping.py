@@ -60,11 +60,13 @@ class SourceMapping:
         sources: What `opened_sources` yields, while it is open.
         settings: The settings of the sources.
         time_zone: The reporting time zone.
+        contract: The raw tables, with the company's own columns, which its own SQL has to make.
     """
 
     sources: Sequence[Source] = ()
     settings: SourceSettings = field(default_factory=SourceSettings)
     time_zone: str = "UTC"
+    contract: tuple[RawTable, ...] = field(default_factory=read_contract)
 
     def fill(self, connection: duckdb.DuckDBPyConnection, skipped: Container[str] = ()) -> dict[str, str]:
         """Create the raw tables that the sources fill, and what counts their rows.
@@ -105,7 +107,9 @@ def _fill(
     _create_macros(connection, mapping.time_zone)
     for number, source in enumerate(mapping.sources):
         prefix = f"{source.spec.name}:" if len(mapping.sources) > 1 else ""
-        _Filler(connection, source, mapping.settings, prefix).fill(mapping.sources[:number], filled, skipped)
+        _Filler(connection, source, mapping.settings, prefix, mapping.contract).fill(
+            mapping.sources[:number], filled, skipped
+        )
     for name in reversed(_MACROS):
         connection.execute(f"drop macro temp.{name}")
     return filled
@@ -120,6 +124,7 @@ class _Filler:
         source: The source.
         settings: The settings of all sources.
         prefix: What its ids begin with.
+        contract: The raw tables that may be filled.
         matches: The table of accounts that are accounts of an earlier source; None: there are none.
     """
 
@@ -127,6 +132,7 @@ class _Filler:
     source: Source
     settings: SourceSettings
     prefix: str
+    contract: tuple[RawTable, ...]
     matches: str | None = None
 
     def fill(self, earlier: Sequence[Source], filled: dict[str, str], skipped: Container[str]) -> None:
@@ -139,7 +145,7 @@ class _Filler:
                 self._note_unread(count.name, count.unread_values)
         _create_steps(self.connection, vendor)
         self.matches = self._create_matches(earlier)
-        for table in read_contract():
+        for table in self.contract:
             if table.name in skipped:
                 if self._find_meaning(table):
                     self._warn(
