@@ -134,6 +134,12 @@ def test_every_yaml_file_is_named_after_what_it_holds():
         assert keys <= {path.stem[1:] if path.name in names else "models"}, path
 
 
+def test_rows_of_yaml_are_at_most_140_characters_wide():
+    for path in [*MODELS.rglob("*.yml"), *(PROJECT_DIR / "seeds").rglob("*.yml")]:
+        wide = [n for n, row in enumerate(path.read_text("utf-8").splitlines(), start=1) if len(row) > 140]
+        assert not wide, (path, wide)
+
+
 def test_macro_files_list_their_macros_at_the_head():
     for path in (PROJECT_DIR / "macros").rglob("*.sql"):
         text = path.read_text(encoding="utf-8")
