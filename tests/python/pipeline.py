@@ -28,6 +28,7 @@ from typing import Any
 import duckdb
 import fork_server
 from crm_kpis.raw.contract import PROJECT_DIR, read_contract
+from crm_kpis.raw.formats import read_formats
 from crm_kpis.raw.raw_directory import inspect, register
 from crm_kpis.run import build as run_build
 from crm_kpis.settings.read import read_settings
@@ -241,9 +242,10 @@ class CompiledProject:
             connection.execute("set TimeZone = 'UTC'")
             connection.execute("attach ':memory:' as warehouse")
             connection.execute("use warehouse")
-            register(connection, inspect(raw_dir))
+            company = read_settings(settings)
+            register(connection, inspect(raw_dir, formats=read_formats(company)))
             assert not register_snapshots(connection, snapshots or raw_dir / "no snapshots")
-            register_settings(connection, read_settings(settings))
+            register_settings(connection, company)
             self._copy_inputs(connection, inputs or {})
             for name, model in self.models.items():
                 if only is not None and name not in only:

@@ -119,7 +119,8 @@ def test_a_bad_raw_file_is_refused_without_a_traceback(run_cli, write_csv, raw_d
     result = run_cli("run", "--raw-dir", raw_dir)
     assert result.returncode == 2
     assert result.stderr.startswith(f"Error: {path} has no column user_id")
-    assert len(result.stderr.splitlines()) == 1
+    # The error, and the lines of the settings that map it.
+    assert len(result.stderr.splitlines()) == 4
 
 
 def test_an_output_that_is_a_file_is_refused(run_cli, write_csv, raw_dir):
@@ -370,10 +371,18 @@ def test_rejections_are_counted_by_table_column_and_reason(tmp_path):
             create table raw_row_counts as from (values ('deals', 1000, 997, 3, 1), ('users', 0, 0, 0, 0))
                 t(raw_table, rows_read, rows_staged, rows_rejected, values_rejected);
             create table rejected_rows as from (values
-                ('deals', 7, null, 'duplicate_key'), ('deals', 9, 'status', 'not_accepted'),
-                ('deals', 5, null, 'duplicate_key')) t(raw_table, row_number, column_name, reason);
-            create table rejected_values as from (values ('deals', 3, 'amount', 'invalid_value'))
-                t(raw_table, row_number, column_name, reason)
+                ('deals', 7, null, 'duplicate_key', 'D7', '{}'),
+                ('deals', 9, 'status', 'not_accepted', 'D9', '{"status": "Gewonnen"}'),
+                ('deals', 5, null, 'duplicate_key', 'ann@example.com', '{}'))
+                t(raw_table, row_number, column_name, reason, row_key, raw_row);
+            create schema settings;
+            create table settings.own_columns
+                (raw_table varchar, column_name varchar, data_type varchar, is_personal varchar);
+            create table rejected_values as from (values
+                ('deals', 3, 'amount', 'invalid_value', '12,50'),
+                ('deals', 4, 'closed_at', 'closed_although_open', '2026-01-31'),
+                ('users', 2, 'email', 'invalid_value', 'ann'))
+                t(raw_table, row_number, column_name, reason, raw_value)
             """
         )
     models = ["raw_row_counts", "rejected_rows", "rejected_values"]
@@ -386,19 +395,22 @@ def test_rejections_are_counted_by_table_column_and_reason(tmp_path):
         "Without a file: users.",
     ]
     assert format_rejections(summary) == [
-        "Rejected rows (first row):",
-        "  deals: 2 duplicate_key (5), 1 not_accepted of status (9)",
-        "Values taken as missing (first row):",
-        "  deals: 1 invalid_value of amount (3)",
+        "Rejected rows, the first of each reason:",
+        "  deals: 2 duplicate_key, row 5: '(address)'; expected each key once: the latest row counts",
+        "  deals: 1 not_accepted of status, row 9: 'Gewonnen'; expected one of open, won, lost",
+        "Values taken as missing, the first of each reason:",
+        "  deals: 1 closed_although_open of closed_at, row 4: '2026-01-31';"
+        " expected not: status = 'open' and closed_at is not null",
+        "  deals: 1 invalid_value of amount, row 3: '12,50'; expected a number with a dot, such as 1234.50",
+        "  users: 1 invalid_value of email, row 2: (personal); expected a text",
         "Each one is listed in rejected_rows or rejected_values of the warehouse.",
     ]
 
 
 def test_many_reasons_are_cut_short():
     rejections = tuple(Rejection("deals", None, f"reason_{number}", 10, 1) for number in range(8))
-    assert format_rejections(Summary(rejected_rows=rejections))[1].endswith(
-        "reason_4 (1), 30 for other reasons"
-    )
+    lines = format_rejections(Summary(rejected_rows=rejections))
+    assert lines[5:7] == ["  deals: 10 reason_4, row 1: ", "  deals: 30 for other reasons"]
 
 
 def test_a_table_aligns_names_left_and_numbers_right():

@@ -343,21 +343,57 @@ def test_accept_names_a_rule():
     assert column.values == tuple(RULES)
 
 
+_DAY_FIRST = ("date_format", "day_first")
+
+
+def test_words_are_mapped_where_their_meaning_is_known():
+    status = RawColumn("status", "text", required=True, accepts=("open", "won", "lost"))
+    found = guess_form(["Gewonnen", "Storniert", 'a "b"'], status, "deals")
+    assert found is not None
+    assert found.file == "value_words.csv"
+    assert found.lines == (
+        "raw_table,column_name,word,accepted_value",
+        "deals,status,Gewonnen,won",
+        "deals,status,Storniert,<one of open, won, lost>",
+        'deals,status,"a ""b""",<one of open, won, lost>',
+    )
+    paid = guess_form(["Ja", "Nein"], RawColumn("is_paid", "boolean", required=False), "orders")
+    assert paid is not None
+    assert paid.lines[1:] == ("orders,is_paid,Ja,true", "orders,is_paid,Nein,false")
+
+
 @pytest.mark.parametrize(
-    ("data_type", "values", "form"),
+    ("data_type", "values", "form", "setting"),
     [
-        ("timestamp", ["31.01.2026", "05.02.2026"], "day first dates (31.01.2026): write 2026-01-31"),
-        ("date", ["01/31/26", "02/05/26"], "month first dates (01/31/26): write 2026-01-31"),
-        ("date", ["01/02/2026"], "can't be told apart (01/02/2026)"),
-        ("date", ["46053", "46054"], "days as Excel counts them (46053)"),
-        ("decimal", ["1.234,56", "12,00"], "a decimal comma (1.234,56)"),
-        ("decimal", ["1,234.56"], "commas between thousands (1,234.56)"),
-        ("decimal", ["n/a"], None),
+        (
+            "timestamp",
+            ["31.01.2026", "05.02.2026"],
+            "day first dates (31.01.2026): write 2026-01-31",
+            _DAY_FIRST,
+        ),
+        ("date", ["01/31/26", "02/05/26"], "month first dates (01/31/26)", ("date_format", "month_first")),
+        (
+            "date",
+            ["01/02/2026"],
+            "can't be told apart (01/02/2026)",
+            ("date_format", "<day_first or month_first>"),
+        ),
+        ("date", ["46053", "46054"], "days as Excel counts them (46053)", ("date_format", "excel")),
+        ("decimal", ["1.234,56", "12,00"], "a decimal comma (1.234,56)", ("decimal_mark", "comma")),
+        ("decimal", ["1,234.56"], "commas between thousands (1,234.56)", ("decimal_mark", "dot")),
+        ("decimal", ["1.25 (decimal dot)"], "where raw_formats.csv says comma", ("decimal_mark", "dot")),
+        ("decimal", ["12,50 €", "3 €"], "a sign or unit beside them (12,50 €)", ()),
+        ("decimal", ["n/a"], None, None),
     ],
 )
-def test_a_form_is_named(data_type: str, values: list[str], form: str | None):
-    found = guess_form(values, RawColumn("x", data_type, required=False))
-    assert found is None if form is None else form in (found or "")
+def test_a_form_is_named(
+    data_type: str, values: list[str], form: str | None, setting: tuple[str, ...] | None
+):
+    found = guess_form(values, RawColumn("x", data_type, required=False), "deals")
+    assert (found is None) == (form is None)
+    assert form is None or form in found.description
+    lines = (f"raw_table,{setting[0]}", f"deals,{setting[1]}") if setting else ()
+    assert (found.lines if found else ()) == lines
 
 
 def test_runs_keep_what_the_next_is_compared_with():

@@ -5,7 +5,7 @@ It stands only in models/staging/_sources.yml, where dbt reads it too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,7 @@ class RawTable:
         latest_by: The column by which the later of two rows with one key is found; None for the file's order.
         row_checks: The reasons for which a check rejects a row.
         value_checks: The columns, each with a reason, for which a check makes an optional value NULL.
+        conditions: The SQL of each of these checks, by reason.
     """
 
     name: str
@@ -64,6 +65,7 @@ class RawTable:
     latest_by: str | None = None
     row_checks: tuple[str, ...] = ()
     value_checks: tuple[tuple[str, str], ...] = ()
+    conditions: dict[str, str] = field(default_factory=dict)
 
 
 @cache
@@ -85,15 +87,18 @@ def read_contract(path: Path = CONTRACT_FILE) -> tuple[RawTable, ...]:
 
 def _table(entry: dict[str, Any]) -> RawTable:
     meta = entry["config"]["meta"]
+    row_checks, value_checks = meta.get("row_checks", {}), meta.get("value_checks", {})
+    of_values = {
+        reason: condition for checks in value_checks.values() for reason, condition in checks.items()
+    }
     return RawTable(
         entry["name"],
         tuple(_column(column) for column in entry["columns"]),
         key=tuple(meta["key"]),
         latest_by=meta.get("latest_by"),
-        row_checks=tuple(meta.get("row_checks", {})),
-        value_checks=tuple(
-            (column, reason) for column, reasons in meta.get("value_checks", {}).items() for reason in reasons
-        ),
+        row_checks=tuple(row_checks),
+        value_checks=tuple((column, reason) for column, checks in value_checks.items() for reason in checks),
+        conditions=row_checks | of_values,
     )
 
 

@@ -12,21 +12,23 @@ import io
 import re
 import shlex
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from crm_kpis.errors import InputError
+from crm_kpis.errors import InputError, first_line
 
 DELIMITERS = (",", ";", "\t", "|")
+UTF8 = "utf-8"
 # A longer record is an unclosed quote or no CSV at all.
 LONGEST_RECORD = 64 << 20
 _LONGEST_HEADER = 1 << 20
 # Small, so that a quote here and there leaves most chunks without one.
 _CHUNK = 1 << 14
 _UTF8_BOM = b"\xef\xbb\xbf"
+_INNER_BOM = re.compile(rb"(?:\A|\n)\xef\xbb\xbf")
 _BLANK_LINES = (b"\n", b"\r\n")
 _NOT_CSV = {
     b"\x1f\x8b": ("is compressed with gzip", "Give it a name that ends in .csv.gz."),
@@ -37,11 +39,26 @@ _NOT_CSV = {
     b"BZh": ("is compressed with bzip2", "Decompress it."),
 }
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+# What Excel writes and reads: the delimiter of the lines that follow.
+_DELIMITER_LINE = re.compile(r'"?sep=([^"\w\s]|\t)"?\s*', re.IGNORECASE)
 
 # A quoted field from behind its opening quote: the group is its closing quote, empty where there is none.
 _QUOTED_REST = rb'[^"]*(?:""[^"]*)*("?)'
 _REST_OF_QUOTED = re.compile(_QUOTED_REST)
 _QUOTED_FIELD = re.compile(r' *"([^"]*(?:""[^"]*)*)" *')
+
+
+class EncodingError(InputError):
+    """A file is not in the encoding in which it is read.
+
+    Attributes:
+        likely: The encoding in which it probably is.
+    """
+
+    def __init__(self, message: str, likely: str) -> None:
+        """Make the error."""
+        super().__init__(message)
+        self.likely = likely
 
 
 @dataclass(frozen=True)
@@ -50,15 +67,17 @@ class CsvHeader:
 
     Attributes:
         columns: The names in the header, as they stand.
-        delimiter: One of DELIMITERS.
+        delimiter: One of DELIMITERS, or what a line sep= says.
         line: The line of the header; the first line is 1.
         ends_in_crlf: Whether the header's line ends in CR LF.
+        encoding: The encoding, as Python names it.
     """
 
     columns: tuple[str, ...]
     delimiter: str
     line: int
     ends_in_crlf: bool
+    encoding: str = UTF8
 
 
 @dataclass(frozen=True)
@@ -77,21 +96,31 @@ class CsvScan:
     longest_record: int
 
 
-def read_header(path: Path, known_columns: Iterable[str]) -> CsvHeader:
+def read_header(path: Path, known_columns: Iterable[str], encoding: str | None = None) -> CsvHeader:
     """Read the header of a CSV file and find its delimiter: the one under which most columns are known.
+
+    A first line `sep=;`, as Excel writes it, names the delimiter and is no header.
 
     Args:
         path: The file; decompressed with gzip if its name ends in .gz.
         known_columns: The names that the header may hold, in any case.
+        encoding: The encoding where no byte order mark says it; None: UTF-8.
 
     Raises:
-        InputError: The file is empty, no CSV, not UTF-8, or its header can't be read.
+        InputError: The file is empty, no CSV, in another encoding, or its header can't be read.
     """
     with open_csv(path) as file:
-        _refuse_other_formats(path, file)
+        encoding = _find_encoding(path, file.read(8), encoding or UTF8)
+    delimiters: tuple[str, ...] = DELIMITERS
+    with open_csv(path, encoding) as file:
         for number, line in enumerate(iter(lambda: file.readline(_LONGEST_HEADER), b""), start=1):
-            if line.removeprefix(_UTF8_BOM).strip():
-                return _parse_header(path, line, number, known_columns)
+            bare = line.removeprefix(_UTF8_BOM)
+            named = _DELIMITER_LINE.fullmatch(bare.decode(errors="replace"))
+            if named and delimiters == DELIMITERS:
+                delimiters = (named[1],)
+            elif bare.strip():
+                header = _parse_header(path, line, number, known_columns, delimiters)
+                return replace(header, encoding=encoding)
     raise InputError(f"{path} is empty. Give it a header line with the names of its columns, or remove it.")
 
 
@@ -203,15 +232,28 @@ def split_record(record: str, delimiter: str) -> list[str]:
 
 
 @contextmanager
-def open_csv(path: Path) -> Iterator[BinaryIO]:
+def open_csv(path: Path, encoding: str = UTF8) -> Iterator[BinaryIO]:
     """Open a CSV file's bytes, decompressed with gzip if its name ends in .gz.
 
+    Args:
+        path: The file.
+        encoding: The encoding of the file. Another one than UTF-8 is read as UTF-8.
+
     Raises:
-        InputError: The file can't be opened, or, on reading, turns out not to be whole and gzip.
+        InputError: The file can't be opened, or, on reading, turns out not to be whole and gzip, or not in
+            its encoding.
     """
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-            yield file  # type: ignore[misc]
+            if encoding == UTF8:
+                yield file  # type: ignore[misc]
+                return
+            with io.BufferedReader(_Recoded(file, encoding), _CHUNK) as recoded:  # type: ignore[arg-type]
+                yield recoded
+    except UnicodeError as error:
+        raise EncodingError(
+            f"{path} is not in {encoding}, as it is said to be: {first_line(str(error))}.", UTF8
+        ) from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(
             f"{path} is no gzip file, or a broken one ({error}). Compress it again, "
@@ -221,17 +263,37 @@ def open_csv(path: Path) -> Iterator[BinaryIO]:
         raise InputError(f"{path} can't be read: {error.strerror or error}.") from error
 
 
-def _refuse_other_formats(path: Path, file: BinaryIO) -> None:
-    start = file.read(8)
-    file.seek(0)
+class _Recoded(io.RawIOBase):
+    """The bytes of a text file in UTF-8."""
+
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        # With newline="" line ends stay as they are.
+        self._text = io.TextIOWrapper(file, encoding=encoding, newline="")
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._rest or self._text.read(_CHUNK).encode()
+        self._rest = data[len(buffer) :]
+        buffer[: len(data) - len(self._rest)] = data[: len(buffer)]
+        return len(data) - len(self._rest)
+
+
+def _find_encoding(path: Path, start: bytes, encoding: str) -> str:
+    """The encoding that the first bytes say, else the one that is given."""
     for magic, (what, remedy) in _NOT_CSV.items():
         if start.startswith(magic):
             raise InputError(f"{path} {what}, not CSV. {remedy}")
     if start.startswith(_UTF16_MARKS):
-        raise InputError(f"{path} is in UTF-16, not UTF-8 (line 1). {_conversion(path, 'UTF-16')}")
+        return "utf-16"
+    return UTF8 if start.startswith(_UTF8_BOM) else encoding
 
 
-def _parse_header(path: Path, line: bytes, number: int, known_columns: Iterable[str]) -> CsvHeader:
+def _parse_header(
+    path: Path, line: bytes, number: int, known_columns: Iterable[str], delimiters: Sequence[str]
+) -> CsvHeader:
     _check_bytes(path, line, number - 1)
     if not line.endswith(b"\n") and len(line) >= _LONGEST_HEADER:
         raise InputError(f"{path} has a first line of over 1 MiB: it is no CSV with a header.")
@@ -240,7 +302,7 @@ def _parse_header(path: Path, line: bytes, number: int, known_columns: Iterable[
     known = {name.lower() for name in known_columns}
     best: tuple[int, int, tuple[str, ...], str] = (-1, 0, (), "")
     reason = ""
-    for delimiter in DELIMITERS:
+    for delimiter in delimiters:
         try:
             columns = tuple(split_record(bare, delimiter))
         except ValueError as error:
@@ -259,7 +321,7 @@ def _parse_header(path: Path, line: bytes, number: int, known_columns: Iterable[
 
 def _chunks_after_header(path: Path, header: CsvHeader) -> Iterator[bytes]:
     """Yield the bytes below the header in chunks of whole lines."""
-    with open_csv(path) as file:
+    with open_csv(path, header.encoding) as file:
         for _ in range(header.line):
             file.readline()
         while chunk := file.read(_CHUNK):
@@ -272,19 +334,28 @@ def _chunks_after_header(path: Path, header: CsvHeader) -> Iterator[bytes]:
 def _check_bytes(path: Path, chunk: bytes, lines_before: int) -> None:
     if chunk.find(b"\0") >= 0:
         line = lines_before + chunk.count(b"\n", 0, chunk.find(b"\0")) + 1
-        raise InputError(
+        raise EncodingError(
             f"{path} holds a NUL byte in line {line}: it is no text, or in UTF-16. "
-            f"{_conversion(path, 'UTF-16')}"
+            f"{_conversion(path, 'UTF-16LE')}",
+            "utf-16-le",
         )
     if chunk.isascii():
         return
+    mark = _INNER_BOM.search(chunk) if lines_before else None
+    if mark:
+        line = lines_before + chunk.count(b"\n", 0, mark.start() + 1) + 1
+        raise InputError(
+            f"{path} has a byte order mark at the start of line {line}, where a second file seems to begin: "
+            "two exports were joined. Remove the mark, and the header behind it if there is one."
+        )
     try:
         chunk.decode()
     except UnicodeDecodeError as error:
         line = lines_before + chunk.count(b"\n", 0, error.start) + 1
-        raise InputError(
+        raise EncodingError(
             f"{path} is not UTF-8: line {line} holds the byte 0x{chunk[error.start]:02X}. "
-            f"{_conversion(path, 'WINDOWS-1252')}"
+            f"{_conversion(path, 'WINDOWS-1252')}",
+            "windows-1252",
         ) from error
 
 

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +22,8 @@ import duckdb
 from crm_kpis.errors import InputError, first_line
 from crm_kpis.raw import csv_file
 from crm_kpis.raw.contract import RawColumn, RawTable, read_contract
-from crm_kpis.raw.csv_file import CsvHeader, CsvScan
+from crm_kpis.raw.csv_file import CsvHeader, CsvScan, EncodingError
+from crm_kpis.raw.formats import COLUMNS_FILE, FORMATS_FILE, RawFormat, RawFormats
 from crm_kpis.sources.mapping import SourceMapping
 from crm_kpis.sql import quote_identifier, quote_path, quote_text
 
@@ -35,6 +41,8 @@ _KEPT_PARQUET_TYPES = {
 _DECIMAL = re.compile(r"DECIMAL\(\d+,\d+\)")
 # DuckDB's default; a CSV file with longer records is read with larger buffers.
 _USUAL_RECORD = 2_000_000
+# No export of a table has so many columns, and each one costs time.
+_MOST_COLUMNS = 10_000
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,7 @@ class RawFile:
         columns: All columns of the file, in its order.
         matches: The column of the file for each column of the contract that it has.
         header: The dialect; None for Parquet.
+        raw_format: How it is written.
     """
 
     table: RawTable
@@ -75,6 +84,7 @@ class RawFile:
     columns: tuple[FileColumn, ...]
     matches: dict[str, FileColumn]
     header: CsvHeader | None
+    raw_format: RawFormat = field(default_factory=RawFormat)
 
     @property
     def missing_columns(self) -> tuple[str, ...]:
@@ -99,7 +109,11 @@ class RawDirectory:
     contract: tuple[RawTable, ...] = field(default_factory=read_contract)
 
 
-def inspect(directory: Path | None, contract: tuple[RawTable, ...] | None = None) -> RawDirectory:
+def inspect(
+    directory: Path | None,
+    contract: tuple[RawTable, ...] | None = None,
+    formats: RawFormats | None = None,
+) -> RawDirectory:
     """Find the tables of a raw directory and check their columns against the contract.
 
     CSV files are read up to their header, Parquet files up to their schema.
@@ -107,6 +121,7 @@ def inspect(directory: Path | None, contract: tuple[RawTable, ...] | None = None
     Args:
         directory: The directory, absolute or relative to the current directory; None: no file is read.
         contract: The raw tables with the company's own columns; None: without.
+        formats: How the files are written; None: as the contract has it.
 
     Raises:
         InputError: There is no such directory, it holds no raw table, or a file is not what its name says or
@@ -118,7 +133,11 @@ def inspect(directory: Path | None, contract: tuple[RawTable, ...] | None = None
     path = Path(os.path.abspath(directory))  # resolve() would show the user another path than the one given
     entries = _list_entries(path)
     found = {table.name: _find_formats(table, entries) for table in contract}
-    files = tuple(_inspect_file(table, path, found[table.name][0]) for table in contract if found[table.name])
+    files = tuple(
+        _inspect_file(table, path, found[table.name][0], (formats or RawFormats()).of(table))
+        for table in contract
+        if found[table.name]
+    )
     if not files:
         names = ", ".join(table.name for table in contract)
         raise InputError(
@@ -207,19 +226,35 @@ def _find_formats(table: RawTable, entries: dict[str, Path]) -> list[str]:
     return [file_format for file_format in FORMATS if f"{table.name}.{file_format}" in entries]
 
 
-def _inspect_file(table: RawTable, directory: Path, file_format: str) -> RawFile:
+def _inspect_file(table: RawTable, directory: Path, file_format: str, raw_format: RawFormat) -> RawFile:
     path = directory / f"{table.name}.{file_format}"
     size = _measure(path)
     header = None
     if file_format == "parquet":
         columns = _read_parquet_columns(path)
     else:
-        header = csv_file.read_header(path, (column.name for column in table.columns))
+        with _told_of_encoding(table):
+            known = [*(column.name for column in table.columns), *raw_format.names.values()]
+            header = csv_file.read_header(path, known, raw_format.encoding)
         columns = tuple(
             FileColumn(name, position, f"c{position}", "VARCHAR")
             for position, name in enumerate(header.columns)
         )
-    return RawFile(table, path, file_format, size, columns, _match_columns(table, path, columns), header)
+    matches = _match_columns(table, path, columns, raw_format.names)
+    return RawFile(table, path, file_format, size, columns, matches, header, raw_format)
+
+
+@contextmanager
+def _told_of_encoding(table: RawTable) -> Iterator[None]:
+    """Let an error of encoding say how the settings name the encoding."""
+    try:
+        yield
+    except EncodingError as error:
+        line = f"{table.name},{error.likely}"
+        raise InputError(
+            f"{error}\nOr leave it as it is, and write into {FORMATS_FILE} of the settings:"
+            f"\n  raw_table,encoding\n  {line}"
+        ) from error
 
 
 def _measure(path: Path) -> int:
@@ -290,17 +325,30 @@ def _top_level_names(schema: list[tuple[str, int | None]]) -> list[str]:
     return names
 
 
-def _match_columns(table: RawTable, path: Path, columns: tuple[FileColumn, ...]) -> dict[str, FileColumn]:
-    """The file's column for each column of the contract: by its exact name, else without regard to case."""
+def _match_columns(
+    table: RawTable, path: Path, columns: tuple[FileColumn, ...], names: dict[str, str]
+) -> dict[str, FileColumn]:
+    """The file's column for each column of the contract.
+
+    By the name that the settings say, else by its exact name, else without regard to case.
+    """
+    if len(columns) > _MOST_COLUMNS:
+        raise InputError(
+            f"{path} has {len(columns):,} columns, and at most {_MOST_COLUMNS:,} are read. Export the columns"
+            f" of the table {table.name} alone."
+        )
     _refuse_duplicates(path, columns)
     matches = {}
     for column in table.columns:
+        if column.name in names:
+            matches[column.name] = _find_named(path, columns, table, column, names[column.name])
+            continue
         exact = [candidate for candidate in columns if candidate.name == column.name]
         similar = [candidate for candidate in columns if _normalize(candidate.name) == column.name]
         if not exact and len(similar) > 1:
-            names = " and ".join(repr(candidate.name) for candidate in similar)
+            both = " and ".join(repr(candidate.name) for candidate in similar)
             raise InputError(
-                f"{path} has the columns {names}, which could both be {column.name}. "
+                f"{path} has the columns {both}, which could both be {column.name}. "
                 f"Name the right one {column.name}."
             )
         if exact or similar:
@@ -312,11 +360,25 @@ def _match_columns(table: RawTable, path: Path, columns: tuple[FileColumn, ...])
     return matches
 
 
+def _find_named(
+    path: Path, columns: tuple[FileColumn, ...], table: RawTable, column: RawColumn, name: str
+) -> FileColumn:
+    for candidate in columns:
+        if _normalize(candidate.name) == _normalize(name):
+            return candidate
+    raise InputError(
+        f"{path} has no column {name!r}, which {COLUMNS_FILE} of the settings names as"
+        f" {table.name}.{column.name}. Correct the line. The file has: {_shorten(_shown_names(columns))}."
+    )
+
+
 def _describe_missing(table: RawTable, path: Path, column: RawColumn, columns: tuple[FileColumn, ...]) -> str:
     required = ", ".join(other.name for other in table.columns if other.required)
     return (
         f"{path} has no column {column.name}, which the table {table.name} needs (required: {required}). "
         f"Rename the column that holds it, or add it. The file has: {_shorten(_shown_names(columns))}."
+        f"\nOr leave the name as it is, and write into {COLUMNS_FILE} of the settings:"
+        f"\n  raw_table,column_name,name_in_file\n  {table.name},{column.name},<its name in the file>"
     )
 
 
@@ -330,8 +392,8 @@ def _describe_missing_own(
 
 
 def _refuse_duplicates(path: Path, columns: tuple[FileColumn, ...]) -> None:
-    names = [column.name for column in columns if column.name.strip()]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    counts = Counter(column.name for column in columns if column.name.strip())
+    twice = sorted(name for name, count in counts.items() if count > 1)
     if twice:
         raise InputError(
             f"{path} has more than one column named {_shorten(twice)}. Rename or remove one of them."
@@ -370,7 +432,11 @@ def _warn_of_second_files(path: Path, found: dict[str, list[str]]) -> list[str]:
 
 def _warn_of_columns(file: RawFile) -> list[str]:
     warnings = []
-    renamed = [f"{match.name!r} as {name}" for name, match in file.matches.items() if match.name != name]
+    renamed = [
+        f"{match.name!r} as {name}"
+        for name, match in file.matches.items()
+        if match.name != name and name not in file.raw_format.names
+    ]
     if renamed:
         warnings.append(f"{file.path}: reads the column {_shorten(renamed)}.")
     read = {match.position for match in file.matches.values()}
@@ -421,7 +487,9 @@ def _parquet_expression(file: RawFile, column: RawColumn) -> str:
     match = file.matches.get(column.name)
     if match is None:
         return f"cast(null as {_MISSING_PARQUET_TYPES.get(column.data_type, column.data_type)}) as {alias}"
-    source = quote_identifier(match.identifier)
+    source = file.raw_format.rewrite(quote_identifier(match.identifier), column, match.duckdb_type)
+    if source != quote_identifier(match.identifier):
+        return f"{source} as {alias}"
     if match.duckdb_type in _KEPT_PARQUET_TYPES or _DECIMAL.fullmatch(match.duckdb_type):
         return f"{source} as {alias}"
     if match.duckdb_type == "BLOB":
@@ -431,9 +499,28 @@ def _parquet_expression(file: RawFile, column: RawColumn) -> str:
 
 
 def _load_csv(connection: duckdb.DuckDBPyConnection, file: RawFile, header: CsvHeader) -> int:
+    with _told_of_encoding(file.table), _in_utf8(file, header) as path:
+        return _load_utf8(connection, file, header, path)
+
+
+@contextmanager
+def _in_utf8(file: RawFile, header: CsvHeader) -> Iterator[Path]:
+    """The file, or a copy of it in UTF-8 while the block lasts."""
+    if header.encoding == csv_file.UTF8:
+        yield file.path
+        return
+    # Only its owner may read such a directory.
+    with tempfile.TemporaryDirectory(prefix="crm-kpis-") as directory:
+        copy = Path(directory) / f"{file.table.name}.csv"
+        with csv_file.open_csv(file.path, header.encoding) as source, copy.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+        yield copy
+
+
+def _load_utf8(connection: duckdb.DuckDBPyConnection, file: RawFile, header: CsvHeader, path: Path) -> int:
     scan = csv_file.scan(file.path, header)
     columns = "".join(f"{_csv_expression(file, column)}, " for column in file.table.columns)
-    source = f"(select *, row_number() over () as record from {_read_csv(file, header, scan)})"
+    source = f"(select *, row_number() over () as record from {_read_csv(path, file, header, scan)})"
     parameters: list[list[int]] = []
     if len(scan.line_offsets) <= 1:
         line = f"record + {scan.line_offsets[0][1] if scan.line_offsets else 0}"
@@ -464,11 +551,11 @@ def _load_csv(connection: duckdb.DuckDBPyConnection, file: RawFile, header: CsvH
 
 def _csv_expression(file: RawFile, column: RawColumn) -> str:
     match = file.matches.get(column.name)
-    source = match.identifier if match else "cast(null as varchar)"
+    source = file.raw_format.rewrite(match.identifier, column) if match else "cast(null as varchar)"
     return f"{source} as {quote_identifier(column.name)}"
 
 
-def _read_csv(file: RawFile, header: CsvHeader, scan: CsvScan) -> str:
+def _read_csv(path: Path, file: RawFile, header: CsvHeader, scan: CsvScan) -> str:
     columns = ", ".join(f"{column.identifier}: 'VARCHAR'" for column in file.columns)
     options = {
         "auto_detect": "false",
@@ -482,7 +569,7 @@ def _read_csv(file: RawFile, header: CsvHeader, scan: CsvScan) -> str:
         "strict_mode": "true",
         "null_padding": "false",
         "hive_partitioning": "false",
-        "compression": "'gzip'" if file.file_format == "csv.gz" else "'none'",
+        "compression": "'gzip'" if path.suffix == ".gz" else "'none'",
     }
     if scan.longest_record > _USUAL_RECORD:
         options |= {
@@ -490,7 +577,7 @@ def _read_csv(file: RawFile, header: CsvHeader, scan: CsvScan) -> str:
             "buffer_size": str(4 * scan.longest_record),
         }
     arguments = ", ".join(f"{name} = {value}" for name, value in options.items())
-    return f"read_csv({quote_path(file.path)}, {arguments})"
+    return f"read_csv({quote_path(path)}, {arguments})"
 
 
 def _relation(table: RawTable) -> str:

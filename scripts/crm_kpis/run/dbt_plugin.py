@@ -19,6 +19,7 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from crm_kpis.errors import InputError
 from crm_kpis.project import is_company_project
+from crm_kpis.raw.formats import read_formats
 from crm_kpis.raw.raw_directory import inspect, register
 from crm_kpis.settings.checks import check_day, check_vars
 from crm_kpis.settings.declaration import Settings, read_declaration
@@ -127,7 +128,7 @@ class Plugin(BasePlugin):
 
     def _register_raw_tables(self, conn: duckdb.DuckDBPyConnection) -> list[str]:
         contract = extend_contract(self._settings)
-        raw_directory = inspect(self._raw_dir, contract)
+        raw_directory = inspect(self._raw_dir, contract, read_formats(self._settings))
         time_zone = self._settings.values["reporting_time_zone"]
         with opened_sources(conn, self._sources) as sources:
             register(conn, raw_directory, SourceMapping(sources, self._sources, time_zone, contract))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -13,6 +13,7 @@ import duckdb
 from crm_kpis.printable import printable
 from crm_kpis.published.connect import OFFLINE
 from crm_kpis.raw.contract import RawColumn, read_contract
+from crm_kpis.raw.formats import FORMATS_FILE, OTHER_MARK, WORDS_FILE
 from crm_kpis.run.gate import Finding
 from crm_kpis.sql import quote_text
 
@@ -27,13 +28,49 @@ _EXPECTED_FORMS = {
     "timestamp": "a time, such as 2026-06-30T14:05:00Z",
 }
 _DAY = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{2}|\d{4})(\D.*)?")
-_DECIMAL_COMMA = re.compile(r"-?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?( ?\D{1,3})?")
-_THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?(\d{1,3}([. '\u2019\u00a0\u202f]\d{3})+|\d+)(,\d+)?-?")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?-?")
+_WITH_UNIT = re.compile(r"(\D{1,4}?) ?[+-]?\d[\d., ]*|[+-]?\d[\d., ]*?( ?[^\d\s.,-]{1,4})")
+# Words of other systems that can hardly mean anything else.
+_USUAL_WORDS = {
+    "won": ("gewonnen", "closed won", "abgeschlossen gewonnen", "erfolgreich", "gagné", "ganado"),
+    "lost": ("verloren", "closed lost", "abgeschlossen verloren", "abgelehnt", "perdu", "perdido"),
+    "open": ("offen", "in bearbeitung", "in progress", "laufend", "neu", "new", "ouvert", "abierto"),
+    "true": ("ja", "wahr", "j", "oui", "si", "sí", "y", "x"),
+    "false": ("nein", "falsch", "n", "non"),
+}
+_MEANINGS = {word: value for value, words in _USUAL_WORDS.items() for word in words}
+_MOST_WORDS = 12
 _SERIAL = re.compile(r"[2-6]\d{4}([.,]\d+)?")
 _OWN_COLUMNS = """
 select raw_table, column_name, coalesce(data_type, 'text'), coalesce(is_personal, 'no') = 'yes'
 from settings.own_columns
 """
+_EXPECTED_OF_REASON = {
+    "duplicate_key": "each key once: the latest row counts",
+    "reserved_value": "another key than (none) and (unknown)",
+    "no_exchange_rate": "a currency with a rate on that day in exchange_rates",
+}
+_CONDITIONS = {
+    (table.name, reason): condition
+    for table in read_contract()
+    for reason, condition in table.conditions.items()
+}
+
+
+@dataclass(frozen=True)
+class Form:
+    """What invalid values look like.
+
+    Attributes:
+        description: The form, with one value and how the contract has it.
+        file: The file of the settings by which they are read as they are; None where no setting helps.
+        lines: Its header and the lines to add.
+    """
+
+    description: str
+    file: str | None = None
+    lines: tuple[str, ...] = ()
 
 
 def add_examples(warehouse: Path, findings: list[Finding]) -> list[Finding]:
@@ -54,7 +91,7 @@ def add_examples(warehouse: Path, findings: list[Finding]) -> list[Finding]:
         ]
 
 
-def _read_columns(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], RawColumn]:
+def read_columns(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], RawColumn]:
     """The columns of the raw contract and the company's own, by table and name."""
     own = connection.execute(_OWN_COLUMNS).fetchall()
     return {
@@ -74,59 +111,126 @@ def describe_expected(column: RawColumn) -> str:
     return _EXPECTED_FORMS.get(column.data_type, "a text")
 
 
-def guess_form(values: list[str], column: RawColumn) -> str | None:
-    """Name the form that most of the invalid values of a column have; None where there is none that is known.
+def describe_rejection(table: str, column: RawColumn | None, reason: str, value: str | None) -> str:
+    """What was rejected and what would not have been, without personal data.
+
+    Args:
+        table: The raw table.
+        column: The column; None where the reason lies in the whole row.
+        reason: Why.
+        value: The value as it came, or the key of the row.
+
+    >>> amount = RawColumn("amount", "decimal", required=False)
+    >>> describe_rejection("deals", amount, "invalid_value", "12,50")
+    "'12,50'; expected a number with a dot, such as 1234.50"
+    """
+    shown = "nothing" if value is None else f"'{_mask(value)}'"
+    if column is not None and column.is_personal:
+        shown = "(personal)"
+    condition = _CONDITIONS.get((table, reason))
+    if condition:
+        return f"{shown}; expected not: {condition}"
+    if reason in _EXPECTED_OF_REASON:
+        return f"{shown}; expected {_EXPECTED_OF_REASON[reason]}"
+    expected = describe_expected(column) if column else ""
+    return f"{shown}; expected {expected}" if expected else shown
+
+
+def guess_form(values: list[str], column: RawColumn, table: str) -> Form | None:
+    """Name the form that most of the invalid values of a column have, and the setting that reads it.
 
     Args:
         values: Invalid values.
         column: Their column.
+        table: Its raw table.
 
-    >>> guess_form(["31.01.2026", "05.02.2026"], RawColumn("paid_at", "timestamp", required=False))
-    'day first dates (31.01.2026): write 2026-01-31'
+    Returns:
+        The form; None where there is none that is known.
+
+    >>> guess_form(["31.01.2026", "05.02.2026"], RawColumn("paid_at", "timestamp", required=False), "orders")
+    Form(description='day first dates (31.01.2026): write 2026-01-31', file='raw_formats.csv', \
+lines=('raw_table,date_format', 'orders,day_first'))
     """
+    stripped = [value.strip() for value in values if value.strip()]
+    if column.accepts or column.data_type == "boolean":
+        return _guess_words(stripped, column, table)
     guess = _GUESSES.get(column.data_type)
-    if column.accepts:
-        words = sorted({value.strip() for value in values})
-        if len(words) <= 12:
-            return (
-                f"words of another system ({', '.join(printable(word)[:30] for word in words)}):"
-                f" map each to one of {', '.join(column.accepts)}"
-            )
+    found = guess(stripped) if guess and stripped else None
+    if found is None:
         return None
-    return guess(values) if guess and values else None
+    description, field, value = found
+    if field is None:
+        return Form(description)
+    return Form(description, FORMATS_FILE, (f"raw_table,{field}", f"{table},{value}"))
 
 
-def _guess_day(values: list[str]) -> str | None:
+def _guess_words(values: list[str], column: RawColumn, table: str) -> Form | None:
+    words = sorted(set(values))
+    if not words or len(words) > _MOST_WORDS:
+        return None
+    accepted = column.accepts or ("true", "false")
+    shown = ", ".join(printable(word)[:30] for word in words)
+    lines = ["raw_table,column_name,word,accepted_value"]
+    for word in words:
+        meaning = _MEANINGS.get(word.lower())
+        value = meaning if meaning in accepted else f"<one of {', '.join(accepted)}>"
+        lines.append(f"{table},{column.name},{_csv_field(printable(word))},{value}")
+    description = f"words of another system ({shown}): map each to one of {', '.join(accepted)}"
+    return Form(description, WORDS_FILE, tuple(lines))
+
+
+def _csv_field(text: str) -> str:
+    if not set(text) & set(',;"|\t'):
+        return text
+    return '"' + text.replace('"', '""') + '"'
+
+
+_Guess = tuple[str, "str | None", "str | None"]
+
+
+def _guess_day(values: list[str]) -> _Guess | None:
     matches = [match for match in map(_DAY.fullmatch, values) if match]
     if len(matches) * 2 > len(values):
         days, months = (max(int(match[part]) for match in matches) for part in (1, 2))
         sample = max(matches, key=lambda match: max(int(match[1]), int(match[2])))
         day, month, year = sample[1], sample[2], sample[3]
         if days > 12 >= months:
-            form = "day first"
+            form, setting = "day first", "day_first"
         elif months > 12 >= days:
-            form, day, month = "month first", month, day
+            form, setting, day, month = "month first", "month_first", month, day
         else:
-            return f"dates whose day and month can't be told apart ({sample[0]}): write 2026-01-31"
+            what = f"dates whose day and month can't be told apart ({sample[0]}): write 2026-01-31"
+            return what, "date_format", "<day_first or month_first>"
         century = "20" if len(year) == 2 else ""
-        return f"{form} dates ({sample[0]}): write {century}{year}-{int(month):02}-{int(day):02}"
+        what = f"{form} dates ({sample[0]}): write {century}{year}-{int(month):02}-{int(day):02}"
+        return what, "date_format", setting
     serials = [value for value in values if _SERIAL.fullmatch(value)]
     if len(serials) * 2 > len(values):
-        return f"days as Excel counts them ({serials[0]}): format the column as a date of the form 2026-01-31"
+        what = f"days as Excel counts them ({serials[0]}): format the column as a date of the form 2026-01-31"
+        return what, "date_format", "excel"
     return None
 
 
-def _guess_number(values: list[str]) -> str | None:
-    commas = [value for value in values if _DECIMAL_COMMA.fullmatch(value.strip())]
-    thousands = [value for value in values if _THOUSANDS.fullmatch(value.strip())]
+def _guess_number(values: list[str]) -> _Guess | None:
+    dots = [value.removesuffix(OTHER_MARK) for value in values if value.endswith(OTHER_MARK)]
+    commas = [value for value in values if _DECIMAL_COMMA.fullmatch(value)]
+    thousands = [value for value in values if _THOUSANDS.fullmatch(value)]
+    units = [value for value in values if _WITH_UNIT.fullmatch(value)]
+    if len(dots) * 2 > len(values):
+        what = f"numbers with a decimal dot ({dots[0]}), where {FORMATS_FILE} says comma"
+        return what, "decimal_mark", "dot"
     if len(thousands) * 2 > len(values) and len(thousands) >= len(commas):
-        return f"commas between thousands ({thousands[0]}): write digits and a dot"
+        what = f"commas between thousands ({thousands[0]}): write digits and a dot"
+        return what, "decimal_mark", "dot"
     if len(commas) * 2 > len(values):
-        return f"numbers with a decimal comma ({commas[0]}): write a dot, and none between thousands"
+        what = f"numbers with a decimal comma ({commas[0]}): write a dot, and none between thousands"
+        return what, "decimal_mark", "comma"
+    if len(units) * 2 > len(values):
+        return f"numbers with a sign or unit beside them ({units[0]}): export the number alone", None, None
     return None
 
 
-_GUESSES: dict[str, Callable[[list[str]], str | None]] = {
+_GUESSES: dict[str, Callable[[list[str]], _Guess | None]] = {
     "date": _guess_day,
     "timestamp": _guess_day,
     "decimal": _guess_number,
@@ -140,7 +244,7 @@ def _show_rejected_rows(connection: duckdb.DuckDBPyConnection, finding: Finding)
         " group by all order by count(*) desc, 1 limit 1",
         [finding.subject],
     ).fetchall()
-    columns = _read_columns(connection)
+    columns = read_columns(connection)
     column_name, reason = worst[0]["column_name"], worst[0]["reason"]
     rows = connection.execute(
         "select row_number, raw_row from main.rejected_rows"
@@ -155,9 +259,8 @@ def _show_rejected_rows(connection: duckdb.DuckDBPyConnection, finding: Finding)
     ]
     if column_name:
         values = [json.loads(text).get(column_name) for _, text in rows]
-        lines += _describe_form(
-            columns[finding.subject or "", column_name], [str(value) for value in values if value]
-        )
+        column = columns[finding.subject or "", column_name]
+        lines += _describe_form(finding.subject or "", column, [str(value) for value in values if value])
     return tuple(lines)
 
 
@@ -167,17 +270,17 @@ def _show_lost_values(connection: duckdb.DuckDBPyConnection, finding: Finding) -
         " where raw_table = ? and column_name = ? order by row_number limit ?",
         [finding.subject, finding.column, _LOOKED_AT],
     ).fetchall()
-    column = _read_columns(connection)[finding.subject or "", finding.column or ""]
+    column = read_columns(connection)[finding.subject or "", finding.column or ""]
     lines = [
         f"line {number}, {reason}: {_show_value(column, value)}"
         for number, reason, value in rows[:_SHOWN_ROWS]
     ]
     invalid = [value for _, reason, value in rows if reason in ("invalid_value", "not_accepted")]
-    return tuple(lines + (_describe_form(column, invalid) if invalid else []))
+    return tuple(lines + (_describe_form(finding.subject or "", column, invalid) if invalid else []))
 
 
 def _show_unmatched(connection: duckdb.DuckDBPyConnection, finding: Finding) -> tuple[str, ...]:
-    column = _read_columns(connection)[finding.subject or "", finding.column or ""]
+    column = read_columns(connection)[finding.subject or "", finding.column or ""]
     table = next(table for table in read_contract() if table.name == column.references)
     rows = connection.execute(
         f"select _row_number, {column.name} from main.stg_{finding.subject} as rows_of"
@@ -194,12 +297,18 @@ def _show_unmatched(connection: duckdb.DuckDBPyConnection, finding: Finding) -> 
     )
 
 
-def _describe_form(column: RawColumn, values: list[str]) -> list[str]:
+def _describe_form(table: str, column: RawColumn, values: list[str]) -> list[str]:
     if column.is_personal:
         return []
-    form = guess_form(values, column)
-    lines = [f"The values look like {form}."] if form else []
-    return [*lines, f"Expected: {describe_expected(column)}."]
+    form = guess_form(values, column, table)
+    lines = [f"Expected: {describe_expected(column)}."]
+    if form is None:
+        return lines
+    lines.insert(0, f"The values look like {form.description}.")
+    if form.file:
+        lines.append(f"To read them as they are, write into {form.file} of the settings:")
+        lines += [f"  {line}" for line in form.lines]
+    return lines
 
 
 def _show_row(columns: dict[tuple[str, str], RawColumn], table: str | None, text: str) -> str:

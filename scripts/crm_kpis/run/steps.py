@@ -20,6 +20,7 @@ from crm_kpis.project import PROJECT_DIR
 from crm_kpis.published.connect import FILE_NAME, explain_unusable
 from crm_kpis.published.statistics import read_kept
 from crm_kpis.published.write import Run, publish, read_history
+from crm_kpis.raw.formats import read_formats
 from crm_kpis.raw.raw_directory import RawDirectory, inspect
 from crm_kpis.report import write_pages
 from crm_kpis.run import messages
@@ -104,7 +105,7 @@ def run(options: BuildOptions, run_options: RunOptions) -> RunRecord:
                 check_free(options.snapshots_dir, run_options.snapshot)
         history = _read_output(options)
         check_vars({}, options.project_dir)
-        raw_directory = inspect(options.raw_dir, extend_contract(settings))
+        raw_directory = inspect(options.raw_dir, extend_contract(settings), read_formats(settings))
         source_warnings = inspect_sources(options.sources)
         for warning in (*raw_directory.warnings, *source_warnings):
             record.warn(warning)

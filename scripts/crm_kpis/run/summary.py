@@ -11,7 +11,9 @@ from typing import Any
 
 import duckdb
 
+from crm_kpis.raw.contract import RawColumn
 from crm_kpis.raw.raw_directory import SCHEMA as RAW_SCHEMA
+from crm_kpis.run.examples import describe_rejection, read_columns
 from crm_kpis.sources.mapping import read_warnings
 
 _MOST_REASONS = 5
@@ -58,6 +60,7 @@ class Rejection:
         reason: Why.
         count: How many.
         first_row: The `_row_number` of the first.
+        example: The value of the first as it came, or the key of its row, and the expected form.
     """
 
     table: str
@@ -65,6 +68,7 @@ class Rejection:
     reason: str
     count: int
     first_row: int
+    example: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,13 +111,17 @@ def read_summary(warehouse: Path, built: frozenset[str]) -> Summary:
         rejected_rows, rejected_values = (
             rows(
                 model,
-                "select raw_table, column_name, reason, count(*), min(row_number)"
-                f" from main.{model}"
+                f"select raw_table, column_name, reason, count(*), min(row_number),"
+                f" min_by({value}, row_number) from main.{model}"
                 " group by raw_table, column_name, reason"
                 " order by raw_table, count(*) desc, reason, column_name",
             )
-            for model in ("rejected_rows", "rejected_values")
+            for model, value in (
+                ("rejected_rows", "if(column_name is null, row_key, raw_row ->> ('$.' || column_name))"),
+                ("rejected_values", "raw_value"),
+            )
         )
+        columns = read_columns(connection) if rejected_rows or rejected_values else {}
         landed = rows(
             "raw_row_counts",
             "select format('{} ({})', source, layout), if(level = 'table', 'to ' || name, name),"
@@ -137,8 +145,8 @@ def read_summary(warehouse: Path, built: frozenset[str]) -> Summary:
     kpi_count, kpis_with_values, kpi_value_count = kpis[0] if kpis else (0, 0, 0)
     return Summary(
         raw_counts=tuple(RawCount(*row) for row in counts if row[1]),
-        rejected_rows=tuple(Rejection(*row) for row in rejected_rows),
-        rejected_values=tuple(Rejection(*row) for row in rejected_values),
+        rejected_rows=tuple(_rejection(columns, *row) for row in rejected_rows),
+        rejected_values=tuple(_rejection(columns, *row) for row in rejected_values),
         as_of=as_of,
         as_of_source=as_of_source,
         kpi_count=kpi_count,
@@ -148,6 +156,20 @@ def read_summary(warehouse: Path, built: frozenset[str]) -> Summary:
         landed=tuple(LandedCount(*row) for row in landed),
         source_warnings=tuple(source_warnings),
     )
+
+
+def _rejection(  # noqa: PLR0913, PLR0917 - the columns of a query
+    columns: dict[tuple[str, str], RawColumn],
+    table: str,
+    column: str | None,
+    reason: str,
+    count: int,
+    first_row: int,
+    value: str | None,
+) -> Rejection:
+    described = columns[table, column] if column else None
+    example = describe_rejection(table, described, reason, value)
+    return Rejection(table, column, reason, count, first_row, example)
 
 
 def format_landed(summary: Summary) -> list[str]:
@@ -181,18 +203,16 @@ def format_raw_counts(summary: Summary) -> list[str]:
 
 
 def format_rejections(summary: Summary) -> list[str]:
-    """A line for each raw table of which rows were rejected, and one for each that lost values."""
+    """A line for each reason for which rows or values were rejected, with one value and the expected form."""
     lines = []
     for title, rejections in (
-        ("Rejected rows (first row):", summary.rejected_rows),
-        ("Values taken as missing (first row):", summary.rejected_values),
+        ("Rejected rows, the first of each reason:", summary.rejected_rows),
+        ("Values taken as missing, the first of each reason:", summary.rejected_values),
     ):
         if rejections:
             lines.append(title)
-            lines += [
-                f"  {table}: {_format_reasons(list(reasons))}"
-                for table, reasons in groupby(rejections, key=lambda rejection: rejection.table)
-            ]
+            for _, reasons in groupby(rejections, key=lambda rejection: rejection.table):
+                lines += _format_reasons(list(reasons))
     if lines:
         lines.append("Each one is listed in rejected_rows or rejected_values of the warehouse.")
     return lines
@@ -220,12 +240,13 @@ def format_table(header: Sequence[str], rows: Iterable[Sequence[str | int]]) -> 
     ]
 
 
-def _format_reasons(rejections: list[Rejection]) -> str:
-    shown = [
-        f"{rejection.count:,} {rejection.reason}"
-        + (f" of {rejection.column}" if rejection.column else "")
-        + f" ({rejection.first_row})"
-        for rejection in rejections[:_MOST_REASONS]
-    ]
+def _format_reasons(rejections: list[Rejection]) -> list[str]:
+    lines = []
+    for rejection in rejections[:_MOST_REASONS]:
+        place = f" of {rejection.column}" if rejection.column else ""
+        lines.append(
+            f"  {rejection.table}: {rejection.count:,} {rejection.reason}{place},"
+            f" row {rejection.first_row}: {rejection.example}"
+        )
     rest = sum(rejection.count for rejection in rejections[_MOST_REASONS:])
-    return ", ".join(shown) + (f", {rest:,} for other reasons" if rest else "")
+    return [*lines, f"  {rejections[0].table}: {rest:,} for other reasons"] if rest else lines

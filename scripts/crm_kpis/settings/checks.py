@@ -17,10 +17,15 @@ from crm_kpis.catalogue.measures import find_measures
 from crm_kpis.days import FIRST_DAY, LAST_DAY, parse_day
 from crm_kpis.errors import InputError
 from crm_kpis.project import PACKAGE, PROJECT_DIR, PROJECT_FILE, read_project
-from crm_kpis.raw.contract import read_contract
+from crm_kpis.raw.contract import RawColumn, read_contract
 from crm_kpis.settings.cells import check_limits
 from crm_kpis.settings.declaration import KEYS_FILE, Row, Setting, Settings, SettingsTable, read_declaration
-from crm_kpis.settings.own_columns import check_own_columns, company_projects, read_own_columns
+from crm_kpis.settings.own_columns import (
+    check_own_columns,
+    company_projects,
+    extend_contract,
+    read_own_columns,
+)
 from crm_kpis.settings.problems import Problems, display, suggest
 from crm_kpis.sources.source import read_settings as read_sources
 
@@ -473,6 +478,76 @@ _CROSS_CHECKS: dict[str, Callable[[Settings], Iterator[str]]] = {
     "headline_kpis": _check_headline_kpis,
     "publish_personal_columns": _check_personal_columns,
 }
+
+
+def _check_raw_table(row: Row) -> Iterator[tuple[int, str, str]]:
+    name = row.values["raw_table"]
+    tables = [table.name for table in read_contract()]
+    if name is not None and name not in tables:
+        message = f"{display(name)} is no table of the raw contract."
+        yield row.line, "raw_table", f"{message} {suggest(name, tables)}"
+
+
+def _check_raw_formats(settings: Settings) -> _Complaints:
+    for row in _sound(settings, "raw_formats"):
+        yield from _check_raw_table(row)
+        time_zone = row.values["time_zone"]
+        complaint = time_zone and _check_time_zone(time_zone)
+        if complaint:
+            yield row.line, "time_zone", f"{display(time_zone)}: {complaint}"
+        elif time_zone and "reporting_time_zone" not in settings.given:
+            message = f"{display(time_zone)} is given, and {KEYS_FILE} has no reporting_time_zone"
+            yield row.line, "time_zone", f"{message}: days would be days in UTC. Write it there, too."
+
+
+def _check_raw_columns(settings: Settings) -> _Complaints:
+    named: dict[tuple[str, str], Row] = {}
+    for row in _sound(settings, "raw_columns"):
+        yield from _check_raw_table(row)
+        table, column = row.values["raw_table"], row.values["column_name"]
+        columns = _columns_of(settings, table)
+        if columns and column not in columns:
+            message = f"{display(column)} is no column of {table}."
+            yield row.line, "column_name", f"{message} {suggest(column, list(columns))}"
+        place = (table, row.values["name_in_file"].lower())
+        if place in named:
+            other = named[place].values["column_name"]
+            message = f"{display(row.values['name_in_file'])} is {other}, too (line {named[place].line})"
+            yield row.line, "name_in_file", f"{message}. Remove one."
+        named.setdefault(place, row)
+
+
+def _check_value_words(settings: Settings) -> _Complaints:
+    for row in _sound(settings, "value_words"):
+        yield from _check_raw_table(row)
+        table, name, value = (row.values[key] for key in ("raw_table", "column_name", "accepted_value"))
+        columns = _columns_of(settings, table)
+        column = columns.get(name)
+        if column is None:
+            if columns:
+                place = table or "any raw table"
+                message = f"{display(name)} is no column of {place}."
+                yield row.line, "column_name", f"{message} {suggest(name, sorted(columns))}"
+            continue
+        accepted = column.accepts or (("true", "false") if column.data_type == "boolean" else ())
+        if not accepted and column.data_type != "text":
+            message = f"{name} is no text. Words are for columns of text and for booleans."
+            yield row.line, "column_name", message
+        elif accepted and value not in accepted:
+            message = f"{display(value)} is no accepted value of {name}."
+            yield row.line, "accepted_value", f"{message} {suggest(value, list(accepted))}"
+
+
+def _columns_of(settings: Settings, table_name: str | None) -> dict[str, RawColumn]:
+    """The columns of a raw table by name, or of all; empty where there is no such table."""
+    return {
+        column.name: column
+        for table in reversed(extend_contract(settings))
+        if table_name in (None, table.name)
+        for column in table.columns
+    }
+
+
 _TABLE_CHECKS: dict[str, Callable[[Settings], _Complaints]] = {
     "named_periods": _check_named_periods,
     "own_kpis": _check_own_kpis,
@@ -481,4 +556,7 @@ _TABLE_CHECKS: dict[str, Callable[[Settings], _Complaints]] = {
     "kpi_targets": _check_kpi_targets,
     "mandatory_fields": _check_mandatory_fields,
     "pipeline_stages": _check_pipeline_stages,
+    "raw_formats": _check_raw_formats,
+    "raw_columns": _check_raw_columns,
+    "value_words": _check_value_words,
 }

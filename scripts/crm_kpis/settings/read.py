@@ -152,7 +152,8 @@ def _read_table(path: Path, table: SettingsTable, problems: Problems) -> Iterato
     if not _check_header(names, table, header.line, problems):
         return
     columns = {column.name: column for column in table.columns}
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    encoding = "utf-8-sig" if header.encoding == csv_file.UTF8 else header.encoding
+    with path.open(encoding=encoding, newline="") as file:
         reader = csv.reader(file, delimiter=header.delimiter, strict=True)
         end = 0
         try:

@@ -220,6 +220,8 @@ def _describe(connection: duckdb.DuckDBPyConnection, table: str, paths: list[Pat
 def _read_csv(path: Path) -> str:
     # DuckDB guesses dialects wrongly: it is told what the header says.
     header = csv_file.read_header(path, ())
+    if header.encoding != csv_file.UTF8:
+        raise InputError(f"{path} is in {header.encoding}. Land it in UTF-8.")
     columns = ", ".join(f"{quote_text(name)}: 'varchar'" for name in header.columns)
     return (
         f"read_csv({quote_path(path)}, auto_detect = false, header = true, skip = {header.line - 1},"
