@@ -1,7 +1,7 @@
 {#
     Days: of timestamps, between days, and of the calendar.
 
-    Macros: local_date, business_time_zone, wall_clock_to_utc, days_between, seconds_between, add_days, days_of, as_of_override,
+    Macros: local_date, local_hour, local_weekday, business_time_zone, wall_clock_to_utc, days_between, seconds_between, add_days, days_of, as_of_override,
     today_override.
 #}
 
@@ -25,6 +25,41 @@
 
 {% macro default__local_date(timestamp, time_zone) -%}
     cast(from_utc_timestamp({{ timestamp }}, {{ dbt.string_literal(time_zone) }}) as date)
+{%- endmacro %}
+
+
+{#
+    The hour of a UTC timestamp, 0 to 23, as the clocks of a time zone show it, and its day of the week, 1 for Monday to 7 for Sunday.
+
+        {{ local_hour('created_at', business_time_zone()) }} as created_hour
+        {{ local_weekday('created_at', business_time_zone()) }} as created_weekday
+#}
+{% macro local_hour(timestamp, time_zone) -%}
+    {{ return(adapter.dispatch('local_hour', 'crm_kpis')(timestamp, time_zone)) }}
+{%- endmacro %}
+
+{% macro duckdb__local_hour(timestamp, time_zone) -%}
+    {%- if time_zone == 'UTC' -%}
+        extract(hour from {{ timestamp }})
+    {%- else -%}
+        extract(hour from timezone({{ dbt.string_literal(time_zone) }}, timezone('UTC', {{ timestamp }})))
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro default__local_hour(timestamp, time_zone) -%}
+    cast(extract(hour from from_utc_timestamp({{ timestamp }}, {{ dbt.string_literal(time_zone) }})) as bigint)
+{%- endmacro %}
+
+{% macro local_weekday(timestamp, time_zone) -%}
+    {{ return(adapter.dispatch('local_weekday', 'crm_kpis')(timestamp, time_zone)) }}
+{%- endmacro %}
+
+{% macro duckdb__local_weekday(timestamp, time_zone) -%}
+    isodow({{ local_date(timestamp, time_zone) }})
+{%- endmacro %}
+
+{% macro default__local_weekday(timestamp, time_zone) -%}
+    cast(weekday({{ local_date(timestamp, time_zone) }}) + 1 as bigint)
 {%- endmacro %}
 
 

@@ -1,7 +1,7 @@
 {#
     Segments: the members of the dimensions by which measures are split.
 
-    Macros: segment, segment_column, segment_member.
+    Macros: segment, segment_column, segment_member, company_size.
 #}
 
 {#
@@ -40,4 +40,20 @@
 {% macro segment_member(dimension) -%}
         '{{ dimension }}' as segment_by,
         {{ "'all'" if dimension == 'all' else crm_kpis.segment_column(dimension) }} as segment
+{%- endmacro %}
+
+
+{#
+    The band of a number of employees, the segment company_size: 1-9, 10-49, 50-249, 250+; '(none)' where it is not given.
+
+        {{ company_size('employee_count') }} as company_size
+#}
+{% macro company_size(employee_count) -%}
+    case
+        when {{ employee_count }} < 10 then '1-9'
+        when {{ employee_count }} < 50 then '10-49'
+        when {{ employee_count }} < 250 then '50-249'
+        when {{ employee_count }} >= 250 then '250+'
+        else '(none)'
+    end
 {%- endmacro %}

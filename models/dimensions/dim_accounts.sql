@@ -42,13 +42,7 @@ select
     {{ personal_column('accounts.name', 'name') }} as account_name,
     coalesce(industry, '(none)') as industry,
     coalesce(country, '(none)') as country,
-    case
-        when employee_count < 10 then '1-9'
-        when employee_count < 50 then '10-49'
-        when employee_count < 250 then '50-249'
-        when employee_count >= 250 then '250+'
-        else '(none)'
-    end as company_size,
+    {{ company_size('employee_count') }} as company_size,
     region,
     city,
     employee_count,

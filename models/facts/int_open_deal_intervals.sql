@@ -1,7 +1,7 @@
 with
 
 deals as (
-    select * from {{ ref('fct_deals') }}
+    select * from {{ ref('int_deals') }}
 ),
 
 visits as (
@@ -130,6 +130,7 @@ select
 
     -- dates
     first_touch_on,
+    open_from as stage_entered_on,
     part_from as open_from,
     part_until as open_until
 from split

@@ -353,6 +353,36 @@ def sql(query: str, output: Path, file_format: str) -> None:
 
 
 @cli.command()
+@click.argument("key")
+@_OUTPUT
+@_LANGUAGE
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["table", "csv", "json", "markdown"]),
+    default="table",
+    show_default=True,
+    help="table: the first 100 events, to look at; the others: all events.",
+)
+def account(key: str, output: Path, language: str | None, file_format: str) -> None:
+    """Show what happened with one account, in time order.
+
+    \b
+    The first visit, leads, activities, e-mails, deals, orders, tickets, answers and costs of an account:
+      crm-kpis account A1
+    For a spreadsheet:
+      crm-kpis account A1 --format csv > A1.csv
+
+    The key is that of dim_accounts. The table account_timeline has the same for all accounts.
+    """
+    from crm_kpis.published.query import show_account
+
+    more = show_account(Path(os.path.abspath(output)), key, language, file_format, sys.stdout)
+    if more:
+        click.echo(f"The first {more - 1} events. --format csv, json or markdown prints all.", err=True)
+
+
+@cli.command()
 @click.argument("name")
 @click.option("--replace", is_flag=True, help="Replace the snapshot of that name, if there is one.")
 @_OUTPUT

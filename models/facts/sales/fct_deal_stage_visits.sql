@@ -5,7 +5,7 @@ entries as (
 ),
 
 deals as (
-    select * from {{ ref('fct_deals') }}
+    select * from {{ ref('int_deals') }}
 ),
 
 pipeline_stages as (

@@ -156,6 +156,10 @@ select
     {{ seconds_between('measured.created_at', 'measured.known_resolved_at') }} as resolution_seconds,
     measured.resolved_at_business_second - measured.created_at_business_second as resolution_business_seconds,
 
+    -- numerics
+    {{ local_weekday('measured.created_at', business_time_zone()) }} as created_weekday,
+    {{ local_hour('measured.created_at', business_time_zone()) }} as created_hour,
+
     -- booleans
     measured.known_resolved_at is not null or coalesce(measured.is_resolved and measured.resolved_at is null, false) as is_resolved,
     case

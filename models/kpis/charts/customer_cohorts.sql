@@ -4,6 +4,10 @@ intervals as (
     select * from {{ ref('fct_customer_intervals') }}
 ),
 
+orders as (
+    select * from {{ ref('fct_orders') }}
+),
+
 quarters as (
     select
         period_name,
@@ -57,6 +61,19 @@ changes_by_quarter as (
     group by cohort_start, quarter_start
 ),
 
+orders_by_quarter as (
+    select
+        cohorts.cohort_start,
+        cast(date_trunc('quarter', orders.ordered_on) as date) as quarter_start,
+        count(*) filter (where orders.is_credit_note is not true) as orders,
+        count(distinct orders.account_id) filter (where orders.is_credit_note is not true) as customers_ordering,
+        sum(orders.amount) as revenue
+    from orders
+    inner join cohorts on orders.account_id = cohorts.account_id
+    where orders.is_revenue
+    group by cohorts.cohort_start, cast(date_trunc('quarter', orders.ordered_on) as date)
+),
+
 grid as (
     select
         first_quarters.period_name as cohort,
@@ -74,12 +91,20 @@ grid as (
 running as (
     select
         grid.*,
+        coalesce(orders_by_quarter.orders, 0) as orders,
+        coalesce(orders_by_quarter.customers_ordering, 0) as customers_ordering,
+        coalesce(orders_by_quarter.revenue, 0) as revenue,
+        sum(coalesce(orders_by_quarter.revenue, 0)) over (
+            partition by grid.cohort_start order by grid.period_start rows between unbounded preceding and current row
+        ) as revenue_so_far,
         sum(coalesce(changes_by_quarter.net_change, 0)) over (
             partition by grid.cohort_start order by grid.period_start rows between unbounded preceding and current row
         ) as active
     from grid
     left join changes_by_quarter
         on grid.cohort_start = changes_by_quarter.cohort_start and grid.period_start = changes_by_quarter.quarter_start
+    left join orders_by_quarter
+        on grid.cohort_start = orders_by_quarter.cohort_start and grid.period_start = orders_by_quarter.quarter_start
 )
 
 select
@@ -90,5 +115,9 @@ select
     cast(quarters_since as bigint) as quarters_since,
     cast(customers as bigint) as customers,
     cast(active as bigint) as customers_active,
-    cast(active as double) / nullif(cast(customers as double), 0) as retention_rate
+    cast(active as double) / nullif(cast(customers as double), 0) as retention_rate,
+    cast(orders as bigint) as orders,
+    cast(customers_ordering as bigint) as customers_ordering,
+    cast(revenue as decimal(18, 4)) as revenue,
+    cast(revenue_so_far as double) / nullif(cast(customers as double), 0) as revenue_per_customer_so_far
 from running

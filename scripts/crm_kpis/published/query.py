@@ -18,6 +18,7 @@ import duckdb
 from crm_kpis.errors import InputError
 from crm_kpis.printable import escape_markdown, neutralize, printable
 from crm_kpis.published.connect import open_published
+from crm_kpis.sql import quote_text
 
 Row = tuple[Any, ...]
 _MOST_ROWS = 100  # of a table on the screen
@@ -53,6 +54,55 @@ def answer(output: Path, query: str, file_format: str, stream: TextIO) -> int | 
             return FORMATS[file_format](names, rows, stream)
         except duckdb.Error as error:
             raise InputError(_explain(error)) from error
+
+
+_ACCOUNT = """
+select happened_on, what_happened_{language} as what_happened, detail, amount, score, owner_id, record_id
+from account_timeline
+where account_id = {key}
+order by happened_on, event_order, record_id
+"""
+
+
+def show_account(
+    output: Path, key: str, language: str | None, file_format: str, stream: TextIO
+) -> int | None:
+    """Write what happened with one account, in time order.
+
+    Args:
+        output: The output directory of `crm-kpis run`.
+        key: The key of the account.
+        language: en or de; None: the setting report_language.
+        file_format: A key of FORMATS.
+        stream: Where the rows go.
+
+    Returns:
+        How many events there are if not all were shown, at the least; None otherwise.
+
+    Raises:
+        InputError: Nothing is published, or nothing is known of the account.
+    """
+    with open_published(output) as connection:
+        try:
+            known = connection.execute(
+                "select (select any_value(report_language) from reporting_settings),"
+                " exists (from account_timeline where account_id = $key)"
+                " or exists (from dim_accounts where account_id = $key)",
+                {"key": key},
+            ).fetchall()
+        except duckdb.CatalogException as error:
+            raise InputError(
+                "The published marts lack account_timeline: another version of crm-kpis published them. "
+                "Run crm-kpis run again."
+            ) from error
+    [(usual_language, is_known)] = known
+    if not is_known:
+        raise InputError(
+            f"Nothing is known of an account {key!r}. Keys are those of dim_accounts: "
+            'crm-kpis sql "select account_id, industry, country from dim_accounts".'
+        )
+    query = _ACCOUNT.format(language=language or usual_language, key=quote_text(key))
+    return answer(output, query, file_format, stream)
 
 
 def _execute(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[list[str], Iterator[Row]]:

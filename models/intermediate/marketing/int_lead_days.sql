@@ -1,0 +1,149 @@
+{%- set no_day = "cast('2100-01-01' as date)" -%}
+with
+
+leads as (
+    select * from {{ ref('fct_leads') }}
+),
+
+deals as (
+    select * from {{ ref('fct_deals') }}
+),
+
+activities as (
+    select * from {{ ref('fct_activities') }}
+),
+
+reporting_window as (
+    select * from {{ ref('reporting_window') }}
+),
+
+-- as_of, and before it the days whose outcome is known: 28 of them, 90 days apart.
+days as (
+    select
+        0 as day_number,
+        as_of as day,
+        as_of
+    from reporting_window
+    {%- for number in range(1, 29) %}
+    union all
+    select
+        {{ number }} as day_number,
+        {{ add_days('as_of', '- ' ~ setting('lead_chance_days') ~ ' - ' ~ 90 * (number - 1)) }} as day,
+        as_of
+    from reporting_window
+    {%- endfor %}
+),
+
+-- The link stands in the deal, in the lead, or in both.
+deals_of_leads as (
+    select
+        lead_id,
+        created_on,
+        case when is_won then closed_on end as won_on
+    from deals
+    where lead_id is not null
+    union all
+    select
+        leads.lead_id,
+        deals.created_on,
+        case when deals.is_won then deals.closed_on end as won_on
+    from leads
+    inner join deals on leads.deal_id = deals.deal_id
+),
+
+outcomes as (
+    select
+        lead_id,
+        min(created_on) as first_deal_on,
+        min(won_on) as won_on
+    from deals_of_leads
+    group by lead_id
+),
+
+-- What happened on a day that nobody knows may have been known on any: such a lead teaches nothing.
+dated as (
+    select
+        leads.*,
+        least(coalesce(leads.converted_on, {{ no_day }}), coalesce(outcomes.won_on, {{ no_day }})) as won_on,
+        least(
+            coalesce(leads.converted_on, {{ no_day }}),
+            coalesce(leads.disqualified_on, {{ no_day }}),
+            coalesce(outcomes.first_deal_on, {{ no_day }})
+        ) as decided_on
+    from leads
+    left join outcomes on leads.lead_id = outcomes.lead_id
+    where
+        not (leads.is_converted and leads.converted_on is null)
+        and not (leads.is_disqualified and leads.disqualified_on is null)
+),
+
+-- Leads that are open at the end of a day, and no older than a year.
+open_leads as (
+    select
+        dated.*,
+        days.day_number,
+        days.day,
+        {{ days_between('dated.created_on', 'days.day') }} as age_days,
+        case
+            when {{ add_days('days.day', setting('lead_chance_days')) }} <= days.as_of
+                then dated.won_on <= {{ add_days('days.day', setting('lead_chance_days')) }}
+        end as is_won_in_time
+    from dated
+    inner join days
+        on
+            dated.created_on <= days.day
+            and dated.created_on > {{ add_days('days.day', -365) }}
+            and dated.decided_on > days.day
+),
+
+activities_by_day as (
+    select
+        open_leads.lead_id,
+        open_leads.day_number,
+        count(*) as activities
+    from open_leads
+    inner join activities on open_leads.lead_id = activities.lead_id and open_leads.day >= activities.occurred_on
+    group by open_leads.lead_id, open_leads.day_number
+)
+
+select
+    -- ids
+    open_leads.day_number,
+    open_leads.lead_id,
+
+    -- segments
+    open_leads.source,
+    open_leads.score_band,
+    open_leads.industry,
+    open_leads.country,
+    {{ company_size('open_leads.employee_count') }} as company_size,
+    case
+        when open_leads.is_ideal_customer then 'met'
+        when not open_leads.is_ideal_customer then 'not met'
+        else '(none)'
+    end as ideal_customer,
+    case when open_leads.qualified_on <= open_leads.day then 'yes' else 'no' end as qualified,
+    case
+        when activities_by_day.activities is null then '0'
+        when activities_by_day.activities < 3 then '1-2'
+        else '3+'
+    end as engagement,
+    case
+        when open_leads.age_days <= 7 then '0-7'
+        when open_leads.age_days <= 30 then '8-30'
+        when open_leads.age_days <= 90 then '31-90'
+        when open_leads.age_days <= 180 then '91-180'
+        else '181-365'
+    end as age,
+
+    -- numerics
+    open_leads.score,
+
+    -- booleans
+    open_leads.is_won_in_time,
+
+    -- dates
+    open_leads.day
+from open_leads
+left join activities_by_day
+    on open_leads.lead_id = activities_by_day.lead_id and open_leads.day_number = activities_by_day.day_number

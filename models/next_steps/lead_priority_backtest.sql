@@ -1,0 +1,144 @@
+with
+
+lead_chances as (
+    select * from {{ ref('int_lead_chances') }}
+    where is_won_in_time is not null
+),
+
+trait_rates as (
+    select * from {{ ref('int_lead_trait_rates') }}
+    where trait_by = 'all'
+),
+
+-- Three days, half a year apart. Each chance is what could be known on its day.
+backtest_leads as (
+    select * from lead_chances
+    where day_number in (1, 3, 5)
+),
+
+-- What the leads are ranked by; the more, the better. Leads without a score come last.
+ranked_leads as (
+    select
+        day_number,
+        day,
+        'win_chance' as ranked_by,
+        win_chance as ranking_value,
+        win_chance,
+        is_won_in_time
+    from backtest_leads
+    union all
+    select
+        day_number,
+        day,
+        'crm_score' as ranked_by,
+        coalesce(cast(score as double), -1.0) as ranking_value,
+        win_chance,
+        is_won_in_time
+    from backtest_leads
+    union all
+    select
+        day_number,
+        day,
+        'nothing' as ranked_by,
+        0.0 as ranking_value,
+        win_chance,
+        is_won_in_time
+    from backtest_leads
+),
+
+-- Leads of one value share their places: each is as likely to come first.
+ties as (
+    select
+        day_number,
+        day,
+        ranked_by,
+        ranking_value,
+        cast(count(*) as double) as leads,
+        cast(count(*) filter (where is_won_in_time) as double) as won_leads,
+        sum(cast(win_chance as decimal(38, 12))) as expected_won_leads
+    from ranked_leads
+    group by day_number, day, ranked_by, ranking_value
+),
+
+placed as (
+    select
+        *,
+        sum(leads) over so_far - leads as leads_before,
+        sum(leads) over (partition by day_number, ranked_by) as all_leads,
+        sum(won_leads) over (partition by day_number, ranked_by) as all_won_leads
+    from ties
+    window so_far as (
+        partition by day_number, ranked_by order by ranking_value desc rows between unbounded preceding and current row
+    )
+),
+
+tenths (tenth) as (
+    values (1), (2), (3), (4), (5), (6), (7), (8), (9), (10)
+),
+
+-- A tie that goes over the end of a tenth is shared between the two.
+shared as (
+    select
+        placed.*,
+        tenths.tenth,
+        (
+            least(placed.leads_before + placed.leads, tenths.tenth * placed.all_leads / 10.0)
+            - greatest(placed.leads_before, (tenths.tenth - 1) * placed.all_leads / 10.0)
+        ) / placed.leads as part
+    from placed
+    inner join tenths
+        on
+            placed.leads_before < tenths.tenth * placed.all_leads / 10.0
+            and placed.leads_before + placed.leads > (tenths.tenth - 1) * placed.all_leads / 10.0
+),
+
+by_tenth as (
+    select
+        day_number,
+        day,
+        ranked_by,
+        tenth,
+        max(all_won_leads) as all_won_leads,
+        sum(cast(part * leads as decimal(28, 10))) as leads,
+        sum(cast(part * won_leads as decimal(28, 10))) as won_leads,
+        sum(cast(part * cast(expected_won_leads as double) as decimal(28, 10))) as expected_won_leads
+    from shared
+    group by day_number, day, ranked_by, tenth
+),
+
+-- Decimals add up to the same in any order; what is divided is a double.
+summed as (
+    select
+        day_number,
+        day,
+        ranked_by,
+        tenth,
+        all_won_leads,
+        cast(leads as double) as leads,
+        cast(won_leads as double) as won_leads,
+        cast(expected_won_leads as double) as expected_won_leads,
+        cast(sum(won_leads) over (
+            partition by day_number, ranked_by order by tenth rows between unbounded preceding and current row
+        ) as double) as won_leads_so_far
+    from by_tenth
+)
+
+select
+    -- ids
+    summed.day as backtest_day,
+    summed.ranked_by,
+    cast(summed.tenth as bigint) as tenth,
+
+    -- numerics
+    summed.leads,
+    summed.won_leads,
+    case when summed.ranked_by = 'win_chance' then summed.expected_won_leads end as expected_won_leads,
+    summed.won_leads / summed.leads as won_share,
+    {{ wilson_low('summed.won_leads', 'summed.leads') }} as won_share_low,
+    {{ wilson_high('summed.won_leads', 'summed.leads') }} as won_share_high,
+    summed.won_leads / nullif(summed.all_won_leads, 0) as share_of_wins,
+    summed.won_leads_so_far / nullif(summed.all_won_leads, 0) as share_of_wins_so_far,
+    cast(trait_rates.leads as bigint) as learnt_leads,
+    cast(trait_rates.won_leads as bigint) as learnt_won_leads
+from summed
+inner join trait_rates on summed.day_number = trait_rates.day_number

@@ -1,0 +1,191 @@
+{%- set text = dbt.type_string() -%}
+with
+
+leads as (
+    select * from {{ ref('fct_leads') }}
+),
+
+deals as (
+    select * from {{ ref('fct_deals') }}
+),
+
+activities as (
+    select * from {{ ref('fct_activities') }}
+),
+
+reporting_window as (
+    select * from {{ ref('reporting_window') }}
+),
+
+-- The link stands in the deal, in the lead, or in both.
+deals_of_leads as (
+    select
+        lead_id,
+        created_on
+    from deals
+    where lead_id is not null
+    union all
+    select
+        leads.lead_id,
+        deals.created_on
+    from leads
+    inner join deals on leads.deal_id = deals.deal_id
+),
+
+first_deals as (
+    select
+        lead_id,
+        min(created_on) as first_deal_on
+    from deals_of_leads
+    group by lead_id
+),
+
+lead_activities as (
+    select
+        lead_id,
+        count(*) as activities,
+        max(occurred_on) as last_activity_on
+    from activities
+    where lead_id is not null
+    group by lead_id
+),
+
+-- A lead is decided when it becomes a deal or a customer, or is given up, whichever comes first.
+dated as (
+    select
+        leads.*,
+        coalesce(lead_activities.activities, 0) as activities,
+        lead_activities.last_activity_on,
+        least(
+            coalesce(first_deals.first_deal_on, cast('2100-01-01' as date)),
+            coalesce(leads.converted_on, cast('2100-01-01' as date)),
+            coalesce(leads.disqualified_on, cast('2100-01-01' as date))
+        ) as decided_on,
+        leads.is_converted or leads.is_won or leads.is_disqualified or first_deals.lead_id is not null as is_decided
+    from leads
+    left join first_deals on leads.lead_id = first_deals.lead_id
+    left join lead_activities on leads.lead_id = lead_activities.lead_id
+),
+
+-- Few whole days differ, so they are counted before they are ranked.
+decided_by_days as (
+    select
+        source,
+        {{ days_between('created_on', 'decided_on') }} as decision_days,
+        count(*) as decided_leads
+    from dated
+    where is_decided and decided_on < cast('2100-01-01' as date) and decided_on >= created_on
+    group by source, {{ days_between('created_on', 'decided_on') }}
+),
+
+decided_so_far as (
+    select
+        *,
+        sum(decided_leads) over (
+            partition by source order by decision_days rows between unbounded preceding and current row
+        ) as leads_up_to,
+        sum(decided_leads) over (partition by source) as all_leads
+    from decided_by_days
+),
+
+usual_days as (
+    select
+        source,
+        cast(max(all_leads) as bigint) as usual_leads,
+        min(decision_days) filter (where 2 * leads_up_to >= all_leads) as usual_decision_days,
+        min(decision_days) filter (where 10 * leads_up_to >= 9 * all_leads) as long_decision_days
+    from decided_so_far
+    group by source
+),
+
+measured as (
+    select
+        dated.*,
+        usual_days.usual_leads,
+        usual_days.usual_decision_days,
+        usual_days.long_decision_days,
+        greatest(
+            dated.created_on,
+            coalesce(dated.qualified_on, dated.created_on),
+            coalesce(dated.last_activity_on, dated.created_on)
+        ) as last_moved_on,
+        reporting_window.as_of
+    from dated
+    cross join reporting_window
+    left join usual_days on dated.source = usual_days.source
+    where not dated.is_decided
+),
+
+judged as (
+    select
+        *,
+        {{ days_between('created_on', 'as_of') }} as age_days,
+        {{ days_between('last_moved_on', 'as_of') }} as days_without_move,
+        {{ days_between('last_moved_on', 'as_of') }} > {{ setting('stalled_after_days') }} as is_stalled,
+        coalesce(usual_leads >= 20 and {{ days_between('created_on', 'as_of') }} > long_decision_days, false) as is_longer_than_usual
+    from measured
+)
+
+select
+    -- ids
+    lead_id,
+    account_id,
+    owner_id,
+    campaign_id,
+
+    -- segments
+    team,
+    source,
+    channel,
+    industry,
+    country,
+    score_band,
+
+    -- words
+    'Created ' || cast(age_days as {{ text }}) || ' days ago'
+    || case
+        when usual_leads >= 20
+            then
+                ', usually decided after ' || cast(usual_decision_days as {{ text }}) || ', nine in ten within '
+                || cast(long_decision_days as {{ text }})
+        else ''
+    end
+    || case
+        when activities = 0 then '; no activity so far'
+        else '; no move for ' || cast(days_without_move as {{ text }}) || ' days'
+    end as reasons_en,
+    'Vor ' || cast(age_days as {{ text }}) || ' Tagen angelegt'
+    || case
+        when usual_leads >= 20
+            then
+                ', üblich ist eine Entscheidung nach ' || cast(usual_decision_days as {{ text }})
+                || ', neun von zehn fallen innerhalb von ' || cast(long_decision_days as {{ text }})
+        else ''
+    end
+    || case
+        when activities = 0 then '; bisher keine Aktivität'
+        else '; keine Bewegung seit ' || cast(days_without_move as {{ text }}) || ' Tagen'
+    end as reasons_de,
+
+    -- durations
+    age_days,
+    days_without_move,
+    usual_decision_days,
+    long_decision_days,
+
+    -- numerics
+    score,
+    activities,
+    usual_leads,
+
+    -- booleans
+    is_qualified,
+    is_ideal_customer,
+    is_stalled,
+    is_longer_than_usual,
+
+    -- dates
+    created_on,
+    last_moved_on,
+    last_activity_on
+from judged

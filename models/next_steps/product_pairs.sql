@@ -1,0 +1,93 @@
+with
+
+purchases as (
+    select * from {{ ref('int_product_purchases') }}
+),
+
+customers as (
+    select cast(count(distinct account_id) as double) as customers from purchases
+),
+
+products as (
+    select
+        product_id,
+        count(*) as customers,
+        count(*) filter (where purchase_days > 1) as customers_again
+    from purchases
+    group by product_id
+),
+
+pairs as (
+    select
+        purchases.product_id,
+        others.product_id as other_product_id,
+        count(*) as customers_with_both,
+        count(*) filter (where others.first_purchased_on > purchases.first_purchased_on) as customers_later
+    from purchases
+    inner join purchases as others
+        on purchases.account_id = others.account_id and purchases.product_id <> others.product_id
+    group by purchases.product_id, others.product_id
+),
+
+-- Who had the other one before, or took both at once, could not buy it later. A product is its own follower where it is bought again.
+counted as (
+    select
+        pairs.product_id,
+        pairs.other_product_id,
+        false as is_same_product,
+        products.customers as customers,
+        pairs.customers_with_both,
+        pairs.customers_later,
+        products.customers - pairs.customers_with_both + pairs.customers_later as customers_who_could,
+        other_products.customers as other_customers
+    from pairs
+    inner join products on pairs.product_id = products.product_id
+    inner join products as other_products on pairs.other_product_id = other_products.product_id
+    union all
+    select
+        product_id,
+        product_id as other_product_id,
+        true as is_same_product,
+        customers,
+        customers as customers_with_both,
+        customers_again as customers_later,
+        customers as customers_who_could,
+        customers as other_customers
+    from products
+    where customers_again > 0
+),
+
+shares as (
+    select
+        counted.*,
+        cast(counted.customers_with_both as double) / counted.customers as with_share,
+        cast(counted.other_customers as double) / customers.customers as usual_share,
+        {{ wilson_low('cast(counted.customers_with_both as double)', 'cast(counted.customers as double)') }} as with_share_low,
+        {{ wilson_high('cast(counted.other_customers as double)', 'customers.customers') }} as usual_share_high,
+        cast(counted.customers_later as double) / nullif(counted.customers_who_could, 0) as later_share,
+        {{ wilson_low('cast(counted.customers_later as double)', 'cast(counted.customers_who_could as double)') }} as later_share_low
+    from counted
+    cross join customers
+)
+
+select
+    -- ids
+    product_id,
+    other_product_id,
+
+    -- numerics
+    customers,
+    customers_with_both,
+    with_share,
+    usual_share,
+    case when not is_same_product then with_share / usual_share end as lift,
+    case when not is_same_product then with_share_low / usual_share_high end as lift_low,
+    customers_who_could,
+    customers_later,
+    later_share,
+    later_share_low,
+
+    -- booleans
+    customers_later >= 5
+    and case when is_same_product then later_share_low >= 0.1 else with_share_low > usual_share_high end as is_rule
+from shares

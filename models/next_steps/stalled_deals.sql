@@ -1,0 +1,143 @@
+{%- set text = dbt.type_string() -%}
+with
+
+deals as (
+    select * from {{ ref('fct_deals') }}
+    where is_open
+),
+
+stage_visits as (
+    select * from {{ ref('fct_deal_stage_visits') }}
+),
+
+reporting_window as (
+    select * from {{ ref('reporting_window') }}
+),
+
+-- Few whole days differ, so they are counted before they are ranked.
+visits_by_days as (
+    select
+        pipeline,
+        stage,
+        stage_days,
+        count(*) as visits
+    from stage_visits
+    where has_ended
+    group by pipeline, stage, stage_days
+),
+
+visits_so_far as (
+    select
+        *,
+        sum(visits) over (
+            partition by pipeline, stage order by stage_days rows between unbounded preceding and current row
+        ) as visits_up_to,
+        sum(visits) over (partition by pipeline, stage) as all_visits
+    from visits_by_days
+),
+
+-- The days within which half of the visits had ended, and nine in ten.
+usual_days as (
+    select
+        pipeline,
+        stage,
+        cast(max(all_visits) as bigint) as usual_visits,
+        min(stage_days) filter (where 2 * visits_up_to >= all_visits) as usual_stage_days,
+        min(stage_days) filter (where 10 * visits_up_to >= 9 * all_visits) as long_stage_days
+    from visits_so_far
+    group by pipeline, stage
+),
+
+measured as (
+    select
+        deals.*,
+        usual_days.usual_visits,
+        usual_days.usual_stage_days,
+        usual_days.long_stage_days,
+        {{ days_between('deals.stage_entered_on', 'reporting_window.as_of') }} as stage_days,
+        case
+            when deals.expected_close_on < reporting_window.as_of
+                then {{ days_between('deals.expected_close_on', 'reporting_window.as_of') }}
+        end as overdue_days,
+        {{ days_between('deals.last_activity_on', 'reporting_window.as_of') }} as days_without_activity
+    from deals
+    cross join reporting_window
+    left join usual_days on deals.pipeline = usual_days.pipeline and deals.stage = usual_days.stage
+),
+
+-- The ninth of ten of a handful of visits is chance.
+judged as (
+    select
+        *,
+        coalesce(usual_visits >= 20 and stage_days > long_stage_days, false) as is_longer_than_usual,
+        overdue_days is not null as is_overdue
+    from measured
+)
+
+select
+    -- ids
+    deal_id,
+    account_id,
+    owner_id,
+    product_id,
+
+    -- segments
+    team,
+    pipeline,
+    stage,
+    source,
+
+    -- words
+    case
+        when stage = '(none)' then 'No change of stage for '
+        else 'In stage ' || stage || ' for '
+    end || cast(stage_days as {{ text }}) || ' days'
+    || case
+        when usual_visits >= 20
+            then
+                ', usual are ' || cast(usual_stage_days as {{ text }})
+                || ', nine in ten take up to ' || cast(long_stage_days as {{ text }})
+        else ''
+    end
+    || coalesce('; expected close passed ' || cast(overdue_days as {{ text }}) || ' days ago', '')
+    || coalesce('; last activity ' || cast(days_without_activity as {{ text }}) || ' days ago', '; no activity so far') as reasons_en,
+    case
+        when stage = '(none)' then 'Kein Phasenwechsel seit '
+        else 'In Phase ' || stage || ' seit '
+    end || cast(stage_days as {{ text }}) || ' Tagen'
+    || case
+        when usual_visits >= 20
+            then
+                ', üblich sind ' || cast(usual_stage_days as {{ text }}) || ', neun von zehn brauchen bis zu '
+                || cast(long_stage_days as {{ text }})
+        else ''
+    end
+    || coalesce('; erwarteter Abschluss seit ' || cast(overdue_days as {{ text }}) || ' Tagen überschritten', '')
+    || coalesce('; letzte Aktivität vor ' || cast(days_without_activity as {{ text }}) || ' Tagen', '; bisher keine Aktivität')
+        as reasons_de,
+
+    -- amounts
+    amount,
+
+    -- durations
+    stage_days,
+    usual_stage_days,
+    long_stage_days,
+    overdue_days,
+    days_without_activity,
+
+    -- numerics
+    usual_visits,
+
+    -- booleans
+    is_stalled,
+    is_longer_than_usual,
+    is_overdue,
+
+    -- dates
+    created_on,
+    stage_entered_on,
+    last_activity_on,
+    expected_close_on
+from judged
+where is_stalled or is_longer_than_usual or is_overdue
