@@ -1,6 +1,7 @@
 {% set models = [
     'measures_deals_created',
     'measures_deals_closed',
+    'measures_deals_lost',
     'measures_sales_cycle_median',
     'measures_deals_paid',
     'measures_stages_entered',

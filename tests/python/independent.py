@@ -496,7 +496,7 @@ class Sample:
         )
         deals = self.with_user(self.with_account(self._money(deals, "amount", "amount_day")))
         deals = named(deals, "product_id", self["products"], "product_id", "product")
-        return self.with_campaign(deals).with_columns(plain("pipeline", "deal_type", "source"))
+        return self.with_campaign(deals).with_columns(plain("pipeline", "deal_type", "source", "lost_reason"))
 
     @cached_property
     def visits(self) -> pl.DataFrame:
@@ -829,6 +829,9 @@ def deals(s: Sample) -> Kpis:
     yield total(s, "deals_created", created, OF_DEALS, pl.len())
     yield total(s, "deals_won", won, OF_DEALS, pl.len())
     yield total(s, "won_revenue", won, OF_DEALS, _c("amount").sum())
+    lost = closed.filter(~_c("is_won"))
+    yield total(s, "deals_lost", lost, f"lost_reason {OF_DEALS}", pl.len())
+    yield total(s, "lost_amount", lost, f"lost_reason {OF_DEALS}", _c("amount").sum())
     yield ratio(s, "close_rate", created, OF_DEALS, _c("is_won").sum(), per=pl.len())
     yield ratio(s, "win_rate", closed, OF_DEALS, _c("is_won").sum(), per=pl.len())
     yield ratio(s, "average_deal_size", won, OF_DEALS, _c("amount").sum(), per=_c("amount").count())

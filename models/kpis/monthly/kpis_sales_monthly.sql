@@ -3,6 +3,8 @@
     'deals_created',
     'deals_won',
     'won_revenue',
+    'deals_lost',
+    'lost_amount',
     'close_rate',
     'win_rate',
     'lead_close_rate',
