@@ -1,0 +1,159 @@
+{#
+    The chance that a subscriber leaves, from the months that subscribers of its age and with its signs have gone through by then. Of each
+    month the share that left is the rate of the age, times what tickets of the last 90 days and the last answer to a survey make of it.
+    All three are drawn towards the average where the months are few. Steps:
+    months_by_signs  months gone through and customers lost in them, by age and signs
+    age_rates        the share lost in a month, by age
+    ticket_factors   customers lost by what their ages let expect, by tickets; then satisfaction_factors by what both let expect
+    months_ahead     the twelve months ahead of each subscriber
+#}
+{% set ages = churn_ages() %}
+
+with
+
+states as (
+    select
+        *,
+        {{ churn_age('age_months') }} as age_group
+    from {{ ref('int_subscriber_states') }}
+),
+
+outlook_days as (
+    select * from {{ ref('int_outlook_days') }}
+),
+
+months_by_day as (
+    select
+        month_end,
+        age_group,
+        ticket_level,
+        satisfaction_level,
+        count(*) as months,
+        sum(case when is_lost then 1 else 0 end) as lost
+    from states
+    where not is_outlook
+    group by month_end, age_group, ticket_level, satisfaction_level
+),
+
+months_by_signs as (
+    select
+        outlook_days.outlook_on,
+        months_by_day.age_group,
+        months_by_day.ticket_level,
+        months_by_day.satisfaction_level,
+        sum(months_by_day.months) as months,
+        sum(months_by_day.lost) as lost
+    from outlook_days
+    inner join months_by_day on outlook_days.outlook_on >= months_by_day.month_end
+    group by outlook_days.outlook_on, months_by_day.age_group, months_by_day.ticket_level, months_by_day.satisfaction_level
+),
+
+totals as (
+    select
+        outlook_on,
+        sum(months) as months,
+        sum(lost) as lost,
+        cast(sum(lost) as double) / sum(months) as rate
+    from months_by_signs
+    group by outlook_on
+),
+
+-- Fewer than five losses say nothing. Ten months at the average rate are added to each age.
+age_rates as (
+    select
+        totals.outlook_on,
+        ages.age_group,
+        (coalesce(sum(months_by_signs.lost), 0) + 10 * totals.rate) / (coalesce(sum(months_by_signs.months), 0) + 10) as rate
+    from totals
+    cross join (
+        {% for age in ages %}
+        select {{ age }} as age_group
+        {{ 'union all' if not loop.last }}
+        {% endfor %}
+    ) as ages
+    left join months_by_signs
+        on totals.outlook_on = months_by_signs.outlook_on and ages.age_group = months_by_signs.age_group
+    where totals.lost >= 5
+    group by totals.outlook_on, totals.rate, ages.age_group
+),
+
+ticket_factors as (
+    select
+        months_by_signs.outlook_on,
+        months_by_signs.ticket_level,
+        (sum(months_by_signs.lost) + 5) / (cast(sum(cast(months_by_signs.months * age_rates.rate as decimal(28, 8))) as double) + 5) as factor
+    from months_by_signs
+    inner join age_rates
+        on months_by_signs.outlook_on = age_rates.outlook_on and months_by_signs.age_group = age_rates.age_group
+    group by months_by_signs.outlook_on, months_by_signs.ticket_level
+),
+
+satisfaction_factors as (
+    select
+        months_by_signs.outlook_on,
+        months_by_signs.satisfaction_level,
+        (sum(months_by_signs.lost) + 5) / (
+            cast(sum(cast(months_by_signs.months * age_rates.rate * ticket_factors.factor as decimal(28, 8))) as double) + 5
+        ) as factor
+    from months_by_signs
+    inner join age_rates
+        on months_by_signs.outlook_on = age_rates.outlook_on and months_by_signs.age_group = age_rates.age_group
+    inner join ticket_factors
+        on months_by_signs.outlook_on = ticket_factors.outlook_on and months_by_signs.ticket_level = ticket_factors.ticket_level
+    group by months_by_signs.outlook_on, months_by_signs.satisfaction_level
+),
+
+months_ahead as (
+    {% for month in range(12) %}
+    select
+        state_on as outlook_on,
+        account_id,
+        ticket_level,
+        satisfaction_level,
+        {{ month }} as month_number,
+        {{ churn_age('age_months + ' ~ month) }} as age_group
+    from states
+    where is_outlook
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+-- A level that no month before has shown changes nothing.
+stays as (
+    select
+        months_ahead.outlook_on,
+        months_ahead.account_id,
+        months_ahead.month_number,
+        ln(1 - least(
+            age_rates.rate * coalesce(ticket_factors.factor, 1) * coalesce(satisfaction_factors.factor, 1), 0.99
+        )) as log_stay
+    from months_ahead
+    inner join age_rates
+        on months_ahead.outlook_on = age_rates.outlook_on and months_ahead.age_group = age_rates.age_group
+    left join ticket_factors
+        on months_ahead.outlook_on = ticket_factors.outlook_on and months_ahead.ticket_level = ticket_factors.ticket_level
+    left join satisfaction_factors
+        on
+            months_ahead.outlook_on = satisfaction_factors.outlook_on
+            and months_ahead.satisfaction_level = satisfaction_factors.satisfaction_level
+),
+
+stays_so_far as (
+    select
+        outlook_on,
+        account_id,
+        month_number,
+        exp(sum(log_stay) over (
+            partition by outlook_on, account_id order by month_number rows between unbounded preceding and current row
+        )) as stay_chance
+    from stays
+)
+
+select
+    outlook_on,
+    account_id,
+    1 - min(case when month_number < 3 then stay_chance end) as churn_chance_90_days,
+    1 - min(stay_chance) as churn_chance_365_days,
+    cast(sum(cast(stay_chance as decimal(18, 12))) as double) as expected_months
+from stays_so_far
+group by outlook_on, account_id

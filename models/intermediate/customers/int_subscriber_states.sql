@@ -1,0 +1,126 @@
+with
+
+intervals as (
+    select * from {{ ref('fct_customer_intervals') }}
+),
+
+tickets as (
+    select * from {{ ref('fct_tickets') }}
+),
+
+responses as (
+    select * from {{ ref('fct_survey_responses') }}
+),
+
+periods as (
+    select * from {{ ref('periods') }}
+),
+
+outlook_days as (
+    select * from {{ ref('int_outlook_days') }}
+),
+
+-- Each complete month is a chance to leave; the state is that of the evening before it. An outlook asks for the state of its own day.
+days as (
+    select
+        {{ add_days('period_start', -1) }} as state_on,
+        period_end as month_end,
+        false as is_outlook
+    from periods
+    where period_grain = 'month' and is_complete
+    union all
+    select
+        outlook_on as state_on,
+        cast(null as date) as month_end,
+        true as is_outlook
+    from outlook_days
+),
+
+subscriber_days as (
+    select
+        days.state_on,
+        days.month_end,
+        days.is_outlook,
+        intervals.account_id,
+        intervals.active_from,
+        intervals.active_until
+    from days
+    inner join intervals
+        on
+            days.state_on >= intervals.active_from
+            and (intervals.active_until is null or days.state_on < intervals.active_until)
+    where intervals.has_subscription and intervals.account_id not in ('(none)', '(unknown)')
+),
+
+subscriber_tickets as (
+    select
+        subscriber_days.is_outlook,
+        subscriber_days.state_on,
+        subscriber_days.account_id,
+        count(*) as tickets
+    from subscriber_days
+    inner join tickets
+        on
+            subscriber_days.account_id = tickets.account_id
+            and subscriber_days.state_on >= tickets.created_on
+            and subscriber_days.state_on < {{ add_days('tickets.created_on', 90) }}
+    group by subscriber_days.is_outlook, subscriber_days.state_on, subscriber_days.account_id
+),
+
+-- The worst answer of a day stands for it.
+answer_days as (
+    select
+        account_id,
+        responded_on,
+        min(score_on_1_to_5) as score_on_1_to_5,
+        bool_and(is_satisfied) as is_satisfied
+    from responses
+    where survey_type <> 'employee' and score is not null
+    group by account_id, responded_on
+),
+
+answers as (
+    select
+        account_id,
+        is_satisfied,
+        responded_on,
+        least(
+            {{ add_days('responded_on', 365) }},
+            lead(responded_on, 1, cast('2100-01-01' as date)) over (partition by account_id order by responded_on)
+        ) as holds_until
+    from answer_days
+)
+
+select
+    -- ids
+    subscriber_days.state_on,
+    subscriber_days.is_outlook,
+    subscriber_days.account_id,
+
+    -- segments
+    case
+        when coalesce(subscriber_tickets.tickets, 0) = 0 then 'none'
+        when subscriber_tickets.tickets <= 2 then 'few'
+        else 'many'
+    end as ticket_level,
+    case answers.is_satisfied when true then 'good' when false then 'low' else 'none' end as satisfaction_level,
+
+    -- durations
+    cast(floor({{ days_between('subscriber_days.active_from', 'subscriber_days.state_on') }} / 30.4375) as bigint) as age_months,
+
+    -- booleans
+    coalesce(subscriber_days.active_until <= subscriber_days.month_end, false) as is_lost,
+
+    -- dates
+    subscriber_days.month_end
+from subscriber_days
+left join subscriber_tickets
+    on
+        subscriber_days.is_outlook = subscriber_tickets.is_outlook
+        and subscriber_days.state_on = subscriber_tickets.state_on
+        and subscriber_days.account_id = subscriber_tickets.account_id
+left join answers
+    on
+        subscriber_days.account_id = answers.account_id
+        and subscriber_days.state_on >= answers.responded_on
+        and subscriber_days.state_on < answers.holds_until

@@ -1,0 +1,170 @@
+"""The outlook on customers: its fit against scipy, its days in the past, and data that allow no outlook."""
+
+from __future__ import annotations
+
+import random
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pipeline import CompiledProject, write_csv
+from scipy.optimize import minimize
+from scipy.special import gammaln
+from statistics_macros import compute
+
+_AS_OF = date(2024, 6, 30)
+_ORDERS = ["order_id", "account_id", "ordered_at", "paid_at", "status", "amount"]
+
+
+def _write_orders(directory: Path, purchases: list[tuple[str, date, float]]) -> Path:
+    directory.mkdir()
+    rows = [
+        [f"o{number}", account, f"{day}T12:00:00", f"{day}T12:00:00", "paid", f"{amount:.2f}"]
+        for number, (account, day, amount) in enumerate(purchases)
+    ]
+    write_csv(directory / "orders.csv", _ORDERS, rows)
+    return directory
+
+
+def _draw_purchases(customers: int, seed: int) -> list[tuple[str, date, float]]:
+    """Purchases of customers with rates and chances to stop of their own, over two years."""
+    dice, drawn = random.Random(seed), []  # noqa: S311 - nothing here is a secret
+    for number in range(customers):
+        rate, stop = dice.gammavariate(0.8, 1 / 60), dice.betavariate(0.7, 1.6)
+        day = float(dice.randrange(400))
+        while day < 730:
+            drawn.append((f"a{number}", _AS_OF - timedelta(days=730 - int(day)), dice.uniform(10, 200)))
+            if dice.random() < stop:
+                break
+            day += dice.expovariate(rate)
+    return drawn
+
+
+def _outlook(compiled: CompiledProject, raw_dir: Path, *models: str, as_of: date | None = None):
+    return compiled.run(raw_dir, as_of, only=compiled.with_inputs(*models), settings=None)
+
+
+def _log_likelihood(logarithms: np.ndarray, x: np.ndarray, t_x: np.ndarray, t: np.ndarray) -> float:
+    """The MBG/NBD likelihood as Batislam, Denizel and Filiztekin (2007) give it."""
+    r, alpha, a, b = np.exp(logarithms)
+    bought = gammaln(r + x) - gammaln(r) + r * np.log(alpha)
+    kept = gammaln(a + b) + gammaln(b + x + 1) - gammaln(b) - gammaln(a + b + x + 1)
+    stopped = gammaln(a + b) + gammaln(b + x) - gammaln(b) - gammaln(a + b + x + 1) + np.log(a)
+    return float(
+        np.logaddexp(
+            bought + kept - (r + x) * np.log(alpha + t), bought + stopped - (r + x) * np.log(alpha + t_x)
+        ).sum()
+    )
+
+
+def test_the_fit_is_as_likely_as_that_of_scipy(compiled, tmp_path):
+    raw_dir = _write_orders(tmp_path / "raw", _draw_purchases(1500, 1))
+    with _outlook(compiled, raw_dir, "int_purchase_model") as warehouse:
+        rows = warehouse.execute(
+            "select repeat_purchases, repeat_days, known_days from int_purchase_histories"
+            " where outlook_on = (select as_of from reporting_window)"
+        ).fetchnumpy()
+        found = warehouse.execute(
+            "select ln(shape), ln(rate_days), ln(stop_a), ln(stop_b) from int_purchase_model"
+            " order by outlook_on desc limit 1"
+        ).fetchall()[0]
+    data = [rows[name].astype(float) for name in ("repeat_purchases", "repeat_days", "known_days")]
+    best = minimize(lambda point: -_log_likelihood(point, *data), found, method="Nelder-Mead")
+    # A difference of 2 is one that chance alone makes between the truth and the best fit.
+    assert -best.fun - _log_likelihood(np.array(found), *data) < 0.5
+
+
+def test_log_gamma_of_other_engines_is_that_of_scipy():
+    numbers = [0.0001, 0.01, 0.3, 1, 1.7, 2, 5.5, 12, 100, 3000.25, 100000]
+    computed = compute("default__log_gamma('x')", "x", [(number,) for number in numbers])
+    assert computed == pytest.approx([float(gammaln(number)) for number in numbers], rel=1e-9, abs=1e-9)
+
+
+def test_a_day_of_the_past_says_what_a_run_on_that_day_says(compiled, tmp_path):
+    raw_dir = _write_orders(tmp_path / "raw", _draw_purchases(300, 2))
+    query = (
+        "select account_id, active_chance, purchase_chance_90_days, next_purchase_due_on"
+        " from int_purchase_chances where outlook_on = ? order by account_id"
+    )
+    with _outlook(compiled, raw_dir, "int_purchase_chances") as warehouse:
+        as_of = warehouse.execute("select as_of from reporting_window").fetchall()[0][0]
+        earlier = as_of - timedelta(days=90)
+        afterwards = warehouse.execute(query, [earlier]).fetchall()
+    with _outlook(compiled, raw_dir, "int_purchase_chances", as_of=earlier) as warehouse:
+        at_the_time = warehouse.execute(query, [earlier]).fetchall()
+    assert len(at_the_time) > 100
+    assert afterwards == at_the_time
+
+
+def test_chances_are_calibrated_and_better_than_the_base_rate(compiled, tmp_path):
+    raw_dir = _write_orders(tmp_path / "raw", _draw_purchases(3000, 3))
+    with _outlook(compiled, raw_dir, "outlook_backtest") as warehouse:
+        rows = warehouse.execute(
+            "select expected_to_actual, brier_score / base_brier_score, area_under_curve"
+            " from outlook_backtest where event = 'purchase' and chance_group = 0 and horizon_days = 90"
+        ).fetchall()
+    assert len(rows) == 3
+    for expected_to_actual, brier, area in rows:
+        assert 0.85 < expected_to_actual < 1.15
+        assert brier < 0.9
+        assert area > 0.7
+
+
+@pytest.mark.parametrize(
+    "purchases",
+    [
+        pytest.param([("a1", _AS_OF, 10.0)], id="one customer"),
+        pytest.param([(f"a{n}", _AS_OF - timedelta(days=400), 10.0) for n in range(50)], id="nobody twice"),
+        pytest.param([(f"a{n}", _AS_OF, 10.0) for n in range(50)], id="all today"),
+    ],
+)
+def test_where_nobody_came_back_there_is_no_chance_but_a_reason(compiled, tmp_path, purchases):
+    raw_dir = _write_orders(tmp_path / "raw", purchases)
+    with _outlook(compiled, raw_dir, "customer_outlook", "outlook_backtest") as warehouse:
+        rows = warehouse.execute(
+            "select distinct active_chance, purchase_chance_90_days, next_purchase_due_on, reasons_en"
+            " from customer_outlook"
+        ).fetchall()
+        assert not warehouse.execute("from outlook_backtest").fetchall()
+    assert [row[:3] for row in rows] == [(None, None, None)]
+    assert "too few customers have bought twice" in rows[0][3]
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        pytest.param(range(0, 600, 30), id="every 30 days"),
+        pytest.param(range(600), id="every day"),
+        pytest.param([0, 600], id="twice"),
+    ],
+)
+def test_customers_that_are_all_alike_have_chances_in_their_bounds(compiled, tmp_path, days):
+    purchases = [(f"a{n}", _AS_OF - timedelta(days=600 - day), 10.0) for n in range(30) for day in days]
+    with _outlook(compiled, _write_orders(tmp_path / "raw", purchases), "customer_outlook") as warehouse:
+        [row] = warehouse.execute(
+            "select distinct active_chance, purchase_chance_30_days, purchase_chance_90_days,"
+            " purchase_chance_365_days, expected_revenue_365_days from customer_outlook"
+        ).fetchall()
+    active, *chances, revenue = map(float, row)
+    assert 0.5 < active <= 1
+    assert 0 < chances[0] <= chances[1] <= chances[2] <= active
+    assert revenue > 0
+
+
+def test_no_customer_has_no_outlook(compiled, tmp_path):
+    (tmp_path / "raw").mkdir()
+    write_csv(tmp_path / "raw" / "accounts.csv", ["account_id", "created_at"], [["a1", "2024-01-01"]])
+    with _outlook(compiled, tmp_path / "raw", "customer_outlook", "outlook_backtest") as warehouse:
+        assert not warehouse.execute("from customer_outlook").fetchall()
+        assert not warehouse.execute("from outlook_backtest").fetchall()
+
+
+def test_amounts_at_the_limits_do_not_break_the_outlook(compiled, tmp_path):
+    purchases = [
+        (f"a{n}", _AS_OF - timedelta(days=day), 99_999_999_999_999.0 if n % 2 else 0.0)
+        for n in range(40)
+        for day in (300, 10)
+    ]
+    with _outlook(compiled, _write_orders(tmp_path / "raw", purchases), "customer_outlook") as warehouse:
+        assert len(warehouse.execute("from customer_outlook").fetchall()) == 40
