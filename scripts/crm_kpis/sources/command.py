@@ -59,7 +59,7 @@ def source_options() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             "--database",
             expose_value=False,
             metavar="FILE",
-            help="The DuckDB file that holds the tables of --source.",
+            help="The DuckDB file that holds the tables of --source, or postgresql://USER@HOST/DATABASE.",
         ),
         click.option("--schema", expose_value=False, metavar="NAME", help="The schema in --database."),
         click.option(

@@ -41,8 +41,27 @@ def _render(vendor: Vendor) -> Iterator[str]:
         "`--landed` is a directory with a file, or a directory of files, for each table: Parquet or CSV."
         " `crm-kpis sources inspect` with the same options says what was found and what is missing,"
         " `crm-kpis sources reconcile` counts what must match the vendor's own screens."
-        " Tables in Snowflake or BigQuery are unloaded to Parquet first."
     )
+    yield ""
+    yield (
+        "`--database` may be a PostgreSQL database as well: `--database postgresql://loader@db.example/crm --schema"
+        f" {vendor.name}`, with the password in `PGPASSWORD` or `~/.pgpass`, after"
+        " `pip install 'crm-kpis[postgres]'`. Only the columns that are needed are read."
+    )
+    yield ""
+    yield "Tables in Snowflake or BigQuery are unloaded to Parquet first, one directory for each table:"
+    yield from ("", "```sql", "-- Snowflake")
+    table = next(iter(vendor.layouts[0].tables))
+    yield (
+        f"copy into @unload/{vendor.name}/{table}/ from {vendor.name}.{table}"
+        " file_format = (type = parquet) header = true;"
+    )
+    yield "-- BigQuery"
+    yield (
+        f"export data options (uri = 'gs://unload/{vendor.name}/{table}/*.parquet', format = 'parquet')"
+        f" as select * from {vendor.name}.{table};"
+    )
+    yield "```"
     yield from ("", "## Loaders", "", "| loader | recognised by a table | to know |", "|---|---|---|")
     for layout in vendor.layouts:
         tables = ", ".join(f"`{table}`" for table in layout.tables)

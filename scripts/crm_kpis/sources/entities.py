@@ -160,7 +160,7 @@ def drop_views(connection: duckdb.DuckDBPyConnection, vendor: Vendor) -> None:
         connection.execute(f"drop view if exists temp.{quote_identifier(entity.name + '__rows')}")
         for number in range(max((len(where.tables) for where in entity.landed_as.values()), default=0)):
             connection.execute(
-                f"drop table if exists temp.{quote_identifier(f'{entity.name}__csv_{number}')}"
+                f"drop table if exists temp.{quote_identifier(f'{entity.name}__loaded_{number}')}"
             )
 
 
@@ -169,7 +169,10 @@ def _create_entity(
 ) -> EntityCount:
     entity = landed.entity
     landed_as = entity.landed_as.get(layout.name, LandedAs(()))
-    tables = [_without_csv(connection, entity, number, table) for number, table in enumerate(landed.tables)]
+    tables = [
+        _loaded(connection, vendor, layout, landed, number) if table.is_csv or table.load else table
+        for number, table in enumerate(landed.tables)
+    ]
     selects = [_select(vendor, entity, layout, landed_as, table) for table in tables]
     rows = " union all ".join(selects) if selects else _select_nothing(entity)
     name = entity.name
@@ -191,7 +194,7 @@ def _create_entity(
         f"create temp view {quote_identifier(name)} as select {kept}, _row_id"
         f" from {quote_identifier(name + '__all')} where _left_out is null"
     )
-    return _count(connection, entity, landed)
+    return _count(connection, entity, tables)
 
 
 def _rank(connection: duckdb.DuckDBPyConnection, entity: Entity) -> str:
@@ -224,7 +227,7 @@ def _rank(connection: duckdb.DuckDBPyConnection, entity: Entity) -> str:
     return ranked
 
 
-def _count(connection: duckdb.DuckDBPyConnection, entity: Entity, landed: LandedColumns) -> EntityCount:
+def _count(connection: duckdb.DuckDBPyConnection, entity: Entity, tables: list[LandedTable]) -> EntityCount:
     unread = ", ".join(
         f"count(*) filter (where {quote_identifier('_unread_' + column.name)})" for column in entity.columns
     )
@@ -233,15 +236,14 @@ def _count(connection: duckdb.DuckDBPyConnection, entity: Entity, landed: Landed
         " group by _left_out order by _left_out"
     ).fetchall()
     landed_rows = sum(
-        connection.execute(f"select count(*) from {table.relation}").fetchall()[0][0]
-        for table in landed.tables
+        connection.execute(f"select count(*) from {table.relation}").fetchall()[0][0] for table in tables
     )
     # Values of rows that are left out for another reason are no loss.
     nothing = (None, 0, *(0 for _ in entity.columns))
     kept: tuple[Any, ...] = next((row for row in counted if row[0] is None), nothing)
     return EntityCount(
         entity.name,
-        ", ".join(table.name for table in landed.tables),
+        ", ".join(table.name for table in tables),
         rows_landed=landed_rows,
         rows_kept=kept[1],
         left_out={row[0]: row[1] for row in counted if row[0] is not None},
@@ -251,15 +253,33 @@ def _count(connection: duckdb.DuckDBPyConnection, entity: Entity, landed: Landed
     )
 
 
-def _without_csv(
-    connection: duckdb.DuckDBPyConnection, entity: Entity, number: int, table: LandedTable
+def _loaded(
+    connection: duckdb.DuckDBPyConnection,
+    vendor: Vendor,
+    layout: Layout,
+    landed: LandedColumns,
+    number: int,
 ) -> LandedTable:
-    """A table of what a CSV file holds, since it is read several times; other tables as they are."""
-    if not table.is_csv:
-        return table
-    name = f"{entity.name}__csv_{number}"
-    connection.execute(f"create temp table {quote_identifier(name)} as from {table.relation}")
-    return LandedTable(table.name, quote_identifier(name), table.columns, table.files)
+    """A temporary table with what is needed of a landed table that it would be slow to read several times."""
+    table = landed.tables[number]
+    name = f"{landed.entity.name}__loaded_{number}"
+    if table.load:
+        needed = _needed_columns(vendor, layout, landed, table)
+        table.load(connection, name, needed)
+        columns = {column: table.columns[column] for column in needed}
+    else:
+        connection.execute(f"create temp table {quote_identifier(name)} as from {table.relation}")
+        columns = dict(table.columns)
+    return LandedTable(table.name, quote_identifier(name), columns, table.files)
+
+
+def _needed_columns(vendor: Vendor, layout: Layout, landed: LandedColumns, table: LandedTable) -> list[str]:
+    marks = {
+        _fold(vendor, name) for name in (_ROW_ID, _PARENT_ROW_ID, _ACTIVE, *_LOAD_COLUMNS, *layout.deleted)
+    }
+    found = {name for names in landed.found.values() for name in names}
+    bases = {name.partition(".")[0] for name in found} | found
+    return [column for column in table.columns if column in bases or _fold(vendor, column) in marks]
 
 
 def _select_nothing(entity: Entity) -> str:

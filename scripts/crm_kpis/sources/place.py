@@ -1,4 +1,4 @@
-"""Where a loader has landed a vendor's tables: a schema of a DuckDB file, or a directory of files."""
+"""Where a loader has landed a vendor's tables: a schema of a DuckDB file or of Postgres, or a directory."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import duckdb
 
 from crm_kpis.errors import InputError, first_line
 from crm_kpis.raw import csv_file
+from crm_kpis.sources import postgres
 from crm_kpis.sql import quote_identifier, quote_path, quote_text
 
 _SUFFIXES = (".parquet", ".csv", ".csv.gz")
@@ -28,12 +29,14 @@ class LandedTable:
         relation: The SQL that reads it.
         columns: The DuckDB type of each column, by its name as it stands.
         files: The files, where it lies in a directory.
+        load: Copies named columns into a temporary table, where DuckDB can't read the place itself.
     """
 
     name: str
     relation: str
     columns: Mapping[str, str]
     files: tuple[Path, ...] = ()
+    load: postgres.Loader | None = field(default=None, compare=False)
 
     @property
     def is_csv(self) -> bool:
@@ -43,21 +46,29 @@ class LandedTable:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the tables lie: a DuckDB file and a schema, or a directory.
+    """Where the tables lie: a DuckDB file or PostgreSQL database and a schema, or a directory.
 
     Attributes:
         path: The file or directory, absolute.
-        schema: The schema of the file; None to find it, and for a directory.
-        is_directory: Which of the two it is.
+        schema: The schema of the file or database; None to find it, and for a directory.
+        is_directory: Whether it is a directory.
+        url: The address of a PostgreSQL database; None: it is a file or directory.
     """
 
     path: Path
     schema: str | None = None
     is_directory: bool = field(default=False)
+    url: str | None = None
+
+    @property
+    def address(self) -> str:
+        """The file, directory or database, as it was named."""
+        return self.url or str(self.path)
 
     def __str__(self) -> str:
         """The place for people."""
-        return f"{self.path}, schema {self.schema}" if self.schema else str(self.path)
+        address = postgres.hide_password(self.address)
+        return f"{address}, schema {self.schema}" if self.schema else address
 
 
 @contextmanager
@@ -81,6 +92,14 @@ def opened(
         for number, place in enumerate(places, start=1):
             if place.is_directory:
                 tables.append(_list_files(connection, place))
+            elif place.url:
+                listed = stack.enter_context(postgres.opened_schema(place.url, place.schema))
+                tables.append(
+                    {
+                        name: LandedTable(name, "", table.columns, load=table.load)
+                        for name, table in listed.items()
+                    }
+                )
             else:
                 # DuckDB finds crm.deals ambiguous where a file and a schema are both named crm.
                 alias = f"__landed_{number}"
@@ -96,6 +115,8 @@ def fingerprint(place: Place) -> list[tuple[str, int, int]]:
     Raises:
         InputError: The place can't be read.
     """
+    if place.url:
+        return postgres.fingerprint(place.url, place.schema)
     paths = sorted(_walk(place.path)) if place.is_directory else [place.path]
     try:
         stats = [(path, path.stat()) for path in paths]

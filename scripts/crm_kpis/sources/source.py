@@ -18,6 +18,7 @@ from crm_kpis.published.connect import OFFLINE
 from crm_kpis.sources.entities import LandedColumns, find_columns
 from crm_kpis.sources.layout import Entity, Layout, Vendor, overlay, read_vendor, vendors
 from crm_kpis.sources.place import LandedTable, Place, opened
+from crm_kpis.sources.postgres import is_url
 
 _KEYS = ("vendor", "name", "database", "schema", "landed")
 _SHOWN_TABLES = 12
@@ -64,7 +65,7 @@ class SourceSettings:
                     {
                         "vendor": spec.vendor,
                         "name": spec.name,
-                        "landed" if spec.place.is_directory else "database": str(spec.place.path),
+                        "landed" if spec.place.is_directory else "database": spec.place.address,
                         **({"schema": spec.place.schema} if spec.place.schema else {}),
                     }
                     for spec in self.sources
@@ -181,7 +182,7 @@ def _read_spec(entry: Any, directory: Path, origin: str) -> SourceSpec:
         raise InputError(f"{origin}: a source has no key {unknown!r}. There are: {', '.join(_KEYS)}.")
     return make_spec(
         entry.get("vendor"),
-        database=directory / entry["database"] if entry.get("database") else None,
+        database=_database(entry["database"], directory) if entry.get("database") else None,
         schema=entry.get("schema"),
         landed=directory / entry["landed"] if entry.get("landed") else None,
         name=entry.get("name"),
@@ -191,12 +192,12 @@ def _read_spec(entry: Any, directory: Path, origin: str) -> SourceSpec:
 def make_spec(
     vendor: str | None,
     *,
-    database: Path | None = None,
+    database: Path | str | None = None,
     schema: str | None = None,
     landed: Path | None = None,
     name: str | None = None,
 ) -> SourceSpec:
-    """Make a source of what a user gave.
+    """Make a source of what a user gave; a database that is a text is the address of a PostgreSQL database.
 
     Raises:
         InputError: There is no such vendor, or not exactly one of database and landed.
@@ -210,8 +211,14 @@ def make_spec(
         )
     if landed is not None and schema:
         raise InputError(f"The source {vendor} has --schema, which belongs to --database, but --landed.")
+    if isinstance(database, str):
+        return SourceSpec(vendor, Place(Path(), schema, url=database), name or vendor)
     path = Path(os.path.abspath(database or landed or "."))
     return SourceSpec(vendor, Place(path, schema, landed is not None), name or vendor)
+
+
+def _database(given: Any, directory: Path) -> Path | str:
+    return str(given) if is_url(str(given)) else directory / given
 
 
 @contextmanager
