@@ -199,6 +199,17 @@ def test_a_layout_is_recognised_by_its_columns_where_no_table_names_the_loader(t
     assert result.row("deals", "deal_id", "status", "closed_at") == ("7", "won", "2024-03-05 00:00:00")
 
 
+def test_names_in_capitals_are_read(tmp_path: Path) -> None:
+    # As Snowflake unloads them.
+    deal = {"ID": "1", "DEALSTAGE": "closedwon", "CREATEDATE": utc("2024-01-10"), "_DLT_ID": "d"}
+    amounts = {"AMOUNT": None, "AMOUNT__V_DOUBLE": 7.5, "IS_DELETED": False}
+    deleted = deal | amounts | {"ID": "2", "IS_DELETED": True}
+    result = mapped(land(tmp_path, {"DEALS": [deal | amounts, deleted]}), "hubspot")
+    assert result.layouts == ["dlt"]
+    assert result.rows("deals", "deal_id", "status", "amount::text") == [("1", "won", "7.5000")]
+    assert result.left_out() == {"entity deal: deleted": 1}
+
+
 def test_an_unknown_layout_is_named_with_what_is_looked_for(tmp_path: Path) -> None:
     land(tmp_path, {"opportunities": [{"id": 1}]})
     with pytest.raises(

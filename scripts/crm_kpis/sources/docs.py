@@ -44,12 +44,16 @@ def _render(vendor: Vendor) -> Iterator[str]:
     )
     yield ""
     yield (
-        "`--database` may be a PostgreSQL database as well: `--database postgresql://loader@db.example/crm --schema"
-        f" {vendor.name}`, with the password in `PGPASSWORD` or `~/.pgpass`, after"
+        "`--database` may be a PostgreSQL database as well: `--database postgresql://loader@db.example/crm"
+        f" --schema {vendor.name}`, with the password in `PGPASSWORD` or `~/.pgpass`, after"
         " `pip install 'crm-kpis[postgres]'`. Only the columns that are needed are read."
     )
     yield ""
-    yield "Tables in Snowflake or BigQuery are unloaded to Parquet first, one directory for each table:"
+    yield (
+        "Tables in Snowflake or BigQuery are unloaded to Parquet first, one directory for each table."
+        " Snowflake writes no time with a time zone: cast those, `created_at::timestamp_ntz`, after"
+        " `alter session set timezone = 'UTC'`. Names may be in capitals."
+    )
     yield from ("", "```sql", "-- Snowflake")
     table = next(iter(vendor.layouts[0].tables))
     yield (

@@ -366,7 +366,7 @@ def _match(vendor: Vendor, table: LandedTable, names: Iterable[str]) -> list[str
     """The landed columns of the names, each followed by the variants that dlt makes where types differ."""
     folded: dict[str, list[str]] = {}
     for landed in table.columns:
-        base, _, variant = landed.partition("__v_")
+        base, _, variant = landed.lower().partition("__v_")
         folded.setdefault(_fold(vendor, base if variant else landed), []).append(landed)
     matches = []
     for name in names:

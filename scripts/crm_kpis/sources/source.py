@@ -334,11 +334,11 @@ def _find_layout(spec: SourceSpec, vendor: Vendor, tables: Mapping[str, LandedTa
     known = {
         name for entity in vendor.entities for where in entity.landed_as.values() for name in where.tables
     }
-    landed = [table for name, table in tables.items() if name in known]
+    landed = [table for name, table in tables.items() if name.lower() in known or name in known]
     by_column = [
         layout
         for layout in vendor.layouts
-        if any(column in table.columns for table in landed for column in layout.columns)
+        if any(_has_column(table, column) for table in landed for column in layout.columns)
     ]
     if len(by_column) == 1:
         return by_column[0]
@@ -353,6 +353,11 @@ def _find_layout(spec: SourceSpec, vendor: Vendor, tables: Mapping[str, LandedTa
         f"{spec.place} holds {vendor.title} in no known layout. Its tables: {names}."
         f" Looked for any of {looked_for}."
     )
+
+
+def _has_column(table: LandedTable, mark: str) -> bool:
+    # Snowflake unloads names in capitals. Salesforce's own names are told from others by theirs.
+    return mark in table.columns or (mark.startswith("_") and mark.upper() in table.columns)
 
 
 def _count_found(vendor: Vendor, layout: Layout, tables: Mapping[str, LandedTable]) -> int:
