@@ -55,15 +55,15 @@ def _render(vendor: Vendor) -> Iterator[str]:
         " `alter session set timezone = 'UTC'`. Names may be in capitals."
     )
     yield from ("", "```sql", "-- Snowflake")
-    table = next(iter(vendor.layouts[0].tables))
+    unloaded = vendor.layouts[0].tables[0]
     yield (
-        f"copy into @unload/{vendor.name}/{table}/ from {vendor.name}.{table}"
+        f"copy into @unload/{vendor.name}/{unloaded}/ from {vendor.name}.{unloaded}"
         " file_format = (type = parquet) header = true;"
     )
     yield "-- BigQuery"
     yield (
-        f"export data options (uri = 'gs://unload/{vendor.name}/{table}/*.parquet', format = 'parquet')"
-        f" as select * from {vendor.name}.{table};"
+        f"export data options (uri = 'gs://unload/{vendor.name}/{unloaded}/*.parquet', format = 'parquet')"
+        f" as select * from {vendor.name}.{unloaded};"
     )
     yield "```"
     yield from ("", "## Loaders", "", "| loader | recognised by a table | to know |", "|---|---|---|")
