@@ -487,7 +487,13 @@ def report(output: Path, language: str | None, file_format: str) -> int:
 )
 @click.option("--clean", is_flag=True, help="Leave out the flaws: about 1 % of the rows are wrong otherwise.")
 @click.option("--unchanged", is_flag=True, help="A CRM without any effect: nothing changes at the go-live.")
-@click.option("--replace", is_flag=True, help="Replace the raw tables in the directory.")
+@click.option("--replace", is_flag=True, help="Replace the tables in the directory.")
+@click.option(
+    "--as",
+    "landed_as",
+    metavar="VENDOR/LOADER",
+    help="Write the company as a loader lands it from a vendor, such as hubspot/dlt, without flaws.",
+)
 def generate(  # noqa: PLR0913, PLR0917 - an argument for each option
     deals: int,
     output: Path,
@@ -496,6 +502,7 @@ def generate(  # noqa: PLR0913, PLR0917 - an argument for each option
     clean: bool,
     unchanged: bool,
     replace: bool,
+    landed_as: str | None,
 ) -> int:
     """Write a synthetic CRM of any size: all raw tables, the same for the same seed.
 
@@ -503,19 +510,32 @@ def generate(  # noqa: PLR0913, PLR0917 - an argument for each option
     A hundred thousand deals, which make about three million rows, and a run on them:
       crm-kpis generate --deals 100000 --output raw/large
       crm-kpis run --raw-dir raw/large --output output/large
+    The same as dlt lands it from HubSpot, with deleted, merged and reopened records:
+      crm-kpis generate --as hubspot/dlt --deals 1000 --output landed/hubspot
+      crm-kpis run --source hubspot --landed landed/hubspot --output output/hubspot
     """
-    from crm_kpis.generate.run import generate as write_tables
     from crm_kpis.run.summary import format_table
 
-    rows = write_tables(
-        output,
-        deals=deals,
-        seed=seed,
-        flaws=not clean,
-        file_format=file_format,
-        unchanged=unchanged,
-        replace=replace,
-    )
+    if landed_as:
+        from crm_kpis.generate.landing import generate_landed
+
+        if file_format != "parquet":
+            raise InputError("--as writes Parquet files. Leave out --format.")
+        rows = generate_landed(
+            output, vendor_and_loader=landed_as, deals=deals, seed=seed, replace=replace, unchanged=unchanged
+        )
+    else:
+        from crm_kpis.generate.run import generate as write_tables
+
+        rows = write_tables(
+            output,
+            deals=deals,
+            seed=seed,
+            flaws=not clean,
+            file_format=file_format,
+            unchanged=unchanged,
+            replace=replace,
+        )
     lines = format_table(("table", "rows"), [*rows.items(), ("total", sum(rows.values()))])
     click.echo("\n".join([*lines, f"Written to {output}."]))
     return 0

@@ -53,6 +53,16 @@ class Mapped:
             for row in cursor.fetchall()
         ]
 
+    def describe(self, table: str) -> dict[str, str]:
+        """The type of each column of a raw table."""
+        described = self._connection.execute(f"describe raw.{table}").fetchall()
+        return {row[0]: row[1] for row in described}
+
+    def has_values(self, table: str, column: str) -> bool:
+        """Whether a column of a raw table has a value."""
+        query = f"select 1 from raw.{table} where {column} is not null limit 1"
+        return bool(self._connection.execute(query).fetchall())
+
     def row(self, table: str, *columns: str) -> tuple[Any, ...]:
         (row,) = self.rows(table, *columns)
         return row

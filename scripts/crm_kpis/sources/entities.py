@@ -7,7 +7,7 @@ landed row with `_left_out`, the reason for which it does not count.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
@@ -47,6 +47,7 @@ _LOAD_COLUMNS = ("_dlt_load_id", "_fivetran_synced", "_airbyte_extracted_at", "_
 _ACTIVE = "_fivetran_active"
 _DIGITS = "'^[0-9]{9,16}$'"
 _TABLE = "_table"
+_ITEM_COLUMNS = {"item": "JSON", "item_text": "VARCHAR"}
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,11 @@ def _find_entity(
     by_name = {_fold(vendor, name): table for name, table in tables.items()}
     folded = dict.fromkeys(_fold(vendor, name) for name in landed_as.tables)
     found_tables = tuple(
-        by_name[name] for name in folded if name in by_name and _is_it(vendor, entity, layout, by_name[name])
+        _with_items(table, landed_as)
+        for name in folded
+        if (table := by_name.get(name))
+        and _is_it(vendor, entity, layout, table)
+        and (landed_as.list_column is None or landed_as.list_column in table.columns)
     )
     found = {}
     for column in entity.columns:
@@ -116,6 +121,11 @@ def _find_entity(
         found,
         tuple(column for column in entity.columns if column.name not in found),
     )
+
+
+def _with_items(table: LandedTable, landed_as: LandedAs) -> LandedTable:
+    """The table with the columns that each item of its list has, where it has one."""
+    return replace(table, columns={**table.columns, **_ITEM_COLUMNS}) if landed_as.list_column else table
 
 
 def _is_it(vendor: Vendor, entity: Entity, layout: Layout, table: LandedTable) -> bool:
@@ -173,6 +183,8 @@ def _create_entity(
         _loaded(connection, vendor, layout, landed, number) if table.is_csv or table.load else table
         for number, table in enumerate(landed.tables)
     ]
+    if landed_as.list_column:
+        tables = [_unnested(table, landed_as.list_column) for table in tables]
     selects = [_select(vendor, entity, layout, landed_as, table) for table in tables]
     rows = " union all ".join(selects) if selects else _select_nothing(entity)
     name = entity.name
@@ -266,11 +278,25 @@ def _loaded(
     if table.load:
         needed = _needed_columns(vendor, layout, landed, table)
         table.load(connection, name, needed)
-        columns = {column: table.columns[column] for column in needed}
+        columns = {
+            column: table.columns[column] for column in (*needed, *_ITEM_COLUMNS) if column in table.columns
+        }
     else:
         connection.execute(f"create temp table {quote_identifier(name)} as from {table.relation}")
         columns = dict(table.columns)
     return LandedTable(table.name, quote_identifier(name), columns, table.files)
+
+
+def _unnested(table: LandedTable, column: str) -> LandedTable:
+    """A row for each item of the list that a column holds, as JSON or as a list of DuckDB."""
+    name = quote_identifier(column)
+    is_text = table.columns[column] in {"VARCHAR", "JSON"}
+    items = f"json_extract({f'try_cast({name} as json)' if is_text else f'to_json({name})'}, '$[*]')"
+    relation = (
+        "(select *, json_extract_string(item, '$') as item_text"
+        f" from (select *, unnest({items}) as item from {table.relation}))"
+    )
+    return replace(table, relation=relation)
 
 
 def _needed_columns(vendor: Vendor, layout: Layout, landed: LandedColumns, table: LandedTable) -> list[str]:
@@ -278,8 +304,13 @@ def _needed_columns(vendor: Vendor, layout: Layout, landed: LandedColumns, table
         _fold(vendor, name) for name in (_ROW_ID, _PARENT_ROW_ID, _ACTIVE, *_LOAD_COLUMNS, *layout.deleted)
     }
     found = {name for names in landed.found.values() for name in names}
-    bases = {name.partition(".")[0] for name in found} | found
-    return [column for column in table.columns if column in bases or _fold(vendor, column) in marks]
+    list_column = landed.entity.landed_as[layout.name].list_column
+    bases = {name.partition(".")[0] for name in found} | found | ({list_column} if list_column else set())
+    return [
+        column
+        for column in table.columns
+        if column not in _ITEM_COLUMNS and (column in bases or _fold(vendor, column) in marks)
+    ]
 
 
 def _select_nothing(entity: Entity) -> str:

@@ -10,11 +10,13 @@ A layout file layouts/<vendor>.yml reads:
         columns: [_dlt_id]          # ... or columns mean that this loader landed it
         property: "{}"              # how the loader writes the vendor's property names
         deleted: [is_deleted]       # the columns that mark a deleted record
+        epochs: true                # moments are seconds since 1970 (read either way; for generate --as)
     steps: [deal_states]            # what several meanings share, in order: <vendor>/_deal_states.sql
     fills: {deals: [deal]}          # tables of the contract, each with the entities that it needs
     entities:
       deal:
-        tables: {dlt: deals}        # or {table: x, parent: an entity}, or a list of tables
+        tables: {dlt: deals}        # or {table: x, parent: an entity}, or a list of tables, or
+                                    # {tables: [x, y], list: a column that holds a list: a row for each item}
         key: [deal_id]
         latest_by: updated_at
         columns:
@@ -28,7 +30,8 @@ A layout file layouts/<vendor>.yml reads:
     warns:                                 # what a user must know of the data themselves
       - {when: select 1 from deal having ..., say: A sentence with {} for each value of a row.}
 
-A name `parent.x` is the column x of the parent, `_table` the name of the landed table.
+A name `parent.x` is the column x of the parent, `_table` the name of the landed table, `item.x` the field x
+of an item of a list, and `item_text` an item that is no object.
 """
 
 from __future__ import annotations
@@ -74,10 +77,12 @@ class LandedAs:
     Attributes:
         tables: The tables; those that are landed are put together.
         parent: The entity whose rows the rows belong to, by dlt's row ids; None: they stand alone.
+        list_column: The column that holds a list, of which each item is a row; None: each row of the table.
     """
 
     tables: tuple[str, ...]
     parent: str | None = None
+    list_column: str | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,7 @@ class Layout:
         columns: A table with any of these columns means that it is this loader.
         property_name: The loader's name of the vendor's property {}.
         deleted: The columns that mark a deleted record.
+        has_epochs: Whether moments are landed as seconds since 1970.
     """
 
     name: str
@@ -126,6 +132,7 @@ class Layout:
     columns: tuple[str, ...] = ()
     property_name: str = "{}"
     deleted: tuple[str, ...] = ()
+    has_epochs: bool = False
 
 
 @dataclass(frozen=True)
@@ -255,6 +262,7 @@ def _layout(name: str, entry: Mapping[str, Any]) -> Layout:
         columns=tuple(entry.get("columns", ())),
         property_name=entry.get("property", "{}"),
         deleted=tuple(entry.get("deleted", ())),
+        has_epochs=bool(entry.get("epochs", False)),
     )
 
 
@@ -275,9 +283,11 @@ def _entity(name: str, entry: Mapping[str, Any], layouts: tuple[Layout, ...]) ->
     )
 
 
-def _landed_as(where: str | list[str] | dict[str, str]) -> LandedAs:
+def _landed_as(where: str | list[str] | dict[str, Any]) -> LandedAs:
     if isinstance(where, dict):
-        return LandedAs((where["table"],), where["parent"])
+        return LandedAs(
+            _as_tuple(where.get("tables") or where["table"]), where.get("parent"), where.get("list")
+        )
     return LandedAs((where,) if isinstance(where, str) else tuple(where))
 
 
