@@ -23,9 +23,12 @@
 #}
 {% macro default__log_gamma(number) -%}
     {%- set further = '(' ~ number ~ ' + 6)' -%}
+    {%- set square = '(' ~ further ~ ' * ' ~ further ~ ')' -%}
     (
         ({{ further }} - 0.5) * ln({{ further }}) - {{ further }} + 0.9189385332046727
-        + (1 / 12.0 - (1 / 360.0 - (1 / 1260.0 - 1 / (1680.0 * {{ further }} * {{ further }})) / ({{ further }} * {{ further }})) / ({{ further }} * {{ further }})) / {{ further }}
+        + (
+            1 / 12.0 - (1 / 360.0 - (1 / 1260.0 - 1 / (1680.0 * {{ square }})) / {{ square }}) / {{ square }}
+        ) / {{ further }}
         - ln(
             {%- for step in range(6) %}({{ number }} + {{ step }}){{ ' * ' if not loop.last }}{% endfor -%}
         )

@@ -207,7 +207,8 @@ select
     {% for language, words in outlook_words().items() %}
     {{ joined_reasons([
         "case when purchases = 1 then " ~ words.one_purchase ~ " || cast(last_purchased_on as " ~ text ~ ")"
-        ~ " when purchases > 1 then cast(purchases as " ~ text ~ ") || " ~ words.purchases ~ " || cast(last_purchased_on as " ~ text ~ ") end",
+        ~ " when purchases > 1 then cast(purchases as " ~ text ~ ") || " ~ words.purchases
+        ~ " || cast(last_purchased_on as " ~ text ~ ") end",
         "case when is_purchase_overdue then " ~ words.overdue ~ " || cast(next_purchase_due_on as " ~ text ~ ") end",
         "case when purchases > 0 and purchase_chance_90_days is null then " ~ words.no_purchase_model ~ " end",
         "case when is_subscribed and ends_on is not null then " ~ words.subscription_ends ~ " || cast(ends_on as " ~ text ~ ")"
@@ -215,7 +216,8 @@ select
         ~ " when has_subscription then " ~ words.subscription_ended ~ " || cast(ends_on as " ~ text ~ ") end",
         "case when is_subscribed and churn_chance_365_days is null then " ~ words.no_churn_model ~ " end",
         "case when open_tickets > 0 then " ~ words.open_tickets ~ " || cast(open_tickets as " ~ text ~ ") end",
-        "case when last_satisfaction < 4 then " ~ words.low_satisfaction ~ " || cast(cast(last_satisfaction as decimal(3, 1)) as " ~ text ~ ")"
+        "case when last_satisfaction < 4 then " ~ words.low_satisfaction
+        ~ " || cast(cast(last_satisfaction as decimal(3, 1)) as " ~ text ~ ")"
         ~ " || " ~ words.of_five ~ " end",
     ]) }} as reasons_{{ language }},
     {% endfor %}

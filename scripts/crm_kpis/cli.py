@@ -383,6 +383,62 @@ def account(key: str, output: Path, language: str | None, file_format: str) -> N
 
 
 @cli.command()
+@_OUTPUT
+@_LANGUAGE
+@click.option("--owner", metavar="USER_ID", help="Only those of this user.")
+@click.option("--team", help="Only those of this team.")
+@click.option("--rule", help="Only those of this rule, such as deal_overdue.")
+@click.option("--new", "only_new", is_flag=True, help="Only what has been so for less than seven days.")
+@click.option(
+    "--notify", "urls", multiple=True, metavar="URL", help="Send them there instead, as apprise writes it."
+)
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["table", "csv", "json", "markdown"]),
+    default="table",
+    show_default=True,
+    help="table: the first 100 alerts, to look at; the others: all.",
+)
+def alerts(  # noqa: PLR0913, PLR0917 - an argument for each option
+    output: Path,
+    language: str | None,
+    owner: str | None,
+    team: str | None,
+    rule: str | None,
+    only_new: bool,
+    urls: tuple[str, ...],
+    file_format: str,
+) -> int:
+    """Show what somebody should look at, or send it.
+
+    \b
+    Stalled and overdue deals, leads without an answer, tickets that are due, customers at risk, worse KPIs:
+      crm-kpis alerts
+      crm-kpis alerts --team North --new
+    For a program:
+      crm-kpis alerts --format json > alerts.json
+    To a person, after each run:
+      crm-kpis alerts --owner U7 --notify mailto://user:password@mail.example.com?to=u7@example.com
+
+    The rules and their limits are in alert_rules.csv of the settings. The table alerts has the same.
+    """
+    from crm_kpis.published.alerts import Choice, send_alerts, show_alerts
+
+    choice = Choice(owner, team, rule, only_new)
+    output = Path(os.path.abspath(output))
+    if urls:
+        complaints = send_alerts(output, choice, language, urls)
+        for complaint in complaints:
+            click.echo(complaint, err=True)
+        return 1 if complaints else 0
+    more = show_alerts(output, choice, language, file_format, sys.stdout)
+    if more:
+        click.echo(f"The first {more - 1} alerts. --format csv, json or markdown prints all.", err=True)
+    return 0
+
+
+@cli.command()
 @click.argument("name")
 @click.option("--replace", is_flag=True, help="Replace the snapshot of that name, if there is one.")
 @_OUTPUT

@@ -23,7 +23,7 @@ READS = {
     "kpis": {"calendar", "rejections", "facts", "intermediate", "measures"},
     "comparisons": {"calendar", "kpis", "snapshots"},
     "evaluation": {"calendar", "kpis", "comparisons"},
-    "next_steps": {"calendar", "dimensions", "facts", "intermediate"},
+    "next_steps": {"calendar", "dimensions", "facts", "intermediate", "evaluation"},
 }
 AREAS = {"sales", "marketing", "customers", "service", "team", "roll_out"}
 # Macros that one engine has instead of another begin so.

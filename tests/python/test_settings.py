@@ -299,6 +299,34 @@ _BROKEN = [
     ),
     ("own_columns.csv", [OWN_COLUMNS, "deals,buyer,,,,,yes,win_rate"], "a personal column splits no KPI"),
     ("own_columns.csv", [OWN_COLUMNS, "deals,rebate,decimal,,,,,win_rate"], "a decimal has too many values"),
+    # quotas.csv, benchmarks.csv, alert_rules.csv
+    (
+        "quotas.csv",
+        ["owner_id,team,period,amount", "U1,North,2026,10"],
+        "line 2, team: a quota is of a user or of a team, not of both",
+    ),
+    (
+        "quotas.csv",
+        ["owner_id,team,period,amount", "U1,,2026-13,10"],
+        "line 2, period: '2026-13' is no month, quarter or year. Write 2026-07, 2026-Q3 or 2026.",
+    ),
+    ("quotas.csv", ["owner_id,period,amount", "U1,2026,-1"], "line 2, amount: '-1'"),
+    (
+        "benchmarks.csv",
+        ["kpi_id,value_low,source", "win_rat,0.2,a study"],
+        "line 2, kpi_id: 'win_rat' is no KPI of the catalogue. Did you mean win_rate?",
+    ),
+    (
+        "benchmarks.csv",
+        ["kpi_id,segment_by,segment,value_low,source", "win_rate,colour,red,0.2,a study"],
+        "line 2, segment_by: 'colour' is no dimension of win_rate",
+    ),
+    (
+        "benchmarks.csv",
+        ["kpi_id,value_low,value_high,source", "win_rate,0.3,0.2,a study"],
+        "line 2, value_high: 0.2 is less than value_low, 0.3",
+    ),
+    ("alert_rules.csv", ["rule,is_on", "deal_overdu,off"], "line 2, rule: 'deal_overdu'"),
     # kpi_targets.csv
     (
         "kpi_targets.csv",

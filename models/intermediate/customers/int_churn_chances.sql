@@ -81,7 +81,9 @@ ticket_factors as (
     select
         months_by_signs.outlook_on,
         months_by_signs.ticket_level,
-        (sum(months_by_signs.lost) + 5) / (cast(sum(cast(months_by_signs.months * age_rates.rate as decimal(28, 8))) as double) + 5) as factor
+        (sum(months_by_signs.lost) + 5) / (
+            cast(sum(cast(months_by_signs.months * age_rates.rate as decimal(28, 8))) as double) + 5
+        ) as factor
     from months_by_signs
     inner join age_rates
         on months_by_signs.outlook_on = age_rates.outlook_on and months_by_signs.age_group = age_rates.age_group

@@ -37,6 +37,7 @@ _CALENDAR_NAME = re.compile(
 )
 # A greater relative change is a percentage that was not divided by 100.
 _GREATEST_CHANGE = 2
+_QUOTA_PERIOD = re.compile(r"\d{4}(-Q[1-4]|-(0[1-9]|1[0-2]))?", re.ASCII)
 _KPI_ID = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 
@@ -234,7 +235,9 @@ def _check_order(table: SettingsTable, rows: tuple[Row, ...]) -> _Complaints:
             if first is None or last is None:
                 continue
             if last < first or (is_strict and first == last):
-                than = "not after" if is_strict else "less than" if isinstance(first, int) else "before"
+                than = (
+                    "not after" if is_strict else "less than" if isinstance(first, (int, float)) else "before"
+                )
                 message = (
                     f"{display(last)} is {than} {low}, {display(first)}. Exchange the two, or correct one."
                 )
@@ -331,6 +334,28 @@ def _check_kpi_targets(settings: Settings) -> _Complaints:
         baseline = target["baseline_period"]
         if baseline is not None and baseline not in _period_names(settings):
             yield row.line, "baseline_period", _unknown_period(settings, baseline)
+
+
+def _check_quotas(settings: Settings) -> _Complaints:
+    for row in _sound(settings, "quotas"):
+        if row.values["owner_id"] is not None and row.values["team"] is not None:
+            message = "a quota is of a user or of a team, not of both. Leave one of owner_id and team empty."
+            yield row.line, "team", message
+        period = row.values["period"]
+        if not _QUOTA_PERIOD.fullmatch(period):
+            message = f"{display(period)} is no month, quarter or year. Write 2026-07, 2026-Q3 or 2026."
+            yield row.line, "period", message
+
+
+def _check_benchmarks(settings: Settings) -> _Complaints:
+    catalogue = {kpi["kpi_id"]: kpi for kpi in _catalogue(settings)}
+    for row in _sound(settings, "benchmarks"):
+        kpi = catalogue.get(row.values["kpi_id"])
+        if kpi is None:
+            message = f"{display(row.values['kpi_id'])} is no KPI of the catalogue."
+            yield row.line, "kpi_id", f"{message} {suggest(row.values['kpi_id'], list(catalogue))}"
+        else:
+            yield from ((row.line, *complaint) for complaint in _check_segment(row.values, kpi))
 
 
 def _check_personal_columns(settings: Settings) -> Iterator[str]:
@@ -554,6 +579,8 @@ _TABLE_CHECKS: dict[str, Callable[[Settings], _Complaints]] = {
     "own_columns": check_own_columns,
     "evaluations": _check_evaluations,
     "kpi_targets": _check_kpi_targets,
+    "quotas": _check_quotas,
+    "benchmarks": _check_benchmarks,
     "mandatory_fields": _check_mandatory_fields,
     "pipeline_stages": _check_pipeline_stages,
     "raw_formats": _check_raw_formats,
