@@ -181,6 +181,11 @@ def english_page(english, open_page) -> SimpleNamespace:
 
 
 @pytest.fixture(scope="module")
+def german_page(german, open_page) -> SimpleNamespace:
+    return open_page(german)
+
+
+@pytest.fixture(scope="module")
 def hostile_page(hostile, open_page) -> SimpleNamespace:
     return open_page(hostile)
 
@@ -278,6 +283,18 @@ def test_money_is_named_only_where_there_is_money(english, tmp_path):
     assert "Amounts are in" not in write_report(marts).read_text(encoding="utf-8")
 
 
+def test_the_logo_of_the_settings_is_in_the_page(english, tmp_path):
+    assert 'class="logo"' not in (english / "report.en.html").read_text(encoding="utf-8")
+    logo = "data:image/svg+xml;base64,PHN2Zy8+"
+    marts = copy_marts(
+        english,
+        tmp_path,
+        f"update marts.reporting_settings set company_logo = '{logo}', company_name = 'Meyer & Sons'",
+    )
+    page = write_report(marts).read_text(encoding="utf-8")
+    assert f'<img class="logo" src="{logo}" alt="Meyer &amp; Sons">' in page
+
+
 def test_each_page_links_to_the_other_language(english, tmp_path):
     marts = copy_marts(english, tmp_path)
     (marts / "report.html").write_text("of an earlier version")
@@ -315,6 +332,139 @@ def test_a_claimed_change_is_drawn_beside_what_is_usual(english, tmp_path):
     page = write_report(copy_marts(marts, tmp_path / "few", unknown)).read_text(encoding="utf-8")
     figure = re.search(r'<figure class="chart" id="change-1-1".*?</figure>', page, re.DOTALL)[0]
     assert "(the band)" not in figure
+
+
+# What the first edition got wrong
+
+
+def test_the_first_sentence_counts_what_stands_below_it_and_says_of_which_period(english, tmp_path):
+    """Of 14 KPIs that improved, the list below must not say that none did."""
+    quarter = "period_grain = 'quarter' and segment_by = 'all' and comparison = 'year before'"
+    for count in (0, 3):
+        ids = ("win_rate", "revenue", "deals_won")[:count]
+        chosen = ", ".join(quoted(kpi) for kpi in ("none", *ids))
+        marts = copy_marts(
+            english,
+            tmp_path / str(count),
+            "update marts.kpi_scorecard set verdict = 'no evidence of change'",
+            f"update marts.kpi_scorecard set verdict = 'improved' where {quarter} and kpi_id in ({chosen})",
+        )
+        page = write_report(marts).read_text(encoding="utf-8")
+        summary = re.search(r'<div class="view" data-grain="quarter">\s*<p class="summary">(.*?)</p>', page)[
+            1
+        ]
+        assert summary.startswith("Q2\u00a02026, against the quarter before")
+        glance = re.search(r'<div class="glance">.*?</section>', page, re.DOTALL)[0]
+        listed = re.search(r'data-grain="quarter">\s*<h3 class="better">.*?</ul>', glance, re.DOTALL)
+        if count:
+            assert f"{count} KPIs improved and 0 worsened" in summary
+            assert set(re.findall(r'href="#kpi-(\w+)"', listed[0])) == set(ids)
+        else:
+            assert "no KPI changed by more than is usual" in summary
+            assert listed is None
+
+
+def test_the_first_screen_is_full_and_has_revenue_pipeline_and_win_rate(english_page):
+    choose(english_page)
+    boxes = english_page.eval_on_selector_all(
+        ".tile",
+        """all => all.map(tile => {
+            const {left, right, top, bottom} = tile.getBoundingClientRect();
+            return [tile.dataset.kpi, left, right, top + scrollY, bottom + scrollY];
+        })""",
+    )
+    assert [kpi for kpi, *_ in boxes][:3] == ["won_revenue", "open_pipeline", "win_rate"]
+    assert len(boxes) == 7
+    # All seven are on the first screen of a laptop, from side to side.
+    assert max(bottom for *_, bottom in boxes) < 900
+    assert max(right for _, _, right, _, _ in boxes) - min(left for _, left, *_ in boxes) > 0.85 * 1280
+
+
+def test_a_value_that_still_changes_is_dashed_and_compared_with_nothing(english, english_page):
+    """The close rate must not fall to 0 at the end of its lines."""
+    assert ask(
+        english,
+        "select coverage from marts.kpi_values where kpi_id = 'close_rate' and segment_by = 'all'"
+        " and period_name = '2026-Q2'",
+    ) == [("maturing",)]
+    view = english_page.locator("#kpi-close_rate .view[data-grain=quarter]")
+    assert "(will still change)" in view.locator(".period").text_content()
+    assert view.locator(".spark .link").count() == 1
+    assert view.locator(".changes").count() == 0
+
+    for dimension, anchor in (("", "explored-total"), ("source", "explored-history")):
+        explore(english_page, "close_rate", dimension)
+        rows = english_page.eval_on_selector_all(
+            f"#{anchor} tbody tr",
+            "rows => rows.map(row => [row.cells[0].textContent, row.dataset.unsettled])",
+        )
+        assert {bool(unsettled) for period, unsettled in rows if "will still change" in period} == {True}
+        assert {bool(unsettled) for period, unsettled in rows if "will still change" not in period} == {False}
+        assert english_page.locator(f"#{anchor} .drawing path[stroke-dasharray='4,4']").count() >= 1
+    target = english_page.locator("#target-1-figure .drawing path[stroke-dasharray='4,4']")
+    assert target.count() == 1
+
+
+def test_a_forecast_is_one_of_the_next_period(english, english_page):
+    """Not the leftover of the quarter that is over."""
+    ((upcoming,), (over,)) = ask(
+        english,
+        "select kpi_value from marts.kpi_values where kpi_id = 'forecast_revenue' and segment_by = 'all'"
+        " and period_name in ('2026-Q3', '2026-Q2') order by period_start desc",
+    )
+    assert upcoming != over
+    view = english_page.locator("#kpi-forecast_revenue .view[data-grain=quarter]")
+    assert view.locator(".period").text_content() == "Q3\u00a02026 (still ahead)"
+    assert float(view.locator(".value data").get_attribute("value")) == upcoming
+    assert english_page.locator("#kpi-forecast_revenue .changes").count() == 0
+
+
+def test_a_target_behind_says_on_what_it_rests(english):
+    page = (english / "report.en.html").read_text(encoding="utf-8")
+    behind = re.search(r"<h3>Targets behind</h3>(.*?)</ul>", page, re.DOTALL)[1]
+    lines = re.findall(r"<li>(.*?)</li>", behind, re.DOTALL)
+    assert lines
+    assert all(
+        re.search(r"\((behind|missed); (borne out by|the interval includes) .*?\)", line) for line in lines
+    )
+
+
+def test_each_step_of_the_funnel_is_a_part_of_the_one_before(english):
+    """43 visitors do not become 161 leads."""
+    rows = ask(
+        english,
+        "select period_name, item_count from marts.breakdowns where breakdown = 'funnel'"
+        " order by period_grain, period_name, part_order",
+    )
+    for (period, before), (next_period, after) in pairwise(rows):
+        assert period != next_period or after <= before
+    page = (english / "report.en.html").read_text(encoding="utf-8")
+    funnel = re.search(r'<figure class="chart" id="funnel".*?</figure>', page, re.DOTALL)[0]
+    assert "visitor" not in funnel.lower()
+
+
+def test_codes_are_written_as_words_and_keys_are_not():
+    labels = Labels({}, read_texts("en"), ENGLISH, {("owner", "u_1"): "Ada Lovelace"})
+    assert labels.segment("stage", "technical_fit") == "technical fit"
+    assert labels.segment("industry", "public_sector") == "public sector"
+    assert labels.segment("owner", "u_1") == "Ada Lovelace"
+    assert labels.segment("owner", "user_two") == "user_two"
+    assert labels.segment("company_size", "10_49") == "10_49"
+
+
+def test_numbers_of_things_have_no_decimals(english, tmp_path):
+    """No target of 4.0 deals, and no 608.6 days a year."""
+    page = (english / "report.en.html").read_text(encoding="utf-8")
+    ((label,),) = ask(english, "select label_en from marts.kpi_catalogue where kpi_id = 'deals_won'")
+    assert re.search(r"; target \d+ by 31 December 2026", page[page.index(f"<h3>{label}</h3>") :])
+    marts = copy_marts(
+        english,
+        tmp_path,
+        "insert into marts.kpi_weak_spots by name select 'resolution_hours' as kpi_id, 'team' as segment_by,"
+        " 'Service Desk' as segment, 1 as rank, 10.0 as segment_value, 5.0 as rest_value, 608.6 as effect,"
+        " 'days' as effect_unit",
+    )
+    assert "up to 610\u00a0days a year" in write_report(marts).read_text(encoding="utf-8")
 
 
 # Workbook and PDF
@@ -367,6 +517,10 @@ def test_the_pdf_is_short_and_holds_the_text(browser, english, language, title):
         (595, 842)
     }
     assert title in reader.pages[0].extract_text()
+    # No column of one word: of the lines of the text, few are a single one that is no number.
+    lines = [line.split() for page in reader.pages for line in page.extract_text().splitlines()]
+    words = [line for line in lines if len(line) == 1 and line[0].isalpha()]
+    assert len(words) < 0.1 * len(lines)
 
 
 def test_without_a_browser_there_is_no_pdf_but_a_hint(english, monkeypatch):
@@ -382,7 +536,7 @@ def test_the_page_is_whole_without_errors_and_without_a_request(english, english
     path = english / "report.en.html"
     assert english_page.log.messages == []
     assert english_page.log.requests == [path.as_uri()]
-    assert path.stat().st_size < 5_000_000
+    assert path.stat().st_size < 3_000_000
     # Recorded, and not held to: how fast a machine is does not belong to the english_page.
     record_property("report_bytes", path.stat().st_size)
     record_property("seconds_to_ready", round(english_page.log.seconds, 2))
@@ -544,10 +698,9 @@ def test_a_picture_can_be_downloaded_as_csv(english, english_page):
     assert [(part, int(things)) for part, things, *_ in lines] == expected
 
 
-def test_a_german_excel_reads_the_download(german, open_page):
+def test_a_german_excel_reads_the_download(german_page):
     """It takes semicolons between values and commas before decimals."""
-    page = open_page(german)
-    header, first, second, *_ = download_csv(page, "#funnel", ";")
+    header, first, second, *_ = download_csv(german_page, "#funnel", ";")
     assert header == ["Schritt", "Anzahl", "Anteil am vorigen Schritt", "Tage seit der Anlage"]
     assert first[2:] == ["", ""]
     assert re.fullmatch(r"0,\d+", second[2])
@@ -826,12 +979,35 @@ def test_everybody_can_read_it(english, open_page):
         assert serious == [], scheme
 
 
-@pytest.mark.parametrize("width", [360, 768, 1920])
-def test_nothing_is_cut_off_at_the_side(english_page, hostile_page, width):
-    for page in (english_page, hostile_page):
-        page.set_viewport_size({"width": width, "height": 800})
+# What holds more text than there is room for, and does not scroll; and what lies beyond the page.
+OVERFLOWS = """() => {
+    const width = document.documentElement.clientWidth;
+    const found = [];
+    for (const one of document.querySelectorAll('body *')) {
+        if (one.closest('svg, script, .hidden, .skip, select, dialog') || !one.checkVisibility()) continue;
+        const box = one.getBoundingClientRect();
+        if (!box.width || !box.height) continue;
+        const inScroll = one.closest('.scroll') && !one.matches('.scroll');
+        const style = getComputedStyle(one);
+        const isBox = style.display !== 'inline' && style.overflowX !== 'auto';
+        const is = `${one.tagName} ${one.className}: ${one.textContent.trim().slice(0, 60)}`;
+        if (isBox && one.clientWidth && one.scrollWidth > one.clientWidth + 1) found.push(`cut ${is}`);
+        if (!inScroll && (box.right > width + 1 || box.left < -1)) found.push(`outside ${is}`);
+    }
+    return found;
+}"""
+
+
+@pytest.mark.parametrize("width", [360, 768, 1440, "A4"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_text_is_cut_or_runs_over(english_page, german_page, hostile_page, language, width):
+    for page in {"en": (english_page, hostile_page), "de": (german_page,)}[language]:
+        page.set_viewport_size({"width": 718 if width == "A4" else width, "height": 900})
+        page.emulate_media(media="print" if width == "A4" else "screen")
         page.wait_for_timeout(200)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(OVERFLOWS) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.emulate_media(media="screen")
         page.set_viewport_size({"width": 1280, "height": 900})
 
 
@@ -896,8 +1072,8 @@ def spoken(texts: dict) -> Iterator[str]:
             yield str(text)
 
 
-def test_the_german_page_has_no_english_label(german, open_page):
-    page = open_page(german)
+def test_the_german_page_has_no_english_label(german, german_page):
+    page = german_page
     explore(page, "win_rate", "owner")
     said = page.evaluate(
         """() => {
@@ -1005,7 +1181,9 @@ def test_the_report_says_from_when_to_when_kpis_have_values(sample_build, englis
         "The records are complete from 1 July 2020 on. These KPIs have no value in periods before that day: "
     )
     assert f"{begin}Win rate." in english_page
-    assert f"{begin}Win rate." in write_report(marts, file_format="markdown").read_text(encoding="utf-8")
+    markdown = write_report(marts, file_format="markdown").read_text(encoding="utf-8")
+    assert begin not in markdown
+    assert "The records end on 10 May 2026." in markdown
     assert "The records end on 10 May 2026." in english_page
     german_page = write_report(marts, "de").read_text(encoding="utf-8")
     assert "Die Aufzeichnungen sind ab dem 1. Juli 2020 vollständig." in german_page
@@ -1086,8 +1264,10 @@ def test_markdown_keeps_names_in_their_cells(hostile):
     text = write_report(hostile, file_format="markdown").read_text(encoding="utf-8")
     assert "<script" not in text.replace("\\<", "")
     tables = [line for line in text.splitlines() if line.startswith("| ")]
-    assert len(tables) > 70
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {8}
+    # The heading and seven headline numbers: a text for a chat is short.
+    assert len(tables) == 8
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {6}
+    assert len(text.splitlines()) < 60
 
 
 def test_no_published_marts_are_an_error_that_says_what_to_do(tmp_path):

@@ -48,6 +48,7 @@ def test_without_a_directory_each_setting_has_a_neutral_default():
         "gross_margin": 1,
         "max_lifespan_years": 10,
         "company_name": None,
+        "company_logo": None,
         "report_language": "en",
         "headline_kpis": [],
         "publish_personal_columns": [],
@@ -109,6 +110,28 @@ def test_values_are_typed_and_blanks_around_them_do_not_count(directory):
     }
     assert (first.line, second.line, second.values["period_name"]) == (2, 4, "two\nlines")
     assert settings.rows["crm_projects"][0].values["planned_budget"] == Decimal("1234.5600")
+
+
+def test_a_logo_is_read_with_the_settings(directory):
+    (directory / "logo.svg").write_bytes(b"<svg/>")
+    write(directory, "settings.yml", "company_logo: logo.svg")
+    settings = read_settings(directory)
+    assert settings.values["company_logo"] == "data:image/svg+xml;base64,PHN2Zy8+"
+    # Another picture is another input.
+    assert [path.name for path in settings.files] == ["settings.yml", "logo.svg"]
+
+    (directory / "logo.svg").write_bytes(b"x" * 200_001)
+    with pytest.raises(InputError, match=r"line 1, company_logo: 'logo\.svg': it has 200,001 bytes"):
+        read_settings(directory)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("logo.bmp", "that ends with .png"), ("../logo.png", "has no such file")]
+)
+def test_a_logo_that_cannot_be_used_is_an_error(directory, name, message):
+    write(directory, "settings.yml", f"company_logo: {name}")
+    with pytest.raises(InputError, match=message):
+        read_settings(directory)
 
 
 def test_what_is_read_is_what_the_warehouse_has(directory):

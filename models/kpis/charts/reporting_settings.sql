@@ -1,4 +1,5 @@
 {% set company_name = setting('company_name') %}
+{% set company_logo = setting('company_logo') %}
 {% set headline_kpis = (setting('headline_kpis') or []) | join('|') %}
 
 select
@@ -7,5 +8,6 @@ select
     cast(
         {{ dbt.string_literal(dbt.escape_single_quotes(company_name)) if company_name else 'null' }} as {{ dbt.type_string() }}
     ) as company_name,
+    cast({{ dbt.string_literal(company_logo) if company_logo else 'null' }} as {{ dbt.type_string() }}) as company_logo,
     cast({{ dbt.string_literal(setting('report_language')) }} as {{ dbt.type_string() }}) as report_language,
     cast({{ dbt.string_literal(headline_kpis) }} as {{ dbt.type_string() }}) as headline_kpis

@@ -22,6 +22,7 @@ from crm_kpis.report.figures import (
 from crm_kpis.report.formats import NOTHING, Formats
 from crm_kpis.report.labels import Labels
 from crm_kpis.report.marts import Marts, Row, group
+from crm_kpis.report.next_steps import StepList, read_next_steps
 from crm_kpis.report.records import counted_records
 from crm_kpis.report.texts import Texts
 
@@ -217,6 +218,7 @@ class Content:
     late: tuple[Late, ...]
     choices: dict[str, Any]
     own_dimensions: dict[str, str]
+    next_steps: tuple[StepList, ...]
 
     @property
     def has_money(self) -> bool:
@@ -289,6 +291,7 @@ class _Reader:
             )
             | {"breakdowns": read_breakdowns(self.marts, self.labels)},
             own_dimensions=self.labels.own_dimensions,
+            next_steps=read_next_steps(self.marts, self.labels),
         )
 
     def _cards(self, scorecard: list[Row], targets: tuple[Target, ...]) -> list[Card]:
@@ -340,6 +343,8 @@ class _Reader:
             and comparison["period_start"] == row["period_start"]
             # Without a change the two can't be compared: they are of unlike length, or one has no value.
             and comparison["absolute_change"] is not None
+            # What still changes is compared with nothing.
+            and row["is_comparable"]
         ]
         return View(
             grain=grain,
@@ -462,7 +467,9 @@ class _Reader:
             ),
             period=self.formats.period(row["period_name"]),
             value_text=self.formats.value(row["kpi_value"], unit),
-            target_text=self.formats.value(row["target_value"], unit),
+            target_text=self.formats.count(row["target_value"])
+            if unit == "count"
+            else self.formats.value(row["target_value"], unit),
             due=self.formats.day(row["due_on"]) if row["due_on"] else NOTHING,
             evidence=self.texts["target_evidence"].get(row["evidence"] or "", ""),
             figure=Figure(

@@ -93,6 +93,10 @@ class Formats:
         """A day in words: 30 June 2026, 30. Juni 2026."""
         return format_date(day, "d MMMM y" if self.locale == "en" else "long", locale=self.locale)
 
+    def short_day(self, day: date) -> str:
+        """A day in a table: 30 Jun 2026, 30.06.2026."""
+        return format_date(day, "d MMM y" if self.locale == "en" else "medium", locale=self.locale)
+
     def period(self, name: str) -> str:
         """A period by its name: Jun 2026, Q2 2026, 2026, Q1 FY 2026; a named one as the language has it."""
         if month := re.fullmatch(r"(\d{4})-(\d\d)", name):

@@ -59,12 +59,14 @@ class Head:
 
     Attributes:
         company: The name of the company; None where its settings give none.
+        logo: Its logo as a data URI; None where its settings give none.
         state: How complete the data are; None where the published file does not say.
         tiles: The headline numbers.
         periods: The last complete period of each grain that has one.
     """
 
     company: str | None
+    logo: str | None
     state: DataState | None
     tiles: tuple[Tile, ...]
     periods: dict[str, str]
@@ -94,6 +96,7 @@ def read_head(marts: Marts, content: Content, texts: Texts, formats: Formats) ->
     chosen = [(kpi_id,) for kpi_id in marts.settings["headline_kpis"].split("|") if kpi_id]
     return Head(
         company=marts.settings["company_name"],
+        logo=marts.settings["company_logo"],
         state=_read_state(marts, texts, formats),
         tiles=_choose_tiles(cards, chosen or HEADLINE_KPIS),
         periods=latest,

@@ -43,6 +43,11 @@ class Labels:
         """The name of a dimension, such as owner."""
         return self.own_dimensions.get(name) or self.texts["dimensions"].get(name, name.replace("_", " "))
 
+    def heading(self, dimension: str) -> str:
+        """The name of a dimension over a column of a table."""
+        name = self.dimension(dimension)
+        return name[:1].upper() + name[1:]
+
     def segment(self, dimension: str, member: str) -> str:
         """The name of a member of a dimension: the data's own, but for (none), (unknown) and codes.
 

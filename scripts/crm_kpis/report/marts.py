@@ -88,9 +88,15 @@ class Marts:
     @cached_property
     def settings(self) -> Row:
         """The row of reporting_settings; the defaults where the file has none."""
-        defaults = {"reporting_currency": "EUR", "company_name": None, "report_language": "en"}
+        defaults = {
+            "reporting_currency": "EUR",
+            "company_name": None,
+            "company_logo": None,
+            "report_language": "en",
+            "headline_kpis": "",
+        }
         rows = self.rows("settings", "reporting_settings")
-        return rows[0] if rows else defaults | {"headline_kpis": ""}
+        return rows[0] if rows else defaults
 
     @cached_property
     def relations(self) -> frozenset[str]:

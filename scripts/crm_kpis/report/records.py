@@ -60,7 +60,7 @@ def _table(name: str, rows: list[Row], labels: Labels) -> dict[str, Any]:
     is_whole = rows[0][name] == len(rows)
     return {
         "columns": [
-            {"key": key, "label": words.get(key) or labels.dimension(key)}
+            {"key": key, "label": words.get(key) or labels.heading(key)}
             | ({"unit": _UNITS[key]} if key in _UNITS else {})
             for key in keys
         ],

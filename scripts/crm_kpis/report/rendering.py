@@ -82,6 +82,12 @@ def render_json(content: Content) -> str:
             }
             for card in cards
         ],
+        "next_steps": {
+            step.anchor.removeprefix("list-").replace("-", "_"): [
+                dict(zip([column.key for column in step.columns], row, strict=True)) for row in step.rows
+            ]
+            for step in content.next_steps
+        },
         "targets": [target.row for target in content.targets],
         "weak_spots": [spot.row for spot in content.weak_spots],
         "evaluation": [row.row for evaluation in content.evaluations for row in evaluation.comparisons],

@@ -15,6 +15,7 @@ from crm_kpis.raw import csv_file
 from crm_kpis.settings.cells import parse_cell
 from crm_kpis.settings.checks import check_key, check_tables
 from crm_kpis.settings.declaration import KEYS_FILE, Row, Setting, Settings, SettingsTable, read_declaration
+from crm_kpis.settings.logo import read_logo
 from crm_kpis.settings.problems import Problems, display, suggest
 
 DIRECTORY = "settings"
@@ -42,12 +43,15 @@ def read_settings(directory: Path | None) -> Settings:
         return Settings(None, declaration.defaults)
     problems = Problems(directory)
     entries = _list_entries(directory)
-    _refuse_unknown_files(entries, declaration.file_names, problems)
     values = declaration.defaults
     given: dict[str, int] = {}
+    of_keys = Problems(directory)
     if KEYS_FILE in entries:
-        given_values, given = _read_keys(entries[KEYS_FILE], declaration.keys, problems)
+        given_values, given = _read_keys(entries[KEYS_FILE], declaration.keys, of_keys)
         values |= given_values
+    logo = _take_logo(values, entries, given, of_keys)
+    _refuse_unknown_files(entries, [*declaration.file_names, *logo], problems)
+    problems.messages += of_keys.messages
     rows = {
         name: tuple(_read_table(entries[table.file_name], table, problems))
         for name, table in declaration.tables.items()
@@ -58,7 +62,7 @@ def read_settings(directory: Path | None) -> Settings:
         values,
         given,
         rows,
-        tuple(entries[name] for name in declaration.file_names if name in entries),
+        tuple(entries[name] for name in (*declaration.file_names, *logo) if name in entries),
     )
     check_tables(settings, problems)
     problems.raise_if_any()
@@ -76,6 +80,20 @@ def _list_entries(directory: Path) -> dict[str, Path]:
         }
     except OSError as error:
         raise InputError(f"The settings directory {directory} can't be read: {error.strerror}.") from error
+
+
+def _take_logo(
+    values: dict[str, Any], entries: dict[str, Path], given: dict[str, int], problems: Problems
+) -> list[str]:
+    """Put the logo itself in place of its file's name, which is returned; nothing where there is none."""
+    name = values["company_logo"]
+    if name is None:
+        return []
+    values["company_logo"], complaint = read_logo(name, entries)
+    if complaint:
+        line = given.get("company_logo")
+        problems.add(KEYS_FILE, f"{display(name)}: {complaint}", line=line, column="company_logo")
+    return [name]
 
 
 def _refuse_unknown_files(entries: dict[str, Path], known: list[str], problems: Problems) -> None:

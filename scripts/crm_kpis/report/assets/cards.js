@@ -68,7 +68,7 @@ function chosenView(kpi, grain, {dimension, member, place}, isTile) {
   const view = element("div", {class: "chosen"}, element("p", {class: "period"}, label, ...(state ? [" ", quietly(`(${state})`)] : [])));
   const value = now?.value ?? null;
   const written = writeValue(value, kpi.unit);
-  view.append(element("p", {class: "value"}, value === null ? written : element("data", {value}, written)));
+  view.append(element("p", {class: state ? "value unsettled" : "value"}, value === null ? written : element("data", {value}, written)));
   if (value === null) {
     view.append(element("p", {class: "basis"}, texts.filter.no_value));
     if (!points.some((point) => point.value !== null)) return view;

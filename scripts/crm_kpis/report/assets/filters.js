@@ -90,6 +90,21 @@ function showCards(grain) {
   }
 }
 
+// Lists of what to do next: the rows of the member that was chosen.
+function showLists() {
+  for (const table of document.querySelectorAll("table[data-dimensions]")) {
+    const follows = table.dataset.dimensions.split(" ").includes(filter.dimension);
+    const wanted = follows ? book.members[filter.member][1] : null;
+    for (const row of table.tBodies[0].rows) row.hidden = follows && JSON.parse(row.dataset.members)[filter.dimension] !== wanted;
+    foldAgain(table);
+    const said = [
+      ...(filter.dimension && !follows ? [fill(texts.filter.shows_all, {dimension: dimensionName(filter.dimension)})] : []),
+      ...(filter.period ? [texts.filter.as_of] : []),
+    ];
+    if (said.length) note(table.closest(".scroll"), said.join(" "));
+  }
+}
+
 // The rows of a picture for the period that was chosen; null where there are none.
 function rowsOf(figure, grain) {
   const {place} = chosenIn(grain);
@@ -152,6 +167,7 @@ async function showFilter(unknown = []) {
   status.hidden = !status.textContent;
   showCards(grain);
   if (isFiltered()) document.querySelectorAll("[data-total]").forEach((part) => note(part, cannot(), "before"));
+  showLists();
   const changed = showFigures(grain);
   await Promise.all([...changed.map(draw), showExplored()]);
   document.documentElement.dataset.filter = location.hash;

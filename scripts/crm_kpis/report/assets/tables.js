@@ -24,11 +24,20 @@ function compare(one, other) {
   return String(one).localeCompare(String(other), report.language, {numeric: true});
 }
 
+// Chromium repeats a table's head on each page of paper, but no button in it.
+const headers = [];
+window.addEventListener("beforeprint", () => headers.forEach(({header, button}) => header.replaceChildren(...button.childNodes)));
+window.addEventListener("afterprint", () => headers.forEach(({header, button}) => {
+  button.append(...header.childNodes);
+  header.replaceChildren(button);
+}));
+
 function makeSortable(table) {
   for (const header of table.tHead.rows[0].cells) {
     if (header.hasAttribute("data-plain")) continue;
     const button = element("button", {type: "button", title: texts.sort_hint}, ...header.childNodes);
     header.append(button);
+    headers.push({header, button});
     button.addEventListener("click", () => {
       const direction = header.getAttribute("aria-sort") === "ascending" ? -1 : 1;
       for (const cell of table.tHead.rows[0].cells) cell.removeAttribute("aria-sort");
@@ -45,15 +54,17 @@ function makeSortable(table) {
 }
 
 const MOST_ROWS = 30;
+const mostRows = (table) => Number(table.dataset.fold || MOST_ROWS);
 
 function foldAgain(table) {
   const open = table.dataset.open === "true";
-  [...table.tBodies[0].rows].forEach((row, place) => row.classList.toggle("folded", !open && place >= MOST_ROWS));
+  const shown = [...table.tBodies[0].rows].filter((row) => !row.hidden);
+  shown.forEach((row, place) => row.classList.toggle("folded", !open && place >= mostRows(table)));
 }
 
 function makeFoldable(table) {
   const count = table.tBodies[0].rows.length;
-  if (count <= MOST_ROWS) return;
+  if (count <= mostRows(table)) return;
   foldAgain(table);
   const button = element("button", {type: "button", class: "action"}, fill(texts.show_all, {count: writeValue(count, "count")}));
   button.addEventListener("click", () => {

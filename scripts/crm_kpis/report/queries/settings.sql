@@ -2,6 +2,7 @@
 select
     reporting_currency,
     company_name,
+    company_logo,
     report_language,
     headline_kpis
 from marts.reporting_settings

@@ -1,0 +1,189 @@
+"""What to do next: the lists for the people of a company, from the marts of models/next_steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from crm_kpis.report.figures import Column
+from crm_kpis.report.labels import Labels
+from crm_kpis.report.marts import Marts, Row
+
+# By whose members the lists can be narrowed, as far as a list has them.
+_DIMENSIONS = (
+    *("team", "owner", "product", "country", "source", "pipeline", "stage", "industry", "company_size"),
+    "score_band",
+)
+
+
+@dataclass(frozen=True)
+class StepList:
+    """A list of what to look into.
+
+    Attributes:
+        anchor: Its id on the page.
+        title: What it lists.
+        summary: How much there is of it, in a few words.
+        notes: What to know when reading it.
+        columns: The columns of its table.
+        rows: The cells: text, numbers, days (as text), or None.
+        members: For each row the ids of its dimensions.
+        dimensions: The dimensions that it can be narrowed by.
+    """
+
+    anchor: str
+    title: str
+    summary: str
+    notes: tuple[str, ...]
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    members: tuple[dict[str, str], ...]
+    dimensions: tuple[str, ...]
+
+
+# The columns of a list with their units; those without one are text.
+_Units = dict[str, str | None]
+_STALLED_DEALS: _Units = {
+    **dict.fromkeys(("deal_id", "account_id", "owner", "stage")),
+    "amount": "currency",
+    **dict.fromkeys(("stage_days", "usual_stage_days", "overdue_days"), "count"),
+    "reasons": None,
+}
+_LEADS: _Units = {
+    "rank": "count",
+    **dict.fromkeys(("lead_id", "owner", "source")),
+    "win_chance": "ratio",
+    **dict.fromkeys(("age_days", "days_without_move"), "count"),
+    "reasons": None,
+}
+_CUSTOMERS: _Units = {
+    **dict.fromkeys(("account_id", "owner", "value_group", "risk_group")),
+    **dict.fromkeys(("yearly_amount", "amount_at_risk"), "currency"),
+    "next_purchase_due_on": None,
+    "purchase_chance_90_days": "ratio",
+    "renewal_on": None,
+    "open_tickets": "count",
+    "last_satisfaction": "score",
+    "reasons": None,
+}
+_WORKLOAD: _Units = {
+    **dict.fromkeys(("owner", "team")),
+    **dict.fromkeys(
+        (
+            *("open_deals", "stalled_deals", "open_leads", "open_tickets", "overdue_tickets", "tasks_due"),
+            *("overdue_tasks", "work_items", "usual_work_items"),
+        ),
+        "count",
+    ),
+    "state": None,
+}
+_NEXT_PRODUCTS: _Units = {
+    **dict.fromkeys(("account_id", "product")),
+    "later_share": "ratio",
+    **dict.fromkeys(("customers_later", "customers_who_could"), "count"),
+    "reasons": None,
+}
+
+
+def read_next_steps(marts: Marts, labels: Labels) -> tuple[StepList, ...]:
+    """The lists that hold anything.
+
+    Args:
+        marts: The published marts.
+        labels: The names of the language.
+    """
+    return tuple(_Reader(marts, labels).read())
+
+
+class _Reader:
+    def __init__(self, marts: Marts, labels: Labels) -> None:
+        self.marts, self.labels = marts, labels
+        self.texts, self.formats = labels.texts["next_steps"], labels.formats
+
+    def read(self) -> Iterator[StepList]:
+        lists: list[tuple[str, _Units, Callable[[list[Row]], Iterator[str]]]] = [
+            ("stalled_deals", _STALLED_DEALS, self._stalled_notes),
+            ("lead_priorities", _LEADS, self._lead_notes),
+            ("customers_at_risk", _CUSTOMERS, lambda _: iter(())),
+            ("user_workload", _WORKLOAD, lambda _: iter(())),
+            ("next_products", _NEXT_PRODUCTS, lambda _: iter(())),
+        ]
+        for name, units, notes in lists:
+            mart = "customer_outlook" if name == "customers_at_risk" else name
+            rows = self.marts.rows(name, mart)
+            if rows:
+                yield self._list(name, units, rows, tuple(notes(rows)))
+
+    def _list(self, name: str, units: _Units, rows: list[Row], notes: tuple[str, ...]) -> StepList:
+        words = self.texts["lists"][name]
+        dimensions = tuple(key for key in _DIMENSIONS if key in rows[0])
+        found = rows[0]["found"]
+        more = [self.texts["first"].format(count=self.formats.count(len(rows)))] if found > len(rows) else []
+        return StepList(
+            anchor=f"list-{name.replace('_', '-')}",
+            title=words["title"],
+            summary=words["summary"].format(
+                count=self.formats.count(found),
+                amount=self.formats.value(rows[0].get("found_amount"), "currency"),
+                overloaded=self.formats.count(rows[0].get("found_overloaded") or 0),
+            ),
+            notes=(words["note"], *notes, *more),
+            columns=tuple(Column(key, self._column(key), unit) for key, unit in units.items()),
+            rows=tuple(tuple(self._cell(key, units[key], row) for key in units) for row in rows),
+            members=tuple({key: row[key] for key in dimensions} for row in rows),
+            dimensions=dimensions,
+        )
+
+    def _column(self, key: str) -> str:
+        return self.texts["columns"].get(key) or self.labels.heading(key)
+
+    def _cell(self, key: str, unit: str | None, row: Row) -> Any:
+        if key == "reasons":
+            return row[f"reasons_{self.formats.locale}"] or ""
+        if key == "state":
+            return ", ".join(self.texts[word] for word in ("has_left", "is_overloaded") if row[word])
+        value = row[key]
+        if value is None or isinstance(value, date):
+            return {
+                "text": self.formats.short_day(value) if value else "",
+                "sort": value.isoformat() if value else "",
+            }
+        if unit:
+            return float(value)
+        if key in _DIMENSIONS:
+            return self.labels.segment(key, value)
+        return self.texts["words"].get(value, value)
+
+    def _stalled_notes(self, _: list[Row]) -> Iterator[str]:
+        traits = self.marts.rows("stalled_traits", "stalled_deal_traits")
+        if traits:
+            yield self.texts["traits"].format(
+                traits="; ".join(
+                    self.texts["trait"].format(
+                        dimension=self.labels.dimension(row["segment_by"]),
+                        segment=self.labels.segment(row["segment_by"], row["segment"]),
+                        share=self.formats.value(row["stalled_share"], "ratio"),
+                        rest=self.formats.value(row["rest_stalled_share"], "ratio"),
+                    )
+                    for row in traits
+                )
+            )
+
+    def _lead_notes(self, rows: list[Row]) -> Iterator[str]:
+        rankings = self.marts.rows("lead_backtest", "lead_priority_backtest")
+        for row in sorted(rankings, key=lambda row: row["ranked_by"], reverse=True):
+            text = {"win_chance": "backtest", "crm_score": "backtest_score"}.get(row["ranked_by"])
+            if text and row["share_in_top_fifth"] is not None:
+                yield self.texts[text].format(
+                    share=self.formats.value(row["share_in_top_fifth"], "ratio"),
+                    count=self.formats.count(row["won_leads"]),
+                )
+        won = rows[0]["learnt_won_leads"]
+        if won is not None and won < _FEWEST_WINS:
+            yield self.texts["few_wins"].format(count=self.formats.count(won))
+
+
+# As the description of lead_priorities says.
+_FEWEST_WINS = 20
