@@ -6,7 +6,7 @@ BIN := .venv/bin
 .PHONY: help
 help: ## Show this list
 	@echo "While you work: make test-fast; one unit test by .venv/bin/dbt test --select NAME; make lint and make test before you commit."
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -72,6 +72,10 @@ kpi-docs: setup ## Write kpis.md, the monthly tables and docs/settings.md again,
 	$(BIN)/python -c "from crm_kpis.catalogue.docs import write_docs, write_monthly; write_docs(); write_monthly()"
 	$(BIN)/python -c "from crm_kpis.settings.docs import write_docs; write_docs()"
 	$(BIN)/python -c "from crm_kpis.sources.docs import write_docs; write_docs()"
+
+.PHONY: screenshots
+screenshots: run ## Write the pictures of docs/images again, by the installed Chromium
+	$(BIN)/python scripts/make_screenshots.py
 
 SIZE ?= 1m
 .PHONY: bench

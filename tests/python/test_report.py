@@ -334,6 +334,93 @@ def test_a_claimed_change_is_drawn_beside_what_is_usual(english, tmp_path):
     assert "(the band)" not in figure
 
 
+# What to do next
+
+
+LISTS = (
+    """
+    create or replace table marts.stalled_deals as
+    select
+        'D' || range as deal_id, 'A1' as account_id, 'U' || (1 + range % 2) as owner_id, 'Sales West' as team,
+        'P1' as product_id, 'new business' as pipeline, 'technical_fit' as stage, 'website' as source,
+        100.0 * range as amount, 40 as stage_days, 9 as usual_stage_days, nullif(range, 3) as overdue_days,
+        'In stage for 40 days' as reasons_en, 'Seit 40 Tagen in der Phase' as reasons_de
+    from range(1, 251)
+    """,
+    """
+    create or replace table marts.user_workload as
+    select
+        'U1' as user_id, 'Sales West' as team, 9 as open_deals, 2 as stalled_deals, 0 as open_leads,
+        0 as open_tickets, 0 as overdue_tickets, 1 as tasks_due, 0 as overdue_tasks, 10 as work_items,
+        4.0 as usual_work_items, 2.5 as times_usual, true as is_overloaded, false as has_left
+    """,
+    """
+    create or replace table marts.customer_outlook as
+    select
+        account_id, 'U2' as owner_id, 'DE' as country, 'retail' as industry, '1-9' as company_size,
+        'high' as value_group, risk_group, 1000.0 as yearly_amount, active_chance,
+        null::double as churn_chance_365_days, date '2026-05-01' as next_purchase_due_on,
+        0.1 as purchase_chance_90_days, null::date as renewal_on, 0 as open_tickets,
+        null::double as last_satisfaction, risk_group <> 'lost' as is_purchase_overdue,
+        'Last purchase long ago' as reasons_en, 'Letzter Kauf lange her' as reasons_de
+    from (values ('A1', 'high', 0.4), ('A2', 'middle', 0.7), ('A3', 'lost', 0.05))
+        as customers (account_id, risk_group, active_chance)
+    """,
+)
+
+
+@pytest.fixture(scope="module")
+def lists(english, tmp_path_factory) -> Path:
+    """Marts with lists of what to do next that are known."""
+    drops = (
+        f"drop table if exists marts.{name}"
+        for name in ("lead_priorities", "next_products", "stalled_deal_traits", "lead_priority_backtest")
+    )
+    directory = copy_marts(english, tmp_path_factory.mktemp("lists"), *drops, *LISTS)
+    write_report(directory)
+    return directory
+
+
+def test_lists_say_what_to_do_next(lists):
+    page = (lists / "report.en.html").read_text(encoding="utf-8")
+    assert re.findall(r'id="(list-[\w-]+)"', page) == [
+        "list-stalled-deals",
+        "list-customers-at-risk",
+        "list-user-workload",
+    ]
+    glance = re.search(r'<div class="glance">.*?</section>', page, re.DOTALL)[0]
+    # 100 + 200 + ... + 25,000; of 1,000 each, 60 % and 30 % may be lost.
+    assert "250 deals, worth €3,137,500." in glance
+    assert "2 customers; €900.00 of a year&#39;s revenue may be lost." in glance
+    assert "1 of 1 people have far more open work" in glance
+    deals = re.search(r'id="list-stalled-deals".*?</table>', page, re.DOTALL)[0]
+    assert "The first 200 are shown." in deals
+    rows = re.findall(r"<tr data-members.*?</tr>", deals, re.DOTALL)
+    assert len(rows) == 200
+    cells = re.findall(r"<td.*?</td>", rows[0], re.DOTALL)
+    text = [re.sub(r"<.*?>", "", cell) for cell in cells]
+    assert text == ["D250", "A1", "U1", "technical fit", "€25,000", "40", "9", "250", "In stage for 40 days"]
+    assert "Seit 40 Tagen in der Phase" in write_report(lists, "de").read_text(encoding="utf-8")
+    (lists / "report.de.html").unlink()
+    document = json.loads(write_report(lists, file_format="json").read_text(encoding="utf-8"))
+    assert [row["account_id"] for row in document["next_steps"]["customers_at_risk"]] == ["A1", "A2"]
+
+
+def test_lists_follow_the_choice_of_an_owner(lists, open_page):
+    page = open_page(lists)
+    table = page.locator("#list-stalled-deals tbody tr:visible")
+    assert table.count() == 10
+    choose(page, owner="U2")
+    owners = table.evaluate_all("rows => rows.map(row => row.cells[2].textContent)")
+    assert owners == ["U2"] * 10
+    assert page.locator("#list-user-workload tbody tr:visible").count() == 0
+    choose(page, product="P1")
+    assert "Not split by product" in page.text_content("#list-user-workload .cannot")
+    choose(page, period="2026-Q1")
+    assert "as of the last day" in page.text_content("#list-stalled-deals .cannot")
+    assert page.locator("#list-stalled-deals tbody tr:visible").count() == 10
+
+
 # What the first edition got wrong
 
 
@@ -465,6 +552,36 @@ def test_numbers_of_things_have_no_decimals(english, tmp_path):
         " 'days' as effect_unit",
     )
     assert "up to 610\u00a0days a year" in write_report(marts).read_text(encoding="utf-8")
+
+
+def test_a_shift_between_segments_is_named_where_it_made_much_of_a_change(english, tmp_path):
+    total = "kpi_id = 'win_rate' and segment_by = 'all'"
+    marts = copy_marts(
+        english,
+        tmp_path,
+        "update marts.kpi_evaluation set mix_effect = null",
+        f"update marts.kpi_evaluation set verdict = 'improved', difference = 0.1 where {total}",
+        "update marts.kpi_evaluation set mix_effect = case segment_by when 'source' then 0.03 else -0.01 end"
+        " where kpi_id = 'win_rate' and segment_by in ('source', 'team')",
+    )
+    page = write_report(marts).read_text(encoding="utf-8")
+    mixes = re.findall(r'<span class="mix">([^<]*)', page)
+    assert mixes == ["other mix of source alone: +3.0\u00a0points"]
+    # Of a change three times as large it is no good part, and what is not claimed has none.
+    for small in ("difference = 0.3", "verdict = 'no evidence of change'"):
+        less = f"update marts.kpi_evaluation set {small} where {total}"
+        page = write_report(copy_marts(marts, tmp_path / small[:7], less)).read_text(encoding="utf-8")
+        assert '<span class="mix">' not in page
+
+
+def test_a_rough_interval_is_called_rough(english, tmp_path):
+    rough = "update marts.kpi_values set interval_is_rough = kpi_id = 'average_deal_size'"
+    page = write_report(copy_marts(english, tmp_path, rough)).read_text(encoding="utf-8")
+    card = re.search(r'id="kpi-average_deal_size".*?</article>', page, re.DOTALL)[0]
+    assert "95 % interval, rough:" in card
+    assert page.count("95 % interval, rough:") == card.count("95 % interval, rough:") + page.count(
+        '"interval_rough"'
+    )
 
 
 # Workbook and PDF
@@ -1333,6 +1450,7 @@ def test_what_is_the_same_in_both_languages_is_german_too():
         "Definition",
         "Deutsch",
         "English",
+        "Lead",
         "Marketing",
         "Median",
         "Name",

@@ -32,6 +32,8 @@ GRAINS = ("month", "quarter", "year", "fiscal_quarter", "fiscal_year")
 FIRST_GRAIN = "quarter"
 # Two months are: 28 and 31 days.
 _ABOUT_AS_LONG = 1.15
+# The share of a change that a shift between segments must have made to be named.
+_NOTABLE_MIX = 0.25
 # The share of calendar months that two periods must have in common not to be told apart by their seasons.
 MATCHING_SEASONS = 0.9
 _OPPOSITES = {"improved": "worsened", "worsened": "improved"}
@@ -140,6 +142,7 @@ class Comparison:
     before_interval: str
     after_interval: str
     difference: str
+    mix: str
     usual_change: str
     p_text: str
     verdict: str
@@ -590,6 +593,15 @@ class _Reader:
             change=change.removeprefix("+"), count=row["earlier_comparisons"]
         )
 
+    def _mix(self, row: Row) -> str:
+        """What a shift between segments did to a claimed change, where that is a good part; else empty."""
+        effect = row["mix_effect"]
+        is_claimed = (row["verdict"] or "").removeprefix("probably ") in _VERDICT_SIGNS
+        if not is_claimed or effect is None or abs(effect) < _NOTABLE_MIX * abs(row["difference"]):
+            return ""
+        change = self.formats.change(effect, None, self.labels.unit(row["kpi_id"]))
+        return self.texts["mix"].format(dimension=self.labels.dimension(row["mix_by"]), change=change)
+
     def _comparison(self, row: Row) -> Comparison:
         unit = self.labels.unit(row["kpi_id"])
         return Comparison(
@@ -604,6 +616,7 @@ class _Reader:
                 row["current_interval_low"], row["current_interval_high"], unit
             ),
             difference=self.formats.change(row["difference"], row["relative_change"], unit),
+            mix=self._mix(row),
             usual_change=self._usual_change(row),
             p_text=self.formats.p_value(row["p_value_adjusted"]),
             verdict=row["verdict"],
