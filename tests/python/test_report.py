@@ -366,6 +366,29 @@ LISTS = (
     from (values ('A1', 'high', 0.4), ('A2', 'middle', 0.7), ('A3', 'lost', 0.05))
         as customers (account_id, risk_group, active_chance)
     """,
+    """
+    create or replace table marts.alerts as
+    select
+        'deal_overdue' as rule, 'deal' as subject_type, 'D' || range as subject_id, 'A1' as account_id,
+        'U1' as owner_id, 'Sales West' as team, if(range = 2, 'high', 'middle') as urgency,
+        'Should have closed' as why_en, 'Sollte abgeschlossen sein' as why_de, 10.0 as amount,
+        range = 1 as is_new, date '2026-06-01' as since_on
+    from range(1, 4)
+    """,
+    """
+    create or replace table marts.sales_forecast as
+    select
+        date '2026-07-01' as month_start, segment_by, segment, 0.0 as won_revenue, 700.0 as forecast_revenue,
+        700.0 as expected_revenue, 400.0 as expected_revenue_low, 900.0 as expected_revenue_high,
+        1000.0 as quota, 0.7 as quota_attainment, 2.5 as pipeline_coverage, 0 as months_ahead
+    from (values ('all', 'all'), ('owner', 'U2')) as members (segment_by, segment)
+    """,
+    """
+    create or replace table marts.kpi_benchmarks as
+    select
+        'win_rate' as kpi_id, 'all' as segment_by, 'all' as segment, 'Survey & Co' as source,
+        0.2 as benchmark_low, 0.3 as benchmark_high, 2025 as benchmark_year
+    """,
 )
 
 
@@ -384,26 +407,49 @@ def lists(english, tmp_path_factory) -> Path:
 def test_lists_say_what_to_do_next(lists):
     page = (lists / "report.en.html").read_text(encoding="utf-8")
     assert re.findall(r'id="(list-[\w-]+)"', page) == [
+        "list-alerts",
+        "list-sales-forecast",
         "list-stalled-deals",
         "list-customers-at-risk",
         "list-user-workload",
     ]
     glance = re.search(r'<div class="glance">.*?</section>', page, re.DOTALL)[0]
     # 100 + 200 + ... + 25,000; of 1,000 each, 60 % and 30 % may be lost.
-    assert "250 deals, worth €3,137,500." in glance
-    assert "2 customers; €900.00 of a year&#39;s revenue may be lost." in glance
-    assert "1 of 1 people have far more open work" in glance
+    assert "Deals: 250, worth €3,137,500." in glance
+    assert "Customers: 2; of a year&#39;s revenue €900.00 may be lost." in glance
+    assert "than is usual in the team: 1 of 1 people." in glance
+    assert "Alerts: 3, of them new: 1." in glance
+    assert "Expected this month: €700.00." in glance
+
+    def first_row(anchor: str) -> list[str]:
+        row = re.search(rf'id="{anchor}".*?(<tr data-members.*?)</tr>', page, re.DOTALL)[1]
+        return [re.sub(r"<.*?>", "", cell) for cell in re.findall(r"<td.*?</td>", row, re.DOTALL)]
+
+    assert first_row("list-alerts") == [
+        *("high", "Deal D2", "A1", "U1", "1 Jun 2026", "€10.00", "Should have closed"),
+    ]
+    assert [text.replace("\u00a0", " ") for text in first_row("list-sales-forecast")] == [
+        *("Jul 2026", "Total", "€0.00", "€700.00", "€700.00", "€400.00", "€900.00", "€1,000", "70.0%"),
+        "2.5 \N{MULTIPLICATION SIGN}",
+    ]
     deals = re.search(r'id="list-stalled-deals".*?</table>', page, re.DOTALL)[0]
     assert "The first 200 are shown." in deals
-    rows = re.findall(r"<tr data-members.*?</tr>", deals, re.DOTALL)
-    assert len(rows) == 200
-    cells = re.findall(r"<td.*?</td>", rows[0], re.DOTALL)
-    text = [re.sub(r"<.*?>", "", cell) for cell in cells]
-    assert text == ["D250", "A1", "U1", "technical fit", "€25,000", "40", "9", "250", "In stage for 40 days"]
+    assert deals.count("<tr data-members") == 200
+    assert first_row("list-stalled-deals") == [
+        *("D250", "A1", "U1", "technical fit", "€25,000", "40", "9", "250", "In stage for 40 days"),
+    ]
     assert "Seit 40 Tagen in der Phase" in write_report(lists, "de").read_text(encoding="utf-8")
     (lists / "report.de.html").unlink()
     document = json.loads(write_report(lists, file_format="json").read_text(encoding="utf-8"))
     assert [row["account_id"] for row in document["next_steps"]["customers_at_risk"]] == ["A1", "A2"]
+
+
+def test_a_benchmark_stands_beside_the_value(lists):
+    page = (lists / "report.en.html").read_text(encoding="utf-8")
+    for place in ('<article class="tile" data-kpi="win_rate">', '<article class="card" id="kpi-win_rate"'):
+        shown = page[page.index(place) :].split("</article>")[0]
+        assert "Benchmark (Survey &amp; Co, 2025): 20.0% to 30.0%" in shown
+    assert page.count('class="benchmark') == 2
 
 
 def test_lists_follow_the_choice_of_an_owner(lists, open_page):

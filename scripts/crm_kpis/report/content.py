@@ -94,6 +94,7 @@ class Card:
     source: str
     views: dict[str, View]
     has_records: bool
+    benchmarks: tuple[str, ...]
     targets: tuple[Target, ...]
 
 
@@ -269,6 +270,7 @@ class _Reader:
             },
         )
         self.totals = group(marts.rows("totals"), "kpi_id", "period_grain")
+        self.benchmarks = group(marts.rows("benchmarks", "kpi_benchmarks"), "kpi_id")
 
     def read(self) -> Content:
         targets = self._targets()
@@ -322,6 +324,7 @@ class _Reader:
                     source=self.texts["sources"].get(row["source"], row["source"]),
                     views=views,
                     has_records=self._has_records(row),
+                    benchmarks=tuple(self._benchmarks(kpi_id)),
                     targets=tuple(
                         target
                         for target in targets
@@ -363,6 +366,19 @@ class _Reader:
             sparkline=draw_sparkline(rows, self._sparkline_text(rows, unit)),
             row=row,
         )
+
+    def _benchmarks(self, kpi_id: str) -> Iterator[str]:
+        """What the value stands beside: figures from elsewhere, each with its source."""
+        for row in self.benchmarks.get((kpi_id,), []):
+            low, high = row["benchmark_low"], row["benchmark_high"]
+            unit = self.labels.unit(kpi_id)
+            year = f", {row['benchmark_year']}" if row["benchmark_year"] else ""
+            yield self.texts["benchmark"].format(
+                value=self.formats.value(low, unit)
+                if low == high
+                else self.formats.interval(low, high, unit),
+                source=f"{row['source']}{year}",
+            )
 
     def _has_records(self, kpi: Row) -> bool:
         table, *_ = counted_records(kpi) or (None,)

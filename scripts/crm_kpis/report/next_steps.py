@@ -43,8 +43,27 @@ class StepList:
     dimensions: tuple[str, ...]
 
 
+# What is said of a user.
+_STATES = ("has_left", "is_overloaded")
 # The columns of a list with their units; those without one are text.
 _Units = dict[str, str | None]
+_ALERTS: _Units = {
+    **dict.fromkeys(("urgency", "subject", "account_id", "owner", "since_on")),
+    "amount": "currency",
+    "reasons": None,
+}
+_FORECAST: _Units = {
+    **dict.fromkeys(("month", "whose")),
+    **dict.fromkeys(
+        (
+            *("won_revenue", "forecast_revenue", "expected_revenue", "expected_revenue_low"),
+            *("expected_revenue_high", "quota"),
+        ),
+        "currency",
+    ),
+    "quota_attainment": "ratio",
+    "pipeline_coverage": "multiple",
+}
 _STALLED_DEALS: _Units = {
     **dict.fromkeys(("deal_id", "account_id", "owner", "stage")),
     "amount": "currency",
@@ -104,6 +123,8 @@ class _Reader:
 
     def read(self) -> Iterator[StepList]:
         lists: list[tuple[str, _Units, Callable[[list[Row]], Iterator[str]]]] = [
+            ("alerts", _ALERTS, lambda _: iter(())),
+            ("sales_forecast", _FORECAST, lambda _: iter(())),
             ("stalled_deals", _STALLED_DEALS, self._stalled_notes),
             ("lead_priorities", _LEADS, self._lead_notes),
             ("customers_at_risk", _CUSTOMERS, lambda _: iter(())),
@@ -127,6 +148,7 @@ class _Reader:
             summary=words["summary"].format(
                 count=self.formats.count(found),
                 amount=self.formats.value(rows[0].get("found_amount"), "currency"),
+                new=self.formats.count(rows[0].get("found_new") or 0),
                 overloaded=self.formats.count(rows[0].get("found_overloaded") or 0),
             ),
             notes=(words["note"], *notes, *more),
@@ -140,21 +162,37 @@ class _Reader:
         return self.texts["columns"].get(key) or self.labels.heading(key)
 
     def _cell(self, key: str, unit: str | None, row: Row) -> Any:
-        if key == "reasons":
-            return row[f"reasons_{self.formats.locale}"] or ""
-        if key == "state":
-            return ", ".join(self.texts[word] for word in ("has_left", "is_overloaded") if row[word])
-        value = row[key]
+        made: dict[str, Callable[[Row], Any]] = {
+            "reasons": lambda row: row[f"reasons_{self.formats.locale}"] or "",
+            "state": lambda row: ", ".join(self.texts[word] for word in _STATES if row[word]),
+            "subject": lambda row: self._subject(row["subject_type"], row["subject_id"]),
+            "whose": self._whose,
+            "month": lambda row: {"text": self.formats.period(row["month"]), "sort": row["month"]},
+        }
+        return made[key](row) if key in made else self._written(key, unit, row[key])
+
+    def _written(self, key: str, unit: str | None, value: Any) -> Any:
         if value is None or isinstance(value, date):
-            return {
-                "text": self.formats.short_day(value) if value else "",
-                "sort": value.isoformat() if value else "",
-            }
+            day = self.formats.short_day(value) if value else ""
+            return {"text": day, "sort": value.isoformat() if value else ""}
         if unit:
             return float(value)
         if key in _DIMENSIONS:
             return self.labels.segment(key, value)
         return self.texts["words"].get(value, value)
+
+    def _subject(self, kind: str, key: str) -> str:
+        """What an alert is about: a KPI by its name, all else by its key."""
+        name = self.labels.kpi(key) if kind == "kpi" and key in self.labels.kpis else key
+        return f"{self.texts['subjects'].get(kind, kind)} {name}"
+
+    def _whose(self, row: Row) -> str:
+        """Whose forecast it is."""
+        for dimension in ("team", "owner"):
+            if row[dimension] is not None:
+                member = self.labels.segment(dimension, row[dimension])
+                return f"{self.labels.heading(dimension)} {member}"
+        return self.labels.texts["total"]
 
     def _stalled_notes(self, _: list[Row]) -> Iterator[str]:
         traits = self.marts.rows("stalled_traits", "stalled_deal_traits")
