@@ -139,6 +139,10 @@ class _Reader:
 
     def _list(self, name: str, units: _Units, rows: list[Row], notes: tuple[str, ...]) -> StepList:
         words = self.texts["lists"][name]
+        # A column that nobody has filled is left out.
+        units = {
+            key: unit for key, unit in units.items() if any(row.get(key, "") is not None for row in rows)
+        }
         dimensions = tuple(key for key in _DIMENSIONS if key in rows[0])
         found = rows[0]["found"]
         more = [self.texts["first"].format(count=self.formats.count(len(rows)))] if found > len(rows) else []
