@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pipeline import CompiledProject, write_csv
+from pipeline import SAMPLE_DIR, CompiledProject, write_csv
 from scipy.optimize import minimize
 from scipy.special import gammaln
 from statistics_macros import compute
@@ -150,6 +150,35 @@ def test_customers_that_are_all_alike_have_chances_in_their_bounds(compiled, tmp
     assert 0.5 < active <= 1
     assert 0 < chances[0] <= chances[1] <= chances[2] <= active
     assert revenue > 0
+
+
+def test_daily_buyers_who_have_been_silent_for_years_are_lost(compiled, tmp_path):
+    start = _AS_OF - timedelta(days=3650)
+    purchases = [
+        (f"a{n}", start + timedelta(days=day), 10.0) for n in range(25) for day in range(0, 400, 1 + n % 2)
+    ]
+    raw_dir = _write_orders(tmp_path / "raw", [*purchases, ("new", _AS_OF, 10.0)])
+    with _outlook(compiled, raw_dir, "customer_outlook") as warehouse:
+        rows = warehouse.execute(
+            "select distinct risk_group, active_chance < 0.001 from customer_outlook"
+            " where account_id <> 'new'"
+        ).fetchall()
+    assert rows == [("lost", True)]
+
+
+def test_a_day_of_the_past_knows_no_subscriber_better_than_a_run_on_that_day(compiled):
+    query = (
+        "select account_id, has_subscription, is_subscribed, active_chance, churn_chance_90_days,"
+        " churn_chance_365_days, risk_group from int_customer_risks where outlook_on = ? order by account_id"
+    )
+    with _outlook(compiled, SAMPLE_DIR, "int_customer_risks") as warehouse:
+        as_of = warehouse.execute("select as_of from reporting_window").fetchall()[0][0]
+        earlier = as_of - timedelta(days=180)
+        afterwards = warehouse.execute(query, [earlier]).fetchall()
+    with _outlook(compiled, SAMPLE_DIR, "int_customer_risks", as_of=earlier) as warehouse:
+        at_the_time = warehouse.execute(query, [earlier]).fetchall()
+    assert sum(row[5] is not None for row in at_the_time) > 50
+    assert afterwards == at_the_time
 
 
 def test_no_customer_has_no_outlook(compiled, tmp_path):

@@ -1,10 +1,11 @@
 {#
     The chance that a subscriber leaves, from the months that subscribers of its age and with its signs have gone through by then. Of each
-    month the share that left is the rate of the age, times what tickets of the last 90 days and the last answer to a survey make of it.
-    All three are drawn towards the average where the months are few. Steps:
+    month the share that left is the rate of the age, times what tickets and e-mails of the last 90 days and the last answer to a
+    survey make of it. All of them are drawn towards the average where the months are few. Steps:
     months_by_signs  months gone through and customers lost in them, by age and signs
     age_rates        the share lost in a month, by age
-    ticket_factors   customers lost by what their ages let expect, by tickets; then satisfaction_factors by what both let expect
+    ticket_factors   customers lost by what their ages let expect, by tickets; satisfaction_factors and email_factors by what all before
+                     them let expect
     months_ahead     the twelve months ahead of each subscriber
 #}
 {% set ages = churn_ages() %}
@@ -28,11 +29,12 @@ months_by_day as (
         age_group,
         ticket_level,
         satisfaction_level,
+        email_level,
         count(*) as months,
         sum(case when is_lost then 1 else 0 end) as lost
     from states
     where not is_outlook
-    group by month_end, age_group, ticket_level, satisfaction_level
+    group by month_end, age_group, ticket_level, satisfaction_level, email_level
 ),
 
 months_by_signs as (
@@ -41,11 +43,17 @@ months_by_signs as (
         months_by_day.age_group,
         months_by_day.ticket_level,
         months_by_day.satisfaction_level,
+        months_by_day.email_level,
         sum(months_by_day.months) as months,
         sum(months_by_day.lost) as lost
     from outlook_days
     inner join months_by_day on outlook_days.outlook_on >= months_by_day.month_end
-    group by outlook_days.outlook_on, months_by_day.age_group, months_by_day.ticket_level, months_by_day.satisfaction_level
+    group by
+        outlook_days.outlook_on,
+        months_by_day.age_group,
+        months_by_day.ticket_level,
+        months_by_day.satisfaction_level,
+        months_by_day.email_level
 ),
 
 totals as (
@@ -105,6 +113,29 @@ satisfaction_factors as (
     group by months_by_signs.outlook_on, months_by_signs.satisfaction_level
 ),
 
+email_factors as (
+    select
+        months_by_signs.outlook_on,
+        months_by_signs.email_level,
+        (sum(months_by_signs.lost) + 5) / (
+            cast(
+                sum(cast(
+                    months_by_signs.months * age_rates.rate * ticket_factors.factor * satisfaction_factors.factor as decimal(28, 8)
+                )) as double
+            ) + 5
+        ) as factor
+    from months_by_signs
+    inner join age_rates
+        on months_by_signs.outlook_on = age_rates.outlook_on and months_by_signs.age_group = age_rates.age_group
+    inner join ticket_factors
+        on months_by_signs.outlook_on = ticket_factors.outlook_on and months_by_signs.ticket_level = ticket_factors.ticket_level
+    inner join satisfaction_factors
+        on
+            months_by_signs.outlook_on = satisfaction_factors.outlook_on
+            and months_by_signs.satisfaction_level = satisfaction_factors.satisfaction_level
+    group by months_by_signs.outlook_on, months_by_signs.email_level
+),
+
 months_ahead as (
     {% for month in range(12) %}
     select
@@ -112,6 +143,7 @@ months_ahead as (
         account_id,
         ticket_level,
         satisfaction_level,
+        email_level,
         {{ month }} as month_number,
         {{ churn_age('age_months + ' ~ month) }} as age_group
     from states
@@ -127,7 +159,9 @@ stays as (
         months_ahead.account_id,
         months_ahead.month_number,
         ln(1 - least(
-            age_rates.rate * coalesce(ticket_factors.factor, 1) * coalesce(satisfaction_factors.factor, 1), 0.99
+            age_rates.rate * coalesce(ticket_factors.factor, 1) * coalesce(satisfaction_factors.factor, 1)
+            * coalesce(email_factors.factor, 1),
+            0.99
         )) as log_stay
     from months_ahead
     inner join age_rates
@@ -138,6 +172,8 @@ stays as (
         on
             months_ahead.outlook_on = satisfaction_factors.outlook_on
             and months_ahead.satisfaction_level = satisfaction_factors.satisfaction_level
+    left join email_factors
+        on months_ahead.outlook_on = email_factors.outlook_on and months_ahead.email_level = email_factors.email_level
 ),
 
 stays_so_far as (

@@ -112,35 +112,46 @@ purchase_terms_{{ round }} as (
     inner join purchase_groups on point.outlook_on = purchase_groups.outlook_on
 ),
 
+-- The odds that a customer has stopped, as a logarithm: of one who bought every day and has been silent for years they have no end.
+cell_terms_{{ round }} as (
+    select
+        terms.*,
+        cells.customers,
+        cells.known_days,
+        terms.log_stopped + (terms.shape + terms.purchases) * ln(
+            (terms.rate_days + cells.known_days) / (terms.rate_days + cells.repeat_days)
+        ) as log_odds
+    from purchase_terms_{{ round }} as terms
+    inner join cells on terms.outlook_on = cells.outlook_on and terms.purchase_group = cells.purchase_group
+),
+
 -- The least of equal values is that value. The likeliest point of few data may lie at infinity: half a customer's worth of opinion
 -- holds it near usual values.
 likelihoods_{{ round }} as (
     select
-        terms.outlook_on,
-        terms.move_number,
-        min(terms.moved) as moved,
-        min(terms.step) as step,
-        min(terms.log_shape) as log_shape,
-        min(terms.log_rate) as log_rate,
-        min(terms.logit_stop) as logit_stop,
-        min(terms.log_stop_size) as log_stop_size,
+        outlook_on,
+        move_number,
+        min(moved) as moved,
+        min(step) as step,
+        min(log_shape) as log_shape,
+        min(log_rate) as log_rate,
+        min(logit_stop) as logit_stop,
+        min(log_stop_size) as log_stop_size,
         sum(cast(
-            cells.customers * (
-                terms.log_bought
-                - (terms.shape + terms.purchases) * ln(terms.rate_days + cells.known_days)
-                + ln(1 + exp(terms.log_stopped + (terms.shape + terms.purchases) * ln(
-                    (terms.rate_days + cells.known_days) / (terms.rate_days + cells.repeat_days)
-                )))
+            customers * (
+                log_bought
+                - (shape + purchases) * ln(rate_days + known_days)
+                + greatest(log_odds, 0.0)
+                + ln(1 + exp(-abs(log_odds)))
             ) as decimal(28, 8)
         )) as log_likelihood,
         cast((
-            min(terms.log_shape) * min(terms.log_shape)
-            + (min(terms.logit_stop) + 1) * (min(terms.logit_stop) + 1)
-            + (min(terms.log_stop_size) - 1) * (min(terms.log_stop_size) - 1)
+            min(log_shape) * min(log_shape)
+            + (min(logit_stop) + 1) * (min(logit_stop) + 1)
+            + (min(log_stop_size) - 1) * (min(log_stop_size) - 1)
         ) / 8 as decimal(28, 8)) as doubt
-    from purchase_terms_{{ round }} as terms
-    inner join cells on terms.outlook_on = cells.outlook_on and terms.purchase_group = cells.purchase_group
-    group by terms.outlook_on, terms.move_number
+    from cell_terms_{{ round }}
+    group by outlook_on, move_number
 ),
 
 ranked_{{ round }} as (

@@ -12,6 +12,10 @@ responses as (
     select * from {{ ref('fct_survey_responses') }}
 ),
 
+emails as (
+    select * from {{ ref('fct_emails') }}
+),
+
 periods as (
     select * from {{ ref('periods') }}
 ),
@@ -67,6 +71,21 @@ subscriber_tickets as (
     group by subscriber_days.is_outlook, subscriber_days.state_on, subscriber_days.account_id
 ),
 
+subscriber_emails as (
+    select
+        subscriber_days.is_outlook,
+        subscriber_days.state_on,
+        subscriber_days.account_id,
+        max(case when emails.is_opened or emails.is_clicked or emails.is_replied then 1 else 0 end) = 1 as is_read
+    from subscriber_days
+    inner join emails
+        on
+            subscriber_days.account_id = emails.account_id
+            and subscriber_days.state_on >= emails.sent_on
+            and subscriber_days.state_on < {{ add_days('emails.sent_on', 90) }}
+    group by subscriber_days.is_outlook, subscriber_days.state_on, subscriber_days.account_id
+),
+
 -- The worst answer of a day stands for it.
 answer_days as (
     select
@@ -104,6 +123,7 @@ select
         else 'many'
     end as ticket_level,
     case answers.is_satisfied when true then 'good' when false then 'low' else 'none' end as satisfaction_level,
+    case subscriber_emails.is_read when true then 'read' when false then 'unread' else 'none' end as email_level,
 
     -- durations
     cast(floor({{ days_between('subscriber_days.active_from', 'subscriber_days.state_on') }} / 30.4375) as bigint) as age_months,
@@ -119,6 +139,11 @@ left join subscriber_tickets
         subscriber_days.is_outlook = subscriber_tickets.is_outlook
         and subscriber_days.state_on = subscriber_tickets.state_on
         and subscriber_days.account_id = subscriber_tickets.account_id
+left join subscriber_emails
+    on
+        subscriber_days.is_outlook = subscriber_emails.is_outlook
+        and subscriber_days.state_on = subscriber_emails.state_on
+        and subscriber_days.account_id = subscriber_emails.account_id
 left join answers
     on
         subscriber_days.account_id = answers.account_id
