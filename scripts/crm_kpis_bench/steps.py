@@ -29,7 +29,7 @@ from crm_kpis.sql import quote_text
 AS_OF = date(2026, 6, 30)
 _LAYERS = (
     *("seeds", "staging", "calendar", "dimensions", "rejections", "facts", "intermediate", "measures"),
-    *("kpis", "comparisons", "evaluation", "tests"),
+    *("kpis", "comparisons", "evaluation", "next_steps", "tests"),
 )
 _SETTINGS = OFFLINE | {"threads": 2}
 
