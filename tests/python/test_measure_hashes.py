@@ -50,7 +50,7 @@ def changed(nodes, unique_id, old, new):
     ("unique_id", "old", "new", "is_another"),
     [
         (CLOSED, "filter (where is_won)", "filter (where not is_lost)", True),
-        ("model.crm_kpis.fct_deals", "= 'won'", "= 'lost'", True),
+        ("model.crm_kpis.int_deals", "= 'won'", "= 'lost'", True),
         # What the facts read.
         ("model.crm_kpis.dim_exchange_rates", "select", "select distinct", True),
         ("model.crm_kpis.fct_tickets", "select", "select distinct", False),
