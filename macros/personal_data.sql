@@ -6,6 +6,8 @@
 
     raw_column  table.column of the raw contract, which says by `published_as` where it is published
     expression  what to show where it is listed: of a placeholder row its key
+
+    Macros: personal_column, personal_columns, without_addresses.
 #}
 {% macro personal_column(raw_column, expression) -%}
     {%- if raw_column in (setting('publish_personal_columns') or []) -%}
@@ -29,3 +31,21 @@
     {% endfor %}
     {{ return(names | sort) }}
 {% endmacro %}
+
+
+{#
+    A text in which `(address)` stands for each e-mail address.
+
+        {{ without_addresses('raw_value') }} as raw_value
+#}
+{% macro without_addresses(text) -%}
+    {{ return(adapter.dispatch('without_addresses', 'crm_kpis')(text)) }}
+{%- endmacro %}
+
+{% macro duckdb__without_addresses(text) -%}
+    regexp_replace({{ text }}, '[^\s@|]+@[^\s@|]+', '(address)', 'g')
+{%- endmacro %}
+
+{% macro default__without_addresses(text) -%}
+    regexp_replace({{ text }}, r'[^\s@|]+@[^\s@|]+', '(address)')
+{%- endmacro %}

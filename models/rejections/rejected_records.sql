@@ -33,7 +33,7 @@ every_rejection as (
 select
     raw_table,
     row_number,
-    row_key,
+    {{ without_addresses('row_key') }} as row_key,
     column_name,
     reason,
     case
@@ -43,7 +43,7 @@ select
                 '{{ column }}'{{ ',' if not loop.last }}
                 {%- endfor %}
             )
-            then raw_value
+            then {{ without_addresses('raw_value') }}
     end as raw_value,
     is_whole_row
 from every_rejection

@@ -329,7 +329,13 @@ def reconcile_sources(
     show_default=True,
     help="table: the first 100 rows, to look at; the others: all rows.",
 )
-def sql(query: str, output: Path, file_format: str) -> None:
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Stop a query that takes longer.  [default: none is stopped]",
+)
+def sql(query: str, output: Path, file_format: str, timeout: float | None) -> None:
     """Answer a query of DuckDB's SQL from the published marts. A - reads the query from standard input.
 
     \b
@@ -347,7 +353,7 @@ def sql(query: str, output: Path, file_format: str) -> None:
     from crm_kpis.published.query import answer
 
     query = sys.stdin.read() if query == "-" else query
-    more = answer(Path(os.path.abspath(output)), query, file_format, sys.stdout)
+    more = answer(Path(os.path.abspath(output)), query, file_format, sys.stdout, timeout)
     if more:
         click.echo(f"The first {more - 1} rows. --format csv, json or markdown prints all.", err=True)
 
@@ -460,7 +466,7 @@ def snapshot(name: str, replace: bool, output: Path, snapshots: Path | None) -> 
     from crm_kpis.snapshots.take import take_snapshot
 
     directory = take_snapshot(output, name, snapshots=snapshots, replace=replace)
-    click.echo(f"The snapshot: {directory}")
+    click.echo(f"The snapshot: {printable_lines(str(directory))}")
     return 0
 
 
@@ -698,7 +704,7 @@ def _show_usage_error(error: click.UsageError) -> None:
         error.show()  # without any arguments: the help
         return
     command = error.ctx.command_path if error.ctx else "crm-kpis"
-    click.echo(f"Error: {error.format_message()}\nSee {command} --help.", err=True)
+    click.echo(f"Error: {printable_lines(error.format_message())}\nSee {command} --help.", err=True)
 
 
 if __name__ == "__main__":

@@ -222,6 +222,7 @@ class CompiledProject:
         conditions: Mapping[str, str] | None = None,
         settings: Path | None = SAMPLE_SETTINGS,
         inputs: Mapping[str, str] | None = None,
+        file: str = ":memory:",
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Build models from a raw directory in memory, under their names in the warehouse.
 
@@ -235,12 +236,13 @@ class CompiledProject:
                 those of the compiled build.
             inputs: Queries of other rows for a seed or a settings table, by its name; the database `compiled`
                 has those of the compiled build.
+            file: Where the warehouse is.
         """
         # The options of profiles.yml, but one thread: the rows are few, and tests run side by side.
         options = {"autoinstall_known_extensions": False, "autoload_known_extensions": False, "threads": 1}
         with duckdb.connect(config=options) as connection:
             connection.execute("set TimeZone = 'UTC'")
-            connection.execute("attach ':memory:' as warehouse")
+            connection.execute(f"attach {quote_text(file)} as warehouse")
             connection.execute("use warehouse")
             company = read_settings(settings)
             register(connection, inspect(raw_dir, formats=read_formats(company)))

@@ -17,6 +17,8 @@ from crm_kpis import cli
 from crm_kpis.errors import InputError
 from crm_kpis.published.statistics import Statistics
 from crm_kpis.published.write import read_history
+from crm_kpis.raw.raw_directory import inspect
+from crm_kpis.run import messages
 from crm_kpis.run.build import BuildOptions, BuildResult, Failure
 from crm_kpis.run.build import _describe as describe
 from crm_kpis.run.build import _raise_cause as raise_cause
@@ -405,6 +407,22 @@ def test_rejections_are_counted_by_table_column_and_reason(tmp_path):
         "  users: 1 invalid_value of email, row 2: (personal); expected a text",
         "Each one is listed in rejected_rows or rejected_values of the warehouse.",
     ]
+
+
+def test_no_control_character_of_a_name_reaches_the_terminal(run_cli, write_csv, raw_dir, tmp_path, capsys):
+    result = run_cli("run", "--raw-dir", tmp_path / "no\x1b[31m", "--output", tmp_path / "out\x1b[31m")
+    assert (result.returncode, "\\x1b[31m" in result.stderr) == (2, True)
+    assert "\x1b" not in result.stdout + result.stderr
+    unknown = run_cli("run", "--raw\x1b[31m")
+    assert (unknown.returncode, "\x1b" in unknown.stderr) == (2, False)
+    write_csv("users.csv", "user_id,na\x1b[31mme", "U1,x")
+    (raw_dir / "x\x1b[31m.txt").write_text("x", encoding="utf-8")
+    for warning in inspect(raw_dir).warnings:
+        messages.warn(warning)
+    messages.print_wait("PID\x1b[31m")
+    shown = capsys.readouterr().err.replace("\x1b[33mWarning:\x1b[0m", "Warning:")
+    assert shown.count("\\x1b[31m") == 3
+    assert "\x1b" not in shown
 
 
 def test_many_reasons_are_cut_short():

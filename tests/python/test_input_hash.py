@@ -41,7 +41,17 @@ def options(tmp_path, monkeypatch):
     write(company / "models" / "measures_acme.sql")
     write(tmp_path / "raw" / "users.csv", "user_id\nU1\n")
     write(tmp_path / "raw" / "settings" / "holidays.csv", "day,name\n2025-01-01,New Year\n")
-    write(tmp_path / "output" / "snapshots" / "first" / "manifest.json")
+    for name in ("first", "unused"):
+        write(tmp_path / "output" / "snapshots" / name / "manifest.json")
+    evaluations = "evaluation_name,baseline_period,current_period,baseline_snapshot\n"
+    write(
+        tmp_path / "raw" / "settings" / "evaluations.csv",
+        evaluations + "a,before,after,first\nb,before,after,second\n",
+    )
+    write(
+        tmp_path / "raw" / "settings" / "named_periods.csv",
+        "period_name,starts_on,ends_on\nbefore,2024-01-01,2024-06-30\nafter,2025-01-01,2025-06-30\n",
+    )
     return BuildOptions(tmp_path / "raw", tmp_path / "output", None, project_dir=company)
 
 
@@ -104,6 +114,9 @@ def test_what_is_set_changes_the_hash(options, tmp_path, monkeypatch):
 
 def test_nothing_else_changes_the_hash(options, tmp_path, monkeypatch):
     before = hash_of(options)
+    # Snapshots that no evaluation names.
+    for name in ("unused", "third"):
+        write(tmp_path / "output" / "snapshots" / name / "manifest.json", "after")
     for path in ("raw/notes.txt", "project/tests/python/test_this.py", "project/seeds/sample/users.csv"):
         write(tmp_path / path, "after")
     write(tmp_path / "project" / "README.md", "after")

@@ -167,12 +167,49 @@ def test_what_a_run_writes_and_says_names_nobody(sample_build: Build, people, ru
     assert {".duckdb", ".html", ".json", ".parquet", ".sql"} <= searched
 
 
-def test_keys_that_are_addresses_are_warned_of(compiled, raw_dir, write_csv):
+@pytest.fixture
+def addresses_as_keys(raw_dir, write_csv):
     write_csv("users.csv", "user_id,name", "ada@example.com,Ada", "u2,Bob")
-    write_csv("deals.csv", "deal_id,created_at,status,owner_id", "d1,2025-01-01,open,ada@example.com")
-    with compiled.run(raw_dir) as warehouse:
+    write_csv("deals.csv", "deal_id,created_at,status,owner_id", "d1,2025-01-01,open, ada@example.com ")
+    return raw_dir
+
+
+def test_keys_that_are_addresses_are_masked_and_join(compiled, addresses_as_keys, sample_build):
+    published = published_tables(sample_build.output / "dbt_target" / "manifest.json")
+    with compiled.run(addresses_as_keys) as warehouse:
+        assert "assert_keys_are_no_addresses" not in compiled.failed_data_tests(warehouse)
+        (joined,) = warehouse.execute(
+            "select user_id from main.fct_deals join main.dim_users on owner_id = user_id"
+        ).fetchall()
+        assert re.fullmatch("address-[0-9a-f]{16}", joined[0])
+        assert [name for name, text in texts(warehouse, published) if "ada@" in text] == []
+
+
+def test_keys_that_are_addresses_are_warned_of_where_they_are_not_masked(
+    compiled, addresses_as_keys, tmp_path
+):
+    settings = tmp_path / "settings"
+    settings.mkdir()
+    (settings / "settings.yml").write_text("mask_addresses_in_keys: false\n", encoding="utf-8")
+    with compiled.run(addresses_as_keys, settings=settings) as warehouse:
         found = compiled.failed_data_tests(warehouse)
-    assert found["assert_keys_are_no_addresses"] == [("dim_users.user_id", 1)]
+    assert found["assert_keys_are_no_addresses"] == [("dim_users.user_id", 1), ("fct_deals.owner_id", 1)]
+
+
+def test_every_published_key_is_looked_at(sample_build, compiled):
+    nodes = compiled.manifest["nodes"].values()
+    keys = {
+        f"{node['name']}.{column}"
+        for node in nodes
+        if "published" in node.get("tags", []) and node["name"].startswith(("dim_", "fct_"))
+        for column in node["columns"]
+        if column.endswith("_id")
+    }
+    # KPIs are named by the package.
+    assert (
+        set(re.findall(r"'(\w+\.\w+)' as key_column", compiled.data_tests["assert_keys_are_no_addresses"]))
+        == keys
+    )
 
 
 def test_the_documentation_lists_what_is_personal_and_what_can_be_published():

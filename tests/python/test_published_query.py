@@ -202,6 +202,16 @@ def test_a_duckdb_file_without_marts_is_refused(tmp_path):
         ask(tmp_path, "select 1")
 
 
+def test_a_query_that_takes_too_long_is_stopped(output, run_cli):
+    endless = "select count(*) from range(100000000) a, range(100000000) b"
+    done = run_cli("sql", endless, "--output", output, "--timeout", "0.5")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "Error: The query took longer than 0.5 s, and was stopped.\n",
+    )
+    assert run_cli("sql", "select 7 as n", "--output", output, "--timeout", "60").returncode == 0
+
+
 def test_the_query_may_come_from_standard_input(output):
     command = [sys.executable, "-m", "crm_kpis.cli", "sql", "-", "--output", output, "--format", "csv"]
     done = subprocess.run(command, input="select 7 as n", capture_output=True, text=True, check=True)

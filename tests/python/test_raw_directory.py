@@ -10,12 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import polars
 import pytest
 from crm_kpis.errors import InputError
 from crm_kpis.raw import csv_file
 from crm_kpis.raw.contract import RawColumn, read_contract
-from crm_kpis.raw.raw_directory import inspect, register
-from crm_kpis.sql import quote_identifier, quote_text
+from crm_kpis.raw.raw_directory import check_readable, inspect, register
+from crm_kpis.sql import quote_identifier, quote_path, quote_text
 
 USERS = [column.name for table in read_contract() if table.name == "users" for column in table.columns]
 
@@ -300,6 +301,30 @@ def test_no_character_of_the_directory_is_a_wildcard(tmp_path, warehouse):
 def test_quoting_doubles_the_quotes():
     assert quote_identifier('a"b') == '"a""b"'
     assert quote_text("a'b") == "'a''b'"
+
+
+def test_a_parquet_column_that_can_not_be_read_is_named(raw_dir, write_parquet):
+    path = write_parquet(
+        "users.parquet", "select 'U' || range as user_id, 'x' || range as name from range(999)"
+    )
+    check_readable(inspect(raw_dir))
+    with duckdb.connect() as connection:
+        query = "select path_in_schema, coalesce(dictionary_page_offset, data_page_offset)"
+        pages = dict(connection.execute(f"{query} from parquet_metadata({quote_path(path)})").fetchall())
+    data = bytearray(path.read_bytes())
+    data[pages["name"] : pages["name"] + 40] = bytes(40)
+    path.write_bytes(data)
+    with pytest.raises(
+        InputError, match=r"users\.parquet: the column 'name' can't be read: .*Write the file"
+    ):
+        check_readable(inspect(raw_dir))
+
+
+def test_a_time_that_overflows_is_named(raw_dir):
+    times = polars.Series([2**62], dtype=polars.Datetime("ms"))
+    polars.DataFrame({"user_id": ["U1"], "left_on": times}).write_parquet(raw_dir / "users.parquet")
+    with pytest.raises(InputError, match=r"users\.parquet: the column 'left_on' can't be read: "):
+        check_readable(inspect(raw_dir))
 
 
 # CSV that is refused

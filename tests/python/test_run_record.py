@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from crm_kpis.errors import InputError, MachineError
+from crm_kpis.files import private_files, read_umask, write_whole
 from crm_kpis.project import PROJECT_DIR
 from crm_kpis.run.lock import lock_output
 from crm_kpis.run.record import RunRecord, classify, is_of_machine, recorded
@@ -61,6 +62,9 @@ def test_success_unchanged_and_warning(once: tuple[Path, Build], monkeypatch: py
         read_csv(raw_dir / "deals.csv").rows
     )
     assert read_log(first.output) == [record]
+    # Personal data are for the user alone; the report is for whom the umask lets read it.
+    assert (first.output / "warehouse.duckdb").stat().st_mode & 0o777 == 0o600
+    assert (first.output / "report.en.html").stat().st_mode & 0o777 == 0o666 & ~read_umask()
     # The data are too old: what does not change warns, too.
     monkeypatch.setenv("CRM_KPIS_TODAY", "2026-09-01")
     with webhook() as (hook, posts):
@@ -159,6 +163,20 @@ def test_a_killed_run_is_filed_by_the_next(tmp_path: Path):
     assert ended(failed) == ("failed", 2, "input")
 
 
+def test_what_is_written_respects_the_umask(tmp_path: Path):
+    before = read_umask()
+    for mask, mode in ((0o022, 0o644), (0o027, 0o640)):
+        os.umask(mask)
+        write_whole(tmp_path / "report", "x")
+        assert (tmp_path / "report").stat().st_mode & 0o777 == mode
+        with private_files():
+            (tmp_path / "warehouse").write_text("x", encoding="utf-8")
+        assert (tmp_path / "warehouse").stat().st_mode & 0o777 == 0o600
+        (tmp_path / "warehouse").unlink()
+        assert read_umask() == mask
+    os.umask(before)
+
+
 def test_errors_have_an_exit_status():
     assert classify(MachineError("x")) == (4, "machine")
     assert classify(OSError(28, "No space left on device")) == (4, "machine")
@@ -194,8 +212,16 @@ def test_a_raw_file_that_changes_while_it_is_read(tmp_path: Path):
     file = read_csv(SAMPLE_DIR / "users.csv")
     write_csv(tmp_path / "users.csv", file.header, list(file.rows.values()))
     raw_directory = inspect(tmp_path)
-    inputs = _Inputs(raw_directory, _stamp(raw_directory), "", read_settings(None))
+    settings = read_settings(None)
+    inputs = _Inputs(raw_directory, _stamp(raw_directory, settings), "", settings)
     _check_unchanged(inputs)
+    # Also where size and time are as before: nobody sets the ctime.
+    stat = (tmp_path / "users.csv").stat()
+    content = (tmp_path / "users.csv").read_bytes()
+    (tmp_path / "users.csv").write_bytes(content[:-2] + b"9\n")
+    os.utime(tmp_path / "users.csv", ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    with pytest.raises(InputError, match=r"users\.csv changed while it was read"):
+        _check_unchanged(inputs)
     write_csv(tmp_path / "users.csv", file.header, list(file.rows.values())[1:])
     with pytest.raises(InputError, match=r"users\.csv changed while it was read, so nothing is published"):
         _check_unchanged(inputs)

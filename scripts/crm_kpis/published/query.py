@@ -6,7 +6,9 @@ import csv
 import json
 import math
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import chain, islice
@@ -26,7 +28,9 @@ _FETCHED_AT_ONCE = 10_000
 _NOT_TEXT = (int, float, Decimal, date, time)  # bool is an int, datetime a date
 
 
-def answer(output: Path, query: str, file_format: str, stream: TextIO) -> int | None:
+def answer(
+    output: Path, query: str, file_format: str, stream: TextIO, timeout: float | None = None
+) -> int | None:
     """Run a query on the published marts and write its rows.
 
     Args:
@@ -34,12 +38,14 @@ def answer(output: Path, query: str, file_format: str, stream: TextIO) -> int | 
         query: One statement of DuckDB's SQL. Tables may be named with or without the schema marts.
         file_format: A key of FORMATS.
         stream: Where the rows go.
+        timeout: After how many seconds the query is stopped; None: never.
 
     Returns:
         How many rows there are if not all were shown, at the least; None otherwise.
 
     Raises:
-        InputError: Nothing is published, or the query is wrong or tries to do more than to read the marts.
+        InputError: Nothing is published, the query takes too long, or it is wrong or tries to do more than to
+            read the marts.
     """
     with (
         # Where DuckDB puts what does not fit into memory; beside the published file it may not be able to.
@@ -50,8 +56,11 @@ def answer(output: Path, query: str, file_format: str, stream: TextIO) -> int | 
     ):
         connection.execute("set lock_configuration = true")
         try:
-            names, rows = _execute(connection, query)
-            return FORMATS[file_format](names, rows, stream)
+            with _interrupted_after(timeout, connection):
+                names, rows = _execute(connection, query)
+                return FORMATS[file_format](names, rows, stream)
+        except duckdb.InterruptException as error:
+            raise InputError(f"The query took longer than {timeout:g} s, and was stopped.") from error
         except duckdb.Error as error:
             raise InputError(_explain(error)) from error
 
@@ -103,6 +112,19 @@ def show_account(
         )
     query = _ACCOUNT.format(language=language or usual_language, key=quote_text(key))
     return answer(output, query, file_format, stream)
+
+
+@contextmanager
+def _interrupted_after(timeout: float | None, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    if timeout is None:
+        yield
+        return
+    timer = threading.Timer(timeout, connection.interrupt)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _execute(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[list[str], Iterator[Row]]:

@@ -43,6 +43,7 @@ class RawFormat:
         time_zone: The time zone of times without an offset; None: UTC.
         names: The names of columns in the file, by the names of the contract.
         words: By column: the accepted value of each word, in lower case.
+        masks_addresses: Whether an e-mail address that is a key is replaced by its hash.
     """
 
     encoding: str | None = None
@@ -51,6 +52,7 @@ class RawFormat:
     time_zone: str | None = None
     names: dict[str, str] = field(default_factory=dict)
     words: dict[str, dict[str, str]] = field(default_factory=dict)
+    masks_addresses: bool = True
 
     def rewrite(self, expression: str, column: RawColumn, duckdb_type: str = "VARCHAR") -> str:
         """SQL of DuckDB that renders a column of a file as the contract has it.
@@ -67,6 +69,8 @@ class RawFormat:
             return f"timezone('UTC', timezone({quote_text(self.time_zone)}, cast({expression} as timestamp)))"
         if duckdb_type != "VARCHAR":
             return expression
+        if self.masks_addresses and column.data_type == "text" and column.name.endswith("_id"):
+            return _without_address(expression)
         if column.data_type in ("date", "timestamp"):
             if self.date_format in ("day_first", "month_first"):
                 expression = _with_day(expression, is_day_first=self.date_format == "day_first")
@@ -87,11 +91,13 @@ class RawFormats:
         formats: The rows of raw_formats.csv by table; that of None is for all others.
         names: By table: the names of columns in its file, by the names of the contract.
         words: By table and column: the accepted value of each word. Those of the table None are for all.
+        masks_addresses: Whether an e-mail address that is a key is replaced by its hash.
     """
 
     formats: dict[str | None, dict[str, Any]] = field(default_factory=dict)
     names: dict[str, dict[str, str]] = field(default_factory=dict)
     words: dict[tuple[str | None, str], dict[str, str]] = field(default_factory=dict)
+    masks_addresses: bool = True
 
     def of(self, table: RawTable) -> RawFormat:
         """How the file of a table is written. A field that its own row leaves empty is that of all."""
@@ -105,7 +111,8 @@ class RawFormats:
             name: own.get(name) or of_all.get(name)
             for name in ("encoding", "date_format", "decimal_mark", "time_zone")
         }
-        return RawFormat(**chosen, names=self.names.get(table.name, {}), words=words)
+        names = self.names.get(table.name, {})
+        return RawFormat(**chosen, names=names, words=words, masks_addresses=self.masks_addresses)
 
 
 def read_formats(settings: Settings) -> RawFormats:
@@ -118,7 +125,7 @@ def read_formats(settings: Settings) -> RawFormats:
         place = (values["raw_table"], values["column_name"])
         words.setdefault(place, {})[values["word"].lower()] = values["accepted_value"]
     formats = {values["raw_table"]: values for values in _values(settings.rows.get("raw_formats", ()))}
-    return RawFormats(formats, names, words)
+    return RawFormats(formats, names, words, settings.values["mask_addresses_in_keys"])
 
 
 def _values(rows: tuple[Row, ...]) -> list[dict[str, Any]]:
@@ -129,6 +136,12 @@ def _with_words(expression: str, words: dict[str, str]) -> str:
     text = f"cast({expression} as varchar)"
     whens = " ".join(f"when {quote_text(word)} then {quote_text(value)}" for word, value in words.items())
     return f"case lower(trim({text})) {whens} else {text} end"
+
+
+def _without_address(expression: str) -> str:
+    """A key as it is, or the hash of the e-mail address that it is: the same in each table."""
+    masked = f"'address-' || left(sha256(trim({expression})), 16)"
+    return f"case when contains({expression}, '@') then {masked} else {expression} end"
 
 
 def _with_day(expression: str, *, is_day_first: bool) -> str:

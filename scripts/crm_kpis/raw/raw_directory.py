@@ -207,6 +207,31 @@ def register(
         raise
 
 
+def check_readable(raw_directory: RawDirectory) -> None:
+    """Read each column of the Parquet files, to find out which one can't be read.
+
+    Registered, they are read only by the models, whose errors name neither file nor column.
+
+    Raises:
+        InputError: A column is damaged, or holds a value that its type can't.
+    """
+    parquet = [file for file in raw_directory.files if file.header is None]
+    with duckdb.connect(config={"autoload_known_extensions": False}) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        for file in parquet:
+            for column in file.table.columns:
+                if column.name not in file.matches:
+                    continue
+                expression = _parquet_expression(file, column).rpartition(" as ")[0]
+                try:
+                    connection.execute(f"select bit_xor(hash({expression})) from {_read_parquet(file.path)}")
+                except duckdb.Error as error:
+                    raise InputError(
+                        f"{file.path}: the column {file.matches[column.name].name!r} can't be read:"
+                        f" {first_line(str(error))}. Write the file again."
+                    ) from error
+
+
 def _list_entries(directory: Path) -> dict[str, Path]:
     """The directory's entries by name, without hidden ones."""
     if not directory.exists():

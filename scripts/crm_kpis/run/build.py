@@ -20,6 +20,7 @@ import click
 
 from crm_kpis.days import read_today
 from crm_kpis.errors import InputError
+from crm_kpis.files import private_files
 from crm_kpis.project import IS_CHECKOUT, PROJECT_DIR, link_package
 from crm_kpis.run.progress import BuildProgress
 from crm_kpis.settings.read import find_settings_dir
@@ -174,7 +175,8 @@ def build(options: BuildOptions) -> BuildResult:
         BuildError: dbt stopped before it ran a model.
     """
     link_package(options.project_dir)
-    with BuildProgress() as progress, _environment(options.environment):
+    # The warehouse, what does not fit into memory and the log of what is not yet in it hold personal data.
+    with private_files(), BuildProgress() as progress, _environment(options.environment):
         outcome = _invoke_dbt(_build_arguments(options), progress.handle_event)
     if _is_checkout(options.project_dir):
         _share_parsed(options.target_dir / _PARSED, options.parsed)

@@ -70,6 +70,11 @@ class Plugin(BasePlugin):
             path = Path(environment["OUTPUT"]) / path.name
             credentials.path = str(path)
         path.parent.mkdir(parents=True, exist_ok=True)
+        if get_flags().WHICH in _BUILDING_COMMANDS:
+            # It holds personal data, and so does its log, which is made with the mode of the umask.
+            os.umask(0o077)
+            if path.exists():
+                path.chmod(0o600)
         self._snapshots_dir = Path(
             given.get("snapshots_dir") or environment["SNAPSHOTS"] or path.parent / SNAPSHOTS
         )

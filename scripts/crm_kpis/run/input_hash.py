@@ -34,7 +34,7 @@ _PROJECT_FILES = (
 
 
 def hash_inputs(options: BuildOptions, raw_directory: RawDirectory, settings: Settings) -> str:
-    """Hash the raw files, the settings, the snapshots, the project's own files and the versions.
+    """Hash the raw files, the settings, the snapshots used, the project's own files and the versions.
 
     Args:
         options: The options of the run.
@@ -54,10 +54,11 @@ def hash_inputs(options: BuildOptions, raw_directory: RawDirectory, settings: Se
                 "raw_files": {file.path.name: hash_file(file.path) for file in raw_directory.files},
                 "sources": _sources(options.sources),
                 "settings": {path.name: hash_file(path) for path in settings.files},
-                # A snapshot's manifest has the hashes of its files.
+                # A manifest has the hashes of its snapshot's files. Others than baselines change no value.
                 "snapshots": {
                     name: hash_file(options.snapshots_dir / name / MANIFEST)
                     for name in list_snapshots(options.snapshots_dir)
+                    if name in _baseline_snapshots(settings)
                 },
                 "code": _hash_files(_CODE_DIR, ("**/*",)),
                 "project": _hash_files(PROJECT_DIR, _PROJECT_FILES),
@@ -70,6 +71,10 @@ def hash_inputs(options: BuildOptions, raw_directory: RawDirectory, settings: Se
         )
     except OSError as error:
         raise InputError(f"{error.filename} can't be read: {error.strerror}.") from error
+
+
+def _baseline_snapshots(settings: Settings) -> set[str]:
+    return {row.values["baseline_snapshot"] for row in settings.rows.get("evaluations", ())}
 
 
 def _hash_files(directory: Path, patterns: tuple[str, ...]) -> dict[str, str]:

@@ -23,16 +23,16 @@ def print_wait(holder: str) -> None:
     Args:
         holder: The other run, as a sentence.
     """
-    click.echo(f"{holder} Waiting for it to end ...", err=True)
+    click.echo(f"{printable(holder)} Waiting for it to end ...", err=True)
 
 
 def print_unchanged(options: BuildOptions, last: Run, report: Path) -> None:
     """Print that nothing has changed since the last publication, and where the report is."""
-    click.echo(
+    _say(
         f"Nothing has changed since {options.output / FILE_NAME} was published"
         f" at {last.published_at:%Y-%m-%d %H:%M:%S} UTC, so nothing is built; --full-refresh does it anyway."
     )
-    click.echo(f"The report: {report}")
+    _say(f"The report: {report}")
 
 
 def print_findings(findings: list[Finding], options: BuildOptions) -> None:
@@ -47,7 +47,7 @@ def print_findings(findings: list[Finding], options: BuildOptions) -> None:
         text, colour = labels[kind]
         click.echo(f"{click.style(text, fg=colour)} {printable(finding.title)}.", err=True)
         for line in () if finding.is_accepted else finding.examples:
-            click.echo(f"  {line}", err=True)
+            click.echo(f"  {printable(line)}", err=True)
         if not finding.is_accepted:
             click.echo(f"  What to do: {finding.way_out}", err=True)
     stops = list(dict.fromkeys(finding.acceptance for finding in findings if finding.stops))
@@ -55,7 +55,7 @@ def print_findings(findings: list[Finding], options: BuildOptions) -> None:
         click.echo(
             "If it is right as it is, let it through once: "
             + " ".join(f"--accept {acceptance}" for acceptance in stops)
-            + f". Data of another company need another --output than {options.output}.",
+            + f". Data of another company need another --output than {printable(str(options.output))}.",
             err=True,
         )
 
@@ -76,9 +76,9 @@ def print_failures(result: BuildResult) -> None:
         if failure.is_warning:
             warn(failure.title)
         else:
-            click.echo(f"{click.style('Failed:', fg='red')} {failure.title}", err=True)
+            click.echo(f"{click.style('Failed:', fg='red')} {printable(failure.title)}", err=True)
         for line in failure.details.splitlines():
-            click.echo(f"  {line}", err=True)
+            click.echo(f"  {printable(line)}", err=True)
 
 
 def print_settings(settings: Settings) -> None:
@@ -87,7 +87,7 @@ def print_settings(settings: Settings) -> None:
     defaults = [
         table.default for table in read_declaration().tables.values() if not settings.rows.get(table.name)
     ]
-    click.echo((f"{origin} By default: {', '.join(defaults)}." if defaults else origin) + "\n")
+    _say((f"{origin} By default: {', '.join(defaults)}." if defaults else origin) + "\n")
 
 
 def print_summary(
@@ -106,9 +106,9 @@ def print_summary(
         warn(warning)
     for lines in (format_landed(summary), format_raw_counts(summary), format_rejections(summary)):
         if lines:
-            click.echo("\n".join(lines) + "\n")
+            _say("\n".join(lines) + "\n")
     if summary.as_of:
-        click.echo(f"As of {summary.as_of}, from {summary.as_of_source}.")
+        _say(f"As of {summary.as_of}, from {summary.as_of_source}.")
         _warn_of_future(summary.as_of)
     elif "reporting_window" in result.built:
         warn("No table holds an event with a valid date, so no KPI has a value.")
@@ -116,7 +116,7 @@ def print_summary(
     if summary.kpi_count:
         click.echo(_count_kpis(summary))
     state = "Done" if report else "Stopped" if result.succeeded else "Failed"
-    click.echo(f"{state} after {seconds:.0f} s. {_describe_files(options, report)}")
+    _say(f"{state} after {seconds:.0f} s. {_describe_files(options, report)}")
 
 
 def _describe_files(options: BuildOptions, report: Path | None) -> str:
@@ -153,3 +153,8 @@ def _warn_of_future(as_of: date) -> None:
 def warn(message: str) -> None:
     """Print a warning."""
     click.echo(f"{click.style('Warning:', fg='yellow')} {printable_lines(message)}", err=True)
+
+
+def _say(text: str) -> None:
+    """Print text, in which paths and values may hold whatever steers terminals."""
+    click.echo(printable_lines(text))

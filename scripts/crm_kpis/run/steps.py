@@ -16,12 +16,13 @@ import duckdb
 
 from crm_kpis.days import read_today
 from crm_kpis.errors import InputError, MachineError
+from crm_kpis.printable import printable
 from crm_kpis.project import PROJECT_DIR
 from crm_kpis.published.connect import FILE_NAME, explain_unusable
 from crm_kpis.published.statistics import read_kept
 from crm_kpis.published.write import Run, publish, read_history
 from crm_kpis.raw.formats import read_formats
-from crm_kpis.raw.raw_directory import RawDirectory, inspect
+from crm_kpis.raw.raw_directory import RawDirectory, check_readable, inspect
 from crm_kpis.report import write_pages
 from crm_kpis.run import messages
 from crm_kpis.run.build import BuildOptions, BuildResult, build
@@ -110,7 +111,7 @@ def run(options: BuildOptions, run_options: RunOptions) -> RunRecord:
         for warning in (*raw_directory.warnings, *source_warnings):
             record.warn(warning)
         # Hashed before they are read; a file that changes meanwhile is noticed after it.
-        stamps = _stamp(raw_directory)
+        stamps = _stamp(raw_directory, settings)
         inputs = hash_inputs(options, raw_directory, settings)
         if not run_options.full_refresh and history and _is_current(options, history[-1], inputs, today):
             _tell_unchanged(options, history[-1], run_options, record, settings)
@@ -126,14 +127,14 @@ def run(options: BuildOptions, run_options: RunOptions) -> RunRecord:
                 replace=run_options.replace,
             )
             record.values["files"]["snapshot"] = str(directory)
-            click.echo(f"The snapshot: {directory}")
+            click.echo(f"The snapshot: {printable(str(directory))}")
     return record
 
 
 @dataclass(frozen=True)
 class _Inputs:
     raw_directory: RawDirectory
-    stamps: dict[str, tuple[int, int, int]]
+    stamps: dict[str, tuple[int, ...]]
     sha256: str
     settings: Settings
 
@@ -162,6 +163,8 @@ def _build_and_publish(
     result = build(options)
     messages.print_failures(result)
     _check_unchanged(inputs)
+    if not result.succeeded:
+        check_readable(inputs.raw_directory)
     summary = read_summary(options.warehouse, result.built)
     findings: list[Finding] = []
     report = None
@@ -250,22 +253,23 @@ def _find_inputs(options: BuildOptions, settings: Settings) -> BuildOptions:
     return replace(options, sources=sources, raw_dir=raw_dir)
 
 
-def _stamp(raw_directory: RawDirectory) -> dict[str, tuple[int, int, int]]:
-    stamps = {}
-    for file in raw_directory.files:
-        found = file.path.stat()
-        stamps[str(file.path)] = (found.st_mtime_ns, found.st_size, found.st_ino)
+def _stamp(raw_directory: RawDirectory, settings: Settings) -> dict[str, tuple[int, ...]]:
+    """What changes of a file when it is written. The kernel sets its ctime, which no program can set back."""
+    stamps: dict[str, tuple[int, ...]] = {}
+    for path in (*(file.path for file in raw_directory.files), *settings.files):
+        found = path.stat()
+        stamps[str(path)] = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
     return stamps
 
 
 def _check_unchanged(inputs: _Inputs) -> None:
-    """Check that the raw files are those that were hashed.
+    """Check that the raw files and the settings are those that were hashed.
 
     Raises:
         InputError: One has changed since.
     """
     try:
-        now = _stamp(inputs.raw_directory)
+        now = _stamp(inputs.raw_directory, inputs.settings)
     except OSError as error:
         raise InputError(
             f"{error.filename} was there when the run began, and is not now. Run again."

@@ -18,6 +18,7 @@ DUCKDB_TYPES = {
     "decimal": "decimal(18, 4)",
     "number": "double",
     "date": "date",
+    "boolean": "boolean",
     "time": "varchar",
     "list": "varchar",
     "mappings": "varchar",

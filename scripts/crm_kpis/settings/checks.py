@@ -160,6 +160,10 @@ def _check_number(value: Any) -> str | None:
     return None if is_number else "it must be a number, with a dot before the decimals and without quotes."
 
 
+def _check_boolean(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "it must be true or false, without quotes."
+
+
 def _check_list(value: Any) -> str | None:
     is_list = isinstance(value, list) and all(isinstance(item, str) for item in value)
     return None if is_list else "it must be a list of texts, such as [accounts.name]."
@@ -196,6 +200,7 @@ _KEY_TYPES: dict[str, Callable[[Any], str | None]] = {
     "text": _check_text,
     "integer": _check_integer,
     "number": _check_number,
+    "boolean": _check_boolean,
     "date": check_day,
     "list": _check_list,
     "mappings": _check_mappings,

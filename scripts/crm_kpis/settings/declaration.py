@@ -21,7 +21,7 @@ class Setting:
 
     Attributes:
         name: The name.
-        data_type: text, integer, decimal, number, date, time, list or mappings.
+        data_type: text, integer, decimal, number, boolean, date, time, list or mappings.
         description: The meaning, for people.
         required: Whether a row must have a value.
         default: Of a key, the value where the file does not have it.

@@ -43,6 +43,7 @@ _TYPES = {
     "decimal": "amount",
     "number": "number",
     "date": "date",
+    "boolean": "true or false",
     "time": "time of day",
     "mappings": "list of mappings",
     "list": "list",
