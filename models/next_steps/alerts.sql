@@ -10,6 +10,7 @@
     'target_behind': 0,
 } %}
 
+-- noqa: disable=references.keywords
 with
 
 alert_rules as (
@@ -169,7 +170,10 @@ worse_kpis as (
     select
         *,
         row_number() over (
-            partition by kpi_id order by case period_grain when 'month' then 1 when 'quarter' then 2 else 3 end, verdict desc, comparison
+            partition by kpi_id order by
+                case period_grain when 'month' then 1 when 'quarter' then 2 else 3 end asc,
+                verdict desc,
+                comparison asc
         ) as place
     from scorecard
     where segment_by = 'all' and verdict in ('worsened', 'probably worsened')

@@ -5,6 +5,7 @@
     ranks      for the AUC: the place of each chance among those of its day, ties sharing theirs
     groups     ten groups of equal size by chance, and all of them
 #}
+-- noqa: disable=references.keywords
 with
 
 outlook_days as (

@@ -55,6 +55,9 @@ class _Dbt:
     def type_string(self) -> str:
         return "varchar"
 
+    def dateadd(self, part: str, number: object, day: object) -> str:
+        return f"({day} + {number} * interval '1 {part}')"
+
     def string_literal(self, value: object) -> str:
         return f"'{value}'"
 

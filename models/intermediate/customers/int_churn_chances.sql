@@ -66,6 +66,11 @@ totals as (
     group by outlook_on
 ),
 
+ages (age_group) as (
+    values {% for age in ages %}({{ age }}){{ ', ' if not loop.last }}{% endfor %}
+
+),
+
 -- Fewer than five losses say nothing. Ten months at the average rate are added to each age.
 age_rates as (
     select
@@ -73,12 +78,7 @@ age_rates as (
         ages.age_group,
         (coalesce(sum(months_by_signs.lost), 0) + 10 * totals.rate) / (coalesce(sum(months_by_signs.months), 0) + 10) as rate
     from totals
-    cross join (
-        {% for age in ages %}
-        select {{ age }} as age_group
-        {{ 'union all' if not loop.last }}
-        {% endfor %}
-    ) as ages
+    cross join ages
     left join months_by_signs
         on totals.outlook_on = months_by_signs.outlook_on and ages.age_group = months_by_signs.age_group
     where totals.lost >= 5

@@ -1,9 +1,5 @@
 with
 
-new_customers as (
-    select * from {{ ref('fct_new_customers') }}
-),
-
 outlook_days as (
     select * from {{ ref('int_outlook_days') }}
 ),
@@ -20,16 +16,6 @@ churn_chances as (
     select * from {{ ref('int_churn_chances') }}
 ),
 
-customers as (
-    select
-        outlook_days.outlook_on,
-        outlook_days.days_back,
-        new_customers.account_id
-    from outlook_days
-    inner join new_customers on outlook_days.outlook_on >= new_customers.first_purchased_on
-    where new_customers.account_id not in ('(none)', '(unknown)')
-),
-
 -- Whether a subscription was there, and whether it runs at the end of the day.
 subscribers as (
     select
@@ -38,13 +24,28 @@ subscribers as (
         max(case when coalesce(intervals.active_until > outlook_days.outlook_on, true) then 1 else 0 end) = 1 as is_running
     from outlook_days
     inner join intervals on outlook_days.outlook_on >= intervals.active_from
-    where intervals.has_subscription
+    where intervals.has_subscription and intervals.account_id not in ('(none)', '(unknown)')
     group by outlook_days.outlook_on, intervals.account_id
+),
+
+-- Who was known to have bought, or to have subscribed.
+customers as (
+    select
+        outlook_on,
+        account_id
+    from purchase_chances
+    union
+    select
+        outlook_on,
+        account_id
+    from subscribers
 ),
 
 customers_with_chances as (
     select
-        customers.*,
+        customers.outlook_on,
+        customers.account_id,
+        outlook_days.days_back,
         subscribers.is_running is not null as has_subscription,
         coalesce(subscribers.is_running, false) as is_subscribed,
         -- Who left a subscription may still buy.
@@ -57,6 +58,7 @@ customers_with_chances as (
         case when subscribers.is_running then churn_chances.churn_chance_365_days end as churn_chance_365_days,
         case when subscribers.is_running then churn_chances.expected_months end as expected_months
     from customers
+    inner join outlook_days on customers.outlook_on = outlook_days.outlook_on
     left join subscribers
         on customers.outlook_on = subscribers.outlook_on and customers.account_id = subscribers.account_id
     left join purchase_chances

@@ -33,7 +33,7 @@ totals as (
 variances as (
     select
         amount / purchases as average,
-        case when purchases > customers then greatest(squares - squares_of_averages, 0.0) / (purchases - customers) end as within,
+        case when purchases > customers then greatest(squares - squares_of_averages, 0.0) / (purchases - customers) end as within_variance,
         squares_of_averages - amount * amount / purchases as between_squares,
         customers,
         purchases - purchase_squares / purchases as between_purchases
@@ -44,11 +44,11 @@ variances as (
 spreads as (
     select
         average,
-        within,
+        within_variance,
         case
             when customers > 1 and between_purchases > 0
-                then greatest(between_squares - (customers - 1) * within, 0.0) / between_purchases
-        end as across
+                then greatest(between_squares - (customers - 1) * within_variance, 0.0) / between_purchases
+        end as across_variance
     from variances
 )
 
@@ -58,12 +58,13 @@ select
     customers.amount / customers.purchases as average_amount,
     -- Where no customer has bought twice nothing is known of how purchases of one differ: one of all customers' is added.
     case
-        when spreads.within is null or spreads.across is null then (customers.amount + spreads.average) / (customers.purchases + 1)
-        when spreads.across > 0
+        when spreads.within_variance is null or spreads.across_variance is null
+            then (customers.amount + spreads.average) / (customers.purchases + 1)
+        when spreads.across_variance > 0
             then
-                (customers.amount + spreads.within / spreads.across * spreads.average)
-                / (customers.purchases + spreads.within / spreads.across)
-        when spreads.within > 0 then spreads.average
+                (customers.amount + spreads.within_variance / spreads.across_variance * spreads.average)
+                / (customers.purchases + spreads.within_variance / spreads.across_variance)
+        when spreads.within_variance > 0 then spreads.average
         else customers.amount / customers.purchases
     end as expected_amount
 from customers

@@ -1,26 +1,36 @@
 with
 
-purchase_days as (
-    select * from {{ ref('int_purchase_days') }}
+purchase_events as (
+    select * from {{ ref('int_purchase_events') }}
 ),
 
 outlook_days as (
     select * from {{ ref('int_outlook_days') }}
 ),
 
-histories as (
+-- A deal that is won and ordered is one purchase, on the first day that is known by then.
+known_purchases as (
     select
         outlook_days.outlook_on,
-        purchase_days.account_id,
-        count(*) as purchases,
-        count(purchase_days.amount) as purchases_with_amount,
-        sum(purchase_days.amount) as amount,
-        min(purchase_days.purchased_on) as first_purchased_on,
-        max(purchase_days.purchased_on) as last_purchased_on
-    from purchase_days
-    inner join outlook_days
-        on purchase_days.purchased_on <= outlook_days.outlook_on and purchase_days.known_on <= outlook_days.outlook_on
-    group by outlook_days.outlook_on, purchase_days.account_id
+        purchase_events.account_id,
+        coalesce(sum(purchase_events.order_amount), max(purchase_events.deal_amount)) as amount,
+        min(purchase_events.purchased_on) as purchased_on
+    from purchase_events
+    inner join outlook_days on purchase_events.known_on <= outlook_days.outlook_on
+    group by outlook_days.outlook_on, purchase_events.account_id, purchase_events.purchase_id
+),
+
+histories as (
+    select
+        outlook_on,
+        account_id,
+        count(distinct purchased_on) as purchases,
+        count(distinct case when amount is not null then purchased_on end) as purchases_with_amount,
+        sum(amount) as amount,
+        min(purchased_on) as first_purchased_on,
+        max(purchased_on) as last_purchased_on
+    from known_purchases
+    group by outlook_on, account_id
 )
 
 select

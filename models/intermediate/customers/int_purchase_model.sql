@@ -13,6 +13,7 @@
 #}
 {% set rounds = 32 %}
 
+-- noqa: disable=references.keywords
 with
 
 histories as (

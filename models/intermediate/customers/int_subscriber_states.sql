@@ -16,6 +16,10 @@ emails as (
     select * from {{ ref('fct_emails') }}
 ),
 
+email_events as (
+    select * from {{ ref('stg_email_events') }}
+),
+
 periods as (
     select * from {{ ref('periods') }}
 ),
@@ -71,18 +75,28 @@ subscriber_tickets as (
     group by subscriber_days.is_outlook, subscriber_days.state_on, subscriber_days.account_id
 ),
 
+email_reads as (
+    select
+        email_id,
+        min({{ local_date('occurred_at') }}) as read_on
+    from email_events
+    where event_type in ('opened', 'clicked', 'replied')
+    group by email_id
+),
+
 subscriber_emails as (
     select
         subscriber_days.is_outlook,
         subscriber_days.state_on,
         subscriber_days.account_id,
-        max(case when emails.is_opened or emails.is_clicked or emails.is_replied then 1 else 0 end) = 1 as is_read
+        max(case when email_reads.read_on <= subscriber_days.state_on then 1 else 0 end) = 1 as is_read
     from subscriber_days
     inner join emails
         on
             subscriber_days.account_id = emails.account_id
             and subscriber_days.state_on >= emails.sent_on
             and subscriber_days.state_on < {{ add_days('emails.sent_on', 90) }}
+    left join email_reads on emails.email_id = email_reads.email_id
     group by subscriber_days.is_outlook, subscriber_days.state_on, subscriber_days.account_id
 ),
 
