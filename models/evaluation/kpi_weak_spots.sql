@@ -24,7 +24,7 @@ periods as (
     select * from {{ ref('periods') }}
 ),
 
--- The last complete year; before the first is over the last quarter. A month has too few weeks to tell how much they differ.
+-- The last complete year, fiscal or not; before the first is over the last quarter. A month has too few weeks to tell how much they differ.
 latest_periods as (
     select
         period_grain,
@@ -32,9 +32,11 @@ latest_periods as (
         period_start,
         period_end,
         cast({{ days_between('period_start', 'period_end') }} + 1 as double) as day_count,
-        row_number() over (order by case period_grain when 'year' then 1 else 2 end asc, period_end desc) as place
+        row_number() over (
+            order by case when period_grain in ('year', 'fiscal_year') then 1 else 2 end asc, period_end desc, period_grain asc
+        ) as place
     from periods
-    where is_complete and period_grain in ('quarter', 'year')
+    where is_complete and period_grain in ('quarter', 'year', 'fiscal_quarter', 'fiscal_year')
 ),
 
 testable as (

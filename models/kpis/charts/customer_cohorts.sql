@@ -1,3 +1,5 @@
+{# Where a company has fiscal quarters, cohorts are those. #}
+{% set grain = 'fiscal_quarter' if setting('fiscal_year_starts_in') else 'quarter' %}
 with
 
 intervals as (
@@ -8,21 +10,39 @@ orders as (
     select * from {{ ref('fct_orders') }}
 ),
 
+every_quarter as (
+    select
+        period_name,
+        period_start,
+        period_end,
+        is_complete
+    from {{ ref('periods') }}
+    where period_grain = '{{ grain }}'
+),
+
 quarters as (
     select
         period_name,
         period_start,
         period_end
-    from {{ ref('periods') }}
-    where period_grain = 'quarter' and is_complete
+    from every_quarter
+    where is_complete
+),
+
+first_days as (
+    select
+        account_id,
+        min(active_from) as first_active_on
+    from intervals
+    group by account_id
 ),
 
 cohorts as (
     select
-        account_id,
-        cast(date_trunc('quarter', min(active_from)) as date) as cohort_start
-    from intervals
-    group by account_id
+        first_days.account_id,
+        every_quarter.period_start as cohort_start
+    from first_days
+    inner join every_quarter on first_days.first_active_on between every_quarter.period_start and every_quarter.period_end
 ),
 
 cohort_sizes as (
@@ -37,19 +57,21 @@ cohort_sizes as (
 changes as (
     select
         cohorts.cohort_start,
-        cast(date_trunc('quarter', intervals.active_from) as date) as quarter_start,
+        every_quarter.period_start as quarter_start,
         count(*) as net_change
     from intervals
     inner join cohorts on intervals.account_id = cohorts.account_id
-    group by cohorts.cohort_start, cast(date_trunc('quarter', intervals.active_from) as date)
+    inner join every_quarter on intervals.active_from between every_quarter.period_start and every_quarter.period_end
+    group by cohorts.cohort_start, every_quarter.period_start
     union all
     select
         cohorts.cohort_start,
-        cast(date_trunc('quarter', intervals.active_until) as date) as quarter_start,
+        every_quarter.period_start as quarter_start,
         -count(*) as net_change
     from intervals
     inner join cohorts on intervals.account_id = cohorts.account_id
-    group by cohorts.cohort_start, cast(date_trunc('quarter', intervals.active_until) as date)
+    inner join every_quarter on intervals.active_until between every_quarter.period_start and every_quarter.period_end
+    group by cohorts.cohort_start, every_quarter.period_start
 ),
 
 changes_by_quarter as (
@@ -64,14 +86,15 @@ changes_by_quarter as (
 orders_by_quarter as (
     select
         cohorts.cohort_start,
-        cast(date_trunc('quarter', orders.ordered_on) as date) as quarter_start,
+        every_quarter.period_start as quarter_start,
         count(*) filter (where orders.is_credit_note is not true) as orders,
         count(distinct orders.account_id) filter (where orders.is_credit_note is not true) as customers_ordering,
         sum(orders.amount) as revenue
     from orders
     inner join cohorts on orders.account_id = cohorts.account_id
+    inner join every_quarter on orders.ordered_on between every_quarter.period_start and every_quarter.period_end
     where orders.is_revenue
-    group by cohorts.cohort_start, cast(date_trunc('quarter', orders.ordered_on) as date)
+    group by cohorts.cohort_start, every_quarter.period_start
 ),
 
 grid as (
