@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -17,6 +18,7 @@ import yaml
 from crm_kpis.errors import InputError
 from crm_kpis.init.write import init_project
 from crm_kpis.project import PROJECT_DIR, find_project, is_company_project, link_package
+from crm_kpis.raw.raw_directory import inspect
 from pipeline import SAMPLE_DIR
 
 NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
@@ -85,12 +87,16 @@ def succeeded(done: subprocess.CompletedProcess[str]) -> str:
 
 def test_init_writes_a_project_that_reads_in_a_minute(tmp_path):
     acme = init_project(tmp_path / "Acme GmbH")
-    explained = acme / "settings" / "README.md"
-    paths = [path for path in acme.rglob("*") if path.is_file() and path != explained]
+    # What is looked up, not read.
+    explained = [acme / name for name in ("settings/README.md", "settings/settings.yml", "raw/README.md")]
+    paths = [path for path in acme.rglob("*") if path.is_file() and path not in explained]
     files = [path.read_text(encoding="utf-8") for path in paths]
     assert yaml.safe_load((acme / "dbt_project.yml").read_text(encoding="utf-8"))["name"] == "acme_gmbh"
     assert not any("[[" in text for text in files)
-    assert sum(len(text.splitlines()) for text in files) <= 250
+    tables = (acme / "raw" / "README.md").read_text(encoding="utf-8")
+    assert "## deals\n\nRequired: `deal_id`, `created_at`, `status`.\n\nAlso: `closed_at`, " in tables
+    assert inspect(init_project(tmp_path / "sample", sample=True) / "raw").warnings == ()
+    assert sum(len(text.splitlines()) for text in files) <= 200
     assert not list((acme / "raw").glob("*.csv"))
 
 
@@ -194,27 +200,143 @@ def test_another_project_takes_the_package_from_a_directory(environment, tmp_pat
         assert warehouse.execute("select distinct measure from own").fetchall() == [("records",)]
 
 
-@pytest.mark.slow
-def test_a_company_goes_on_after_an_upgrade(environment, wheel, tmp_path):
-    succeeded(environment.run("crm-kpis", "init", "acme", "--sample", cwd=tmp_path))
-    acme = tmp_path / "acme"
-    files = {path for path in acme.rglob("*") if path.is_file()}
-    succeeded(environment.run("crm-kpis", "run", cwd=acme))
-    written = {path for path in acme.rglob("*") if path.is_file()} - files
-    assert {path.relative_to(acme).parts[0] for path in written} == {"output"}
-    add_large_deals(acme)
+# A company that has been at work
+
+
+@dataclass(frozen=True)
+class Company:
+    """A company's project after a run.
+
+    Attributes:
+        project: Its directory.
+        changed: The files that were edited.
+        written: The files that the run wrote.
+    """
+
+    project: Path
+    changed: set[str]
+    written: set[str]
+
+
+def read_files(project: Path) -> dict[str, bytes]:
+    """The files of a company's project, but for what runs write."""
+    paths = {str(path.relative_to(project)): path for path in project.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in paths.items() if not name.startswith("output/")}
+
+
+def add_large_deals(acme: Path, measure: str = "large_deals_won") -> None:
+    """Add a KPI as the README of the project says: a line, a row, and the test without its comments."""
+    model = acme / "models" / "measures" / "own_measures.sql"
+    model.write_text(model.read_text(encoding="utf-8").replace("    -- count", "    count"), encoding="utf-8")
+    kpis = acme / "settings" / "own_kpis.csv"
+    names = kpis.read_text(encoding="utf-8").splitlines()[0].split(",")
+    row = {
+        "kpi_id": "large_deals_won",
+        "area": "sales",
+        "label_en": "Large deals won",
+        "unit": "count",
+        "good": "up",
+        "aggregation": "total",
+        "numerator": measure,
+        "segments": "team",
+    }
+    line = ",".join(row.get(name, "") for name in names)
+    kpis.write_text(f"{','.join(names)}\n{line}\n", encoding="utf-8")
+    test = acme / "models" / "measures" / "_unit_tests.yml"
+    lines = test.read_text(encoding="utf-8").splitlines()
+    start = lines.index("# unit_tests:")
+    lines[start:] = [line.removeprefix("# ") for line in lines[start:]]
+    test.write_text("\n".join(lines), encoding="utf-8")
+
+
+def add_settings(acme: Path) -> None:
+    """Add a column as a segment, a fiscal year and a holiday."""
+    deals = acme / "raw" / "deals.csv"
+    header, *lines = deals.read_text(encoding="utf-8").splitlines()
+    regions = ("Nord", "Süd", "")
+    lines = [f"{line},{regions[number % 3]}" for number, line in enumerate(lines)]
+    deals.write_text("\n".join([f"{header},sales_region", *lines]) + "\n", encoding="utf-8")
+    with (acme / "settings" / "own_columns.csv").open("a", encoding="utf-8") as columns:
+        columns.write("deals,sales_region,,,Region,Gebiet,,large_deals_won|win_rate\n")
+    with (acme / "settings" / "settings.yml").open("a", encoding="utf-8") as keys:
+        keys.write("fiscal_year_starts_in: 4\n")
     with (acme / "settings" / "holidays.csv").open("a", encoding="utf-8") as holidays:
         holidays.write("2026-05-04,Moving day\n")
-    succeeded(environment.run("crm-kpis", "run", cwd=acme))
-    before = published(acme / "output", "from marts.kpi_values order by all")
-    assert "large_deals_won" in {kpi_id for kpi_id, *_ in before}
 
-    upgraded = _change_version(wheel, tmp_path / "upgraded")
-    environment.install(upgraded)
-    succeeded(environment.run("crm-kpis", "run", cwd=acme))
-    assert published(acme / "output", "from marts.kpi_values order by all") == before
+
+@pytest.fixture(scope="module")
+def acme(environment, tmp_path_factory) -> Company:
+    """A project with the sample's raw files to which a company has added what it needs, after a run."""
+    directory = tmp_path_factory.mktemp("company")
+    succeeded(environment.run("crm-kpis", "init", "acme", "--sample", cwd=directory))
+    project = directory / "acme"
+    before = read_files(project)
+    add_large_deals(project)
+    add_settings(project)
+    after = read_files(project)
+    succeeded(environment.run("crm-kpis", "run", cwd=project))
+    paths = {str(path.relative_to(project)) for path in project.rglob("*") if path.is_file()}
+    return Company(project, {name for name in after if after[name] != before.get(name)}, paths - set(after))
+
+
+@pytest.mark.slow
+def test_a_company_edits_its_own_files_alone(acme):
+    assert acme.changed == {
+        "models/measures/_unit_tests.yml",
+        "models/measures/own_measures.sql",
+        "raw/deals.csv",
+        "settings/holidays.csv",
+        "settings/own_columns.csv",
+        "settings/own_kpis.csv",
+        "settings/settings.yml",
+    }
+    assert {name.split("/")[0] for name in acme.written} == {"output"}
+
+
+@pytest.mark.slow
+def test_what_a_company_adds_is_in_its_marts(acme):
+    output = acme.project / "output"
+    large = "is_won and amount >= 10000"
+    assert published(
+        output,
+        "select segment_by, segment, kpi_value from marts.kpi_values"
+        " where kpi_id = 'large_deals_won' and period_grain = 'all' and segment_by in ('all', 'sales_region')"
+        " order by all",
+    ) == published(
+        output,
+        f"select 'all', 'all', count(*) filter (where {large}) from marts.fct_deals union all"
+        f" select 'sales_region', sales_region, count(*) filter (where {large}) from marts.fct_deals"
+        " where closed_on is not null group by sales_region order by all",
+    )
+    inputs = "select required_columns from marts.kpi_coverage where kpi_id = 'large_deals_won'"
+    assert published(output, inputs) == [("deals.amount, deals.closed_at",)]
+    grains = "select count(*) > 0 from marts.kpi_values where period_grain = 'fiscal_year'"
+    assert published(output, grains) == [(True,)]
+    with duckdb.connect(output / "warehouse.duckdb", read_only=True) as warehouse:
+        closed = "select business_seconds from business_days where day = date '2026-05-04'"
+        assert warehouse.execute(closed).fetchall() == [(0,)]
+
+
+@pytest.mark.slow
+def test_the_test_of_an_own_measure_passes(acme, environment):
+    command = ("dbt", "build", "--select", "kpi_catalogue", "own_measures")
+    done = succeeded(environment.run(*command, cwd=acme.project))
+    assert "large_deals_won_counts_deals_of_ten_thousand_and_more" in done
+
+
+@pytest.mark.slow
+def test_a_company_goes_on_after_an_upgrade(environment, wheel, acme, tmp_path):
+    before = published(acme.project / "output", "from marts.kpi_values order by all")
+    files = read_files(acme.project)
+    environment.install(_change_version(wheel, tmp_path / "upgraded"))
+    try:
+        succeeded(environment.run("crm-kpis", "run", cwd=acme.project))
+    finally:
+        environment.install(wheel)
+    assert read_files(acme.project) == files
+    assert published(acme.project / "output", "from marts.kpi_values order by all") == before
     versions = "select crm_kpis_version from marts.runs order by published_at"
-    assert [version for (version,) in published(acme / "output", versions)][2:] == ["99.0.0"]
+    assert [version for (version,) in published(acme.project / "output", versions)][1:] == ["99.0.0"]
 
 
 def _change_version(wheel: Path, directory: Path) -> Path:
@@ -250,52 +372,6 @@ def test_an_own_kpi_has_each_column_that_the_catalogue_must_have():
     macro = (PROJECT_DIR / "macros" / "own_kpis.sql").read_text(encoding="utf-8")
     inserted = set(re.findall(r"\w+", macro.partition("insert into {{ this }} (")[2].partition(")")[0]))
     assert {*needed["key"], *needed["sets"], *needed["never_null"]} <= inserted
-
-
-def add_large_deals(acme: Path, measure: str = "large_deals_won") -> None:
-    """Add a KPI as the README of the project says: a line, a row, and the test without its comments."""
-    model = acme / "models" / "measures" / "own_measures.sql"
-    model.write_text(model.read_text(encoding="utf-8").replace("    -- count", "    count"), encoding="utf-8")
-    kpis = acme / "settings" / "own_kpis.csv"
-    names = kpis.read_text(encoding="utf-8").splitlines()[0].split(",")
-    row = {
-        "kpi_id": "large_deals_won",
-        "area": "sales",
-        "label_en": "Large deals won",
-        "unit": "count",
-        "good": "up",
-        "aggregation": "total",
-        "numerator": measure,
-        "segments": "team",
-    }
-    line = ",".join(row.get(name, "") for name in names)
-    kpis.write_text(f"{','.join(names)}\n{line}\n", encoding="utf-8")
-    test = acme / "models" / "measures" / "_unit_tests.yml"
-    lines = test.read_text(encoding="utf-8").splitlines()
-    start = lines.index("# unit_tests:")
-    lines[start:] = [line.removeprefix("# ") for line in lines[start:]]
-    test.write_text("\n".join(lines), encoding="utf-8")
-
-
-@pytest.mark.slow
-def test_a_kpi_of_a_company_takes_a_line_a_row_and_a_test(environment, tmp_path):
-    succeeded(environment.run("crm-kpis", "init", "acme", "--sample", cwd=tmp_path))
-    acme = tmp_path / "acme"
-    before = {path: path.read_bytes() for path in acme.rglob("*") if path.is_file()}
-    add_large_deals(acme)
-    changed = {str(path.relative_to(acme)) for path, text in before.items() if path.read_bytes() != text}
-    folder = "models/measures"
-    assert changed == {f"{folder}/own_measures.sql", f"{folder}/_unit_tests.yml", "settings/own_kpis.csv"}
-    succeeded(environment.run("crm-kpis", "run", cwd=acme))
-    counted = published(
-        acme / "output",
-        "select sum(kpi_value), (select count(*) from marts.fct_deals where is_won and amount >= 10000)"
-        " from marts.kpi_values"
-        " where kpi_id = 'large_deals_won' and period_grain = 'all' and segment_by = 'team'",
-    )
-    assert counted[0][0] == counted[0][1] > 0
-    done = succeeded(environment.run("dbt", "build", "--select", "kpi_catalogue", "own_measures", cwd=acme))
-    assert "large_deals_won_counts_deals_of_ten_thousand_and_more" in done
 
 
 def test_a_measure_that_no_model_computes_is_named(environment, tmp_path):

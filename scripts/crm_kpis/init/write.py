@@ -13,6 +13,7 @@ import yaml
 
 from crm_kpis.errors import InputError
 from crm_kpis.project import PACKAGE, PROJECT_DIR
+from crm_kpis.raw.contract import read_contract
 from crm_kpis.settings.declaration import KEYS_FILE, Setting, read_declaration
 
 _SAMPLE = PROJECT_DIR / "seeds" / "sample"
@@ -44,6 +45,8 @@ def init_project(directory: Path, *, sample: bool = False) -> Path:
         for source in sorted(path for path in _TEMPLATE.rglob("*") if path.is_file()):
             _write(source, directory, values)
         _write_settings(directory / "settings")
+        (directory / "raw").mkdir()
+        (directory / "raw" / "README.md").write_text("\n".join(_describe_raw()) + "\n", encoding="utf-8")
         if sample:
             for table in sorted(_SAMPLE.glob("*.csv")):
                 shutil.copyfile(table, directory / "raw" / table.name)
@@ -90,6 +93,22 @@ def _describe_settings() -> Iterator[str]:
         yield f"\n## {table.file_name}\n\n{table.description} Without rows: {table.default}.\n"
         for column in table.columns:
             yield f"- `{column.name}`{' (required)' if column.required else ''}: {column.description}"
+
+
+def _describe_raw() -> Iterator[str]:
+    yield "# Raw tables"
+    yield (
+        "\nEach table is a file `<table>.csv`, `<table>.csv.gz` or `<table>.parquet` with a header. All may"
+        " be missing, and so may the columns that are not required: KPIs that need them have no values."
+        " Times are ISO 8601, in UTC unless they carry an offset; `settings/raw_formats.csv` is for files"
+        " that differ."
+    )
+    for table in read_contract():
+        required = [f"`{column.name}`" for column in table.columns if column.required]
+        others = [f"`{column.name}`" for column in table.columns if not column.required]
+        yield f"\n## {table.name}\n\nRequired: {', '.join(required)}."
+        if others:
+            yield f"\nAlso: {', '.join(others)}."
 
 
 def _write(source: Path, directory: Path, values: dict[str, str]) -> None:

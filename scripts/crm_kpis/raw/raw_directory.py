@@ -431,11 +431,11 @@ def _normalize(name: str) -> str:
 
 def _warn_of_unknown_files(path: Path, entries: dict[str, Path], contract: tuple[RawTable, ...]) -> list[str]:
     known = {f"{table.name}.{file_format}" for table in contract for file_format in FORMATS}
-    # The settings may be beside the tables.
+    # The settings may be beside the tables, and so may what `crm-kpis init` says of them.
     unknown = [
         name
         for name, entry in entries.items()
-        if name not in known and not (name == "settings" and entry.is_dir())
+        if name not in known | {"README.md"} and not (name == "settings" and entry.is_dir())
     ]
     warnings = [
         f"{path / name} is not read: rename it {name.lower()}." for name in unknown if name.lower() in known
