@@ -1,4 +1,8 @@
 {#
+    Macros: add_own_kpis, add_own_measure_inputs.
+#}
+
+{#
     Adds the KPIs of a company, own_kpis.csv of its settings, to the catalogue: a hook of the seed kpi_catalogue, which dbt loads anew in every
     build. So all that reads the catalogue knows them, and unit tests go on reading the shipped one.
 
@@ -51,5 +55,27 @@
     update {{ this }}
     set segments = case when coalesce(segments, '') = '' then '{{ dimension }}' else segments || '|{{ dimension }}' end
     where kpi_id in ('{{ kpi_ids | join("', '") }}');
+    {% endfor %}
+{%- endmacro %}
+
+
+{#
+    Adds to the seed measure_inputs what the measures of a company's own models need: a hook of the seed, like add_own_kpis. The plugin derives it
+    (scripts/crm_kpis/catalogue/inputs.py).
+
+        +post-hook: "{{ crm_kpis.add_own_measure_inputs() }}"
+#}
+{% macro add_own_measure_inputs() -%}
+    {%- set inputs = (crm_kpis.settings_plugin().own_inputs or []) if execute else [] -%}
+    {%- if not inputs -%}
+        {{ return('') }}
+    {%- endif -%}
+    insert into {{ this }} (measure, input_number, raw_table, raw_column, accepted_value)
+    values
+    {% for input in inputs -%}
+    (
+        '{{ input.measure }}', {{ input.number }}, '{{ input.raw_table }}', '{{ input.raw_column }}',
+        {{ "'" ~ input.accepted_value ~ "'" if input.accepted_value else 'null' }}
+    ){{ ',' if not loop.last }}
     {% endfor %}
 {%- endmacro %}

@@ -12,6 +12,45 @@ column_counts as (
     select * from {{ ref('raw_column_counts') }}
 ),
 
+-- A KPI may need a file of settings, which has no days.
+settings_counts as (
+    {% for name in ['business_hours', 'crm_projects', 'ideal_customer_profile', 'mandatory_fields'] %}
+    select
+        '{{ name }}' as column_name,
+        count(*) as rows_filled
+    from {{ source('settings', name) }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+counts as (
+    select
+        raw_table,
+        column_name,
+        accepted_value,
+        raw_table || '.' || column_name || coalesce(' (' || accepted_value || ')', '') as raw_input,
+        is_booked_by_month,
+        rows_filled,
+        first_day,
+        last_day,
+        day_count,
+        longest_silence
+    from column_counts
+    union all
+    select
+        'settings' as raw_table,
+        column_name,
+        cast(null as {{ dbt.type_string() }}) as accepted_value,
+        'settings/' || column_name || '.csv' as raw_input,
+        false as is_booked_by_month,
+        rows_filled,
+        cast(null as date) as first_day,
+        cast(null as date) as last_day,
+        0 as day_count,
+        cast(null as integer) as longest_silence
+    from settings_counts
+),
+
 kpi_measures as (
     select
         kpi_id,
@@ -30,21 +69,20 @@ with_counts as (
         kpi_measures.kpi_id,
         kpi_measures.measure,
         measure_inputs.input_number,
-        measure_inputs.raw_table || '.' || measure_inputs.raw_column
-        || coalesce(' (' || measure_inputs.accepted_value || ')', '') as raw_column,
-        column_counts.is_booked_by_month,
-        column_counts.rows_filled,
-        column_counts.first_day,
-        column_counts.last_day,
-        column_counts.day_count,
-        column_counts.longest_silence
+        counts.raw_input as raw_column,
+        counts.is_booked_by_month,
+        counts.rows_filled,
+        counts.first_day,
+        counts.last_day,
+        counts.day_count,
+        counts.longest_silence
     from kpi_measures
     inner join measure_inputs on kpi_measures.measure = measure_inputs.measure
-    inner join column_counts
+    inner join counts
         on
-            measure_inputs.raw_table = column_counts.raw_table
-            and measure_inputs.raw_column = column_counts.column_name
-            and measure_inputs.accepted_value is not distinct from column_counts.accepted_value
+            measure_inputs.raw_table = counts.raw_table
+            and measure_inputs.raw_column = counts.column_name
+            and measure_inputs.accepted_value is not distinct from counts.accepted_value
 )
 
 select

@@ -283,7 +283,8 @@ class Sample:
     def spans(self) -> dict[str, tuple[date, date]]:
         """The first and the last day of which the records tell a KPI, by its id."""
         wanted: dict[str, dict[str, list[dict]]] = {}
-        for row in self.seed("measure_inputs").iter_rows(named=True):
+        # Files of settings have no days.
+        for row in self.seed("measure_inputs").filter(_c("raw_table") != "settings").iter_rows(named=True):
             wanted.setdefault(row["measure"], {}).setdefault(row["input_number"], []).append(row)
         spans = {}
         for kpi_id, entry in self.catalogue.items():

@@ -8,7 +8,9 @@ import duckdb
 import pytest
 import yaml
 from crm_kpis.catalogue.docs import DOCS_FILE, MONTHLY_DIR, read_examples, render_docs, render_monthly
+from crm_kpis.catalogue.inputs import INPUTS_FILE, render_inputs
 from crm_kpis.raw.contract import PROJECT_DIR
+from crm_kpis.settings.declaration import read_declaration
 from pipeline import CONTRACT
 
 with (PROJECT_DIR / "seeds" / "kpi_catalogue.csv").open(encoding="utf-8", newline="") as _file:
@@ -180,14 +182,13 @@ def test_inputs_are_those_of_numerators_and_denominators():
     with (PROJECT_DIR / "seeds" / "measure_inputs.csv").open(encoding="utf-8", newline="") as file:
         inputs = list(csv.DictReader(file))
     parts = {kpi[role] for kpi in CATALOGUE.values() for role in ("numerator", "denominator") if kpi[role]}
-    # These are read from seeds, or hold for whatever columns the settings table mandatory_fields names.
-    without_input = {
-        "budget_overrun",
-        "mandatory_values_filled",
-        "overrun_budget",
-        "projects_with_schedule",
-        "schedule_overrun_days",
+    assert {row["measure"] for row in inputs} >= parts
+    known = {
+        (table.name, column.name, value)
+        for table in CONTRACT.values()
+        for column in table.columns
+        for value in ("", *column.accepts)
     }
-    assert {row["measure"] for row in inputs} == parts - without_input
-    columns = {(table.name, column.name) for table in CONTRACT.values() for column in table.columns}
-    assert {(row["raw_table"], row["raw_column"]) for row in inputs} <= columns
+    known |= {("settings", name, "") for name in read_declaration().tables}
+    assert {(row["raw_table"], row["raw_column"], row["accepted_value"]) for row in inputs} <= known
+    assert INPUTS_FILE.read_text(encoding="utf-8") == render_inputs(), "run `make kpi-docs`"

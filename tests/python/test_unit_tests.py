@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import yaml
+from crm_kpis.catalogue.measures import MEASURE_LINE, find_call
 from crm_kpis.raw.contract import PROJECT_DIR
 from pipeline import dbt_in, small_project
 
@@ -33,3 +34,15 @@ def test_unit_tests_of_staging_pass_on_parquet_of_native_types(tmp_path, raw_dir
     built = dbt_in(project, "build", raw_dir=raw_dir)
     assert built.status == 0, built.stdout
     assert f"PASS stg_deals::{tests['unit_tests'][0]['name']}" in built.stdout
+
+
+def test_unit_tests_of_measures_name_those_that_they_are_about():
+    # Otherwise another line of the model would change what each of them expects.
+    folder = PROJECT_DIR / "models" / "measures"
+    for path in folder.glob("*/_unit_tests.yml"):
+        for test in yaml.safe_load(path.read_text(encoding="utf-8"))["unit_tests"]:
+            (model,) = folder.rglob(f"{test['model']}.sql")
+            call = find_call(model.read_text(encoding="utf-8"))
+            if call and call.macro != "median_measure":
+                named = set(test["overrides"]["vars"]["tested_measures"])
+                assert named <= {measure for _, measure in MEASURE_LINE.findall(call.block)}, test["name"]

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from crm_kpis.project import PROJECT_DIR, is_company_project
 
-# What gives a measure its name, as the macro computed_measures finds it: a line `<aggregate> as <name>` that
-# is no comment, `'<name>' as measure` in a query, and the first argument of median_measure.
+# A line `<aggregate> as <name>` that is no comment.
+MEASURE_LINE = re.compile(r"^(?!\s*--)\s*(.*) as (\w+),?\s*$", re.MULTILINE)
+# What gives a measure its name, as the macro computed_measures finds it: such a line, `'<name>' as measure`
+# in a query, and the first argument of median_measure.
 _NAMES = (
     re.compile(r"^(?!\s*--).* as (\w+),?\s*$", re.MULTILINE),
     re.compile(r"'(\w+)' as measure"),
@@ -20,6 +22,11 @@ _NAMES = (
 # calls aggregate_by_segment takes own dimensions up by name.
 _READS = r"\([^{}]*?ref\(\s*(?:'\w+',\s*)?'(\w+)'\s*\)"
 _CALL = re.compile(rf"(?:flow_measures|stock_measures|period_measures|median_measure){_READS}")
+_CALLED = re.compile(
+    r"(?P<macro>\w+_measures?)(?P<arguments>\((?:[^{}%]*?)ref\(\s*(?:'\w+',\s*)?'(?P<reads>\w+)'\s*\)[^{}%]*)"
+    r"[%}]}(?P<block>.*?)(?:\{% endcall|\Z)",
+    re.DOTALL,
+)
 _OWN_CALL = re.compile(rf"own_dimensions\(.*aggregate_by_segment{_READS}", re.DOTALL)
 _PART = re.compile(r"ref\('(measures_\w+)'\)")
 
@@ -38,6 +45,29 @@ class MeasureModel:
     name: str
     reads: str | None
     parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MeasureCall:
+    """A call of a macro for measures.
+
+    Attributes:
+        macro: Its name: flow_measures, stock_measures, period_measures or median_measure.
+        reads: The model that it aggregates.
+        arguments: The text of its arguments.
+        block: The lines of its measures; empty for median_measure.
+    """
+
+    macro: str
+    reads: str
+    arguments: str
+    block: str
+
+
+def find_call(sql: str) -> MeasureCall | None:
+    """The first call of a macro for measures in a model's SQL; None where there is none."""
+    found = _CALLED.search(sql)
+    return MeasureCall(found["macro"], found["reads"], found["arguments"], found["block"]) if found else None
 
 
 def find_measures(projects: Iterable[Path] = ()) -> dict[str, MeasureModel]:

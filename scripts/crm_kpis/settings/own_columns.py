@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ import duckdb
 import yaml
 
 from crm_kpis.catalogue.docs import read_catalogue
+from crm_kpis.catalogue.inputs import Input, derive_inputs
 from crm_kpis.catalogue.measures import MeasureModel, find_measures
-from crm_kpis.project import PROJECT_DIR
+from crm_kpis.project import PROJECT_DIR, is_company_project
 from crm_kpis.raw.contract import RawColumn, RawTable, read_contract
 from crm_kpis.settings.declaration import Row, Settings
 from crm_kpis.settings.problems import display, suggest
@@ -165,7 +166,8 @@ def describe_for_dbt(settings: Settings) -> dict[str, Any]:
 
     Returns:
         own_columns: by raw table its own columns; own_dimensions: by model of measures the dimensions that it
-        splits them by; own_splits: by dimension the KPIs of which the catalogue does not say so yet.
+        splits them by; own_splits: by dimension the KPIs of which the catalogue does not say so yet;
+        own_inputs: the raw columns that own measures need.
     """
     columns, kpis = read_own_columns(settings), _kpis(settings)
     by_table: dict[str, list[dict[str, Any]]] = {}
@@ -192,7 +194,12 @@ def describe_for_dbt(settings: Settings) -> dict[str, Any]:
                     names = dimensions.setdefault(name, [])
                     if column.published_as not in names:
                         names.append(column.published_as)
-    return {"own_columns": by_table, "own_dimensions": dimensions, "own_splits": splits}
+    return {
+        "own_columns": by_table,
+        "own_dimensions": dimensions,
+        "own_splits": splits,
+        "own_inputs": [asdict(found) for found in _own_inputs(settings, columns)],
+    }
 
 
 def check_own_columns(settings: Settings) -> Iterator[Complaint]:
@@ -222,6 +229,22 @@ def check_own_columns(settings: Settings) -> Iterator[Complaint]:
             complaint = _check_split(column, kpi_id, kpis, measures)
             if complaint:
                 yield column.line, "kpis", complaint
+
+
+def _own_inputs(settings: Settings, columns: tuple[OwnColumn, ...]) -> list[Input]:
+    """The raw columns that the measures of the company's own models need."""
+    projects = [project for project in company_projects(settings) if is_company_project(project)]
+    if not projects:
+        return []
+    needs: dict[str, dict[str, list[str]]] = {}
+    for column in columns:
+        for carrier in read_carriers().values():
+            if carrier.shows(column):
+                need = f"{column.raw_table}.{column.name}"
+                needs.setdefault(carrier.name, {})[column.published_as] = [need]
+    return [
+        found for project in projects for found in derive_inputs(project, extend_contract(settings), needs)
+    ]
 
 
 def _sound_rows(settings: Settings) -> Iterator[Row]:

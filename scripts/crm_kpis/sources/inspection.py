@@ -163,4 +163,5 @@ def _has_values(connection: duckdb.DuckDBPyConnection, table: str, column: str, 
 
 def _read_measure_inputs() -> list[dict[str, str]]:
     with (PROJECT_DIR / "seeds" / "measure_inputs.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+        # Files of settings come from no source.
+        return [row for row in csv.DictReader(file) if row["raw_table"] != "settings"]

@@ -1,0 +1,139 @@
+"""The README's recipe for a KPI, walked through in a copy of the checkout: what it says is enough."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from crm_kpis.raw.contract import PROJECT_DIR
+
+_LEFT_OUT = (".venv", ".git", ".pytest_cache", "output", "target", "dbt_packages", "logs", "__pycache__")
+CATALOGUE = "seeds/kpi_catalogue.csv"
+# The lines that a KPI takes, each with the file and the line that it follows.
+RECIPE = {
+    "models/measures/sales/measures_deals_closed.sql": (
+        "    count(*) filter (where is_won) as deals_won\n",
+        "    count(*) filter (where is_won and amount < 1000) as small_deals_won\n",
+    ),
+    CATALOGUE: (
+        "",
+        "small_deals_won,sales,Small deals won,Kleine Deals,count,up,total,"
+        "small_deals_won,,,small_deals_won,1,none,,,"
+        "deal closed,proportional,weeks,none,none,,,,"
+        "owner|team|pipeline|deal_type|source|industry|country|product,,deals won below 1000,"
+        "gewonnene Deals unter 1000,Deals won that are small.,Kleine Deals.,own\n",
+    ),
+    "models/kpis/_unit_tests.yml": (
+        "          - {period_id: 1, segment_by: all, segment: all, measure: deals_won, value: 12}\n",
+        "          # Of the 12 deals won 4 are small.\n"
+        "          - {period_id: 1, segment_by: all, segment: all, measure: small_deals_won, value: 4}\n",
+    ),
+    "tests/python/independent.py": (
+        '    yield total(s, "deals_won", won, OF_DEALS, pl.len())\n',
+        '    yield total(s, "small_deals_won", won.filter(_c("amount") < 1000), OF_DEALS, pl.len())\n',
+    ),
+}
+EXPECTED = (
+    "        - {kpi_id: deals_won, ",
+    "        - {kpi_id: small_deals_won, segment: all, numerator: 4, denominator: null, sample_size: 4,"
+    " kpi_value: 4, interval_low: null, interval_high: null}\n",
+)
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Path:
+    """A copy of the checkout."""
+    copy = tmp_path / "checkout"
+    shutil.copytree(PROJECT_DIR, copy, ignore=shutil.ignore_patterns(*_LEFT_OUT), symlinks=True)
+    return copy
+
+
+def run(checkout: Path, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run Python on the copy."""
+    own = ("CRM_", "DBT_", "PYTEST_")
+    variables = {
+        **{name: text for name, text in os.environ.items() if not name.startswith(own)},
+        **variables,
+    }
+    paths = os.pathsep.join(str(checkout / name) for name in ("scripts", "tests/python"))
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=checkout,
+        env=variables | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+
+
+def read_files(checkout: Path) -> dict[str, bytes]:
+    paths = (path for path in checkout.rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(checkout)): path.read_bytes()
+        for path in paths
+        if not set(path.relative_to(checkout).parts) & set(_LEFT_OUT)
+    }
+
+
+def insert(path: Path, after: str, text: str) -> None:
+    content = path.read_text(encoding="utf-8")
+    assert after in content, path
+    path.write_text(content.replace(after, after + text, 1) if after else content + text, encoding="utf-8")
+
+
+def write_docs(checkout: Path) -> None:
+    """What `make kpi-docs` runs."""
+    makefile = (checkout / "Makefile").read_text(encoding="utf-8")
+    recipe = makefile.partition("\nkpi-docs: ")[2].partition("\n\n")[0]
+    for code in re.findall(r'python -c "(.*)"', recipe):
+        done = run(checkout, "-c", code)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_the_recipe_of_the_readme_takes_four_files(checkout):
+    readme = (PROJECT_DIR / "README.md").read_text(encoding="utf-8").partition("\n## Add a KPI\n")[2]
+    steps = re.findall(r"^\d\. .*?\]\((.*?)\)", readme.partition("\n## ")[0], re.MULTILINE | re.DOTALL)
+    before = read_files(checkout)
+    for name, (after, text) in RECIPE.items():
+        insert(checkout / name, after, text)
+    tests = checkout / "models/kpis/_unit_tests.yml"
+    content = tests.read_text(encoding="utf-8")
+    tests.write_text(content.replace(EXPECTED[0], EXPECTED[1] + EXPECTED[0], 1), encoding="utf-8")
+    by_hand = [name for name, text in read_files(checkout).items() if before.get(name) != text]
+    assert len(by_hand) == len(steps) == 4
+    for step, name in zip(steps, RECIPE, strict=True):
+        assert name.startswith(step), (step, name)
+
+    # A misspelt measure stops dbt build, and with it a run.
+    catalogue = checkout / CATALOGUE
+    row = catalogue.read_text(encoding="utf-8")
+    catalogue.write_text(row.replace("total,small_deals_won,", "total,smal_deals_won,"), encoding="utf-8")
+    select = ("--select", "kpi_catalogue", "assert_catalogue_measures_are_computed")
+    done = run(checkout, "-m", "dbt.cli.main", "build", "--no-use-colors", *select)
+    assert done.returncode == 1, done.stdout
+    assert "FAIL 1 assert_catalogue_measures_are_computed" in done.stdout
+    catalogue.write_text(row, encoding="utf-8")
+
+    write_docs(checkout)
+    generated = {name for name, text in read_files(checkout).items() if before.get(name) != text}
+    assert generated - set(by_hand) == {
+        "models/kpis/kpis.md",
+        "models/kpis/monthly/_monthly.yml",
+        "models/kpis/monthly/kpis_sales_monthly.sql",
+        "seeds/measure_inputs.csv",
+    }
+    # The tests that the recipe names: of the catalogue, and the second computation.
+    files = ("tests/python/test_catalogue.py", "tests/python/test_independent.py")
+    done = run(checkout, "-m", "pytest", "-q", *files)
+    assert done.returncode == 0, done.stdout[-4000:]
+    (built,) = checkout.glob(".pytest_cache/builds/*/sample")
+    unit_tests = ("test", "--no-use-colors", "--select", "kpi_values_of_sales", "measures_deals_closed")
+    done = run(checkout, "-m", "dbt.cli.main", *unit_tests, CRM_KPIS_OUTPUT=str(built))
+    assert done.returncode == 0, done.stdout[-4000:]
