@@ -141,6 +141,6 @@ select
     cast(active as double) / nullif(cast(customers as double), 0) as retention_rate,
     cast(orders as bigint) as orders,
     cast(customers_ordering as bigint) as customers_ordering,
-    cast(revenue as decimal(18, 4)) as revenue,
+    cast(revenue as double) as revenue,
     cast(revenue_so_far as double) / nullif(cast(customers as double), 0) as revenue_per_customer_so_far
 from running
