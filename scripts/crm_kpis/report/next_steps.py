@@ -120,6 +120,8 @@ class _Reader:
     def __init__(self, marts: Marts, labels: Labels) -> None:
         self.marts, self.labels = marts, labels
         self.texts, self.formats = labels.texts["next_steps"], labels.formats
+        targets = marts.rows("targets", "kpi_target_status")
+        self.targets = {row["target_id"]: row["target_name"] for row in targets}
 
     def read(self) -> Iterator[StepList]:
         lists: list[tuple[str, _Units, Callable[[list[Row]], Iterator[str]]]] = [
@@ -186,8 +188,11 @@ class _Reader:
         return self.texts["words"].get(value, value)
 
     def _subject(self, kind: str, key: str) -> str:
-        """What an alert is about: a KPI by its name, all else by its key."""
-        name = self.labels.kpi(key) if kind == "kpi" and key in self.labels.kpis else key
+        """What an alert is about: a KPI or a target by its name, all else by its key."""
+        if kind == "target":
+            name = self.formats.name(self.targets.get(key) or key)
+        else:
+            name = self.labels.kpi(key) if kind == "kpi" and key in self.labels.kpis else key
         return f"{self.texts['subjects'].get(kind, kind)} {name}"
 
     def _whose(self, row: Row) -> str:

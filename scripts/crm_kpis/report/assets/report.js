@@ -60,6 +60,7 @@ async function startChoices() {
   startRecords();
   await startExplorer();
   if (isFiltered() || unknown.length) await showFilter(unknown);
+  else document.documentElement.dataset.filter = location.hash;
   const {anchor, chosen} = readAddress();
   if (chosen.length) goTo(anchor);
 }

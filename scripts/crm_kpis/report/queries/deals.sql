@@ -24,19 +24,19 @@ select
     deal_id,
     account_id,
     owner_id as owner,
-    team,
+    case when is_won then 'won' when is_lost then 'lost' else 'open' end as outcome,
+    amount,
+    created_on,
+    closed_on,
+    expected_close_on,
+    stage,
     product_id as product,
     pipeline,
-    stage,
     deal_type,
+    team,
     source,
     country,
-    industry,
-    case when is_won then 'won' when is_lost then 'lost' else 'open' end as outcome,
-    created_on,
-    expected_close_on,
-    closed_on,
-    amount
+    industry
 from ranked
 where place <= 1000
 order by place
