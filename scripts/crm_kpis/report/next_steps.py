@@ -169,7 +169,7 @@ class _Reader:
 
     def _cell(self, key: str, unit: str | None, row: Row) -> Any:
         made: dict[str, Callable[[Row], Any]] = {
-            "reasons": lambda row: row[f"reasons_{self.formats.locale}"] or "",
+            "reasons": self._reasons,
             "state": lambda row: ", ".join(self.texts[word] for word in _STATES if row[word]),
             "subject": lambda row: self._subject(row["subject_type"], row["subject_id"]),
             "whose": self._whose,
@@ -186,6 +186,12 @@ class _Reader:
         if key in _DIMENSIONS:
             return self.labels.segment(key, value)
         return self.texts["words"].get(value, value)
+
+    def _reasons(self, row: Row) -> str:
+        """Why, in the words of the mart; the name of a target as the language has it."""
+        reasons = row[f"reasons_{self.formats.locale}"] or ""
+        name = self.targets.get(row["subject_id"]) if row.get("subject_type") == "target" else None
+        return reasons.replace(name, self.formats.name(name)) if name else reasons
 
     def _subject(self, kind: str, key: str) -> str:
         """What an alert is about: a KPI or a target by its name, all else by its key."""
