@@ -45,6 +45,7 @@ def test_without_a_directory_each_setting_has_a_neutral_default():
         "churn_after_days": 365,
         "fiscal_year_starts_in": None,
         "stalled_after_days": 30,
+        "lead_chance_days": 180,
         "gross_margin": 1,
         "max_lifespan_years": 10,
         "company_name": None,
