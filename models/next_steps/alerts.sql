@@ -83,7 +83,7 @@ deal_long_in_stage as (
         case when stalled_deals.stage_days > 2 * stalled_deals.long_stage_days then 'high' else 'middle' end as urgency,
         stalled_deals.reasons_en as why_en,
         stalled_deals.reasons_de as why_de,
-        stalled_deals.amount,
+        cast(stalled_deals.amount as double) as amount,
         {{ add_days('stalled_deals.stage_entered_on', 'stalled_deals.long_stage_days + 1') }} as since_on
     from stalled_deals
     inner join rules on rules.rule = 'deal_long_in_stage' and stalled_deals.stage_days > rules.limit_value
@@ -100,7 +100,7 @@ deal_overdue as (
         case when stalled_deals.overdue_days > 30 then 'high' else 'middle' end as urgency,
         'expected close was ' || cast(stalled_deals.expected_close_on as {{ text }}) as why_en,
         'erwarteter Abschluss war am ' || cast(stalled_deals.expected_close_on as {{ text }}) as why_de,
-        stalled_deals.amount,
+        cast(stalled_deals.amount as double) as amount,
         {{ add_days('stalled_deals.expected_close_on', 'rules.limit_value + 1') }} as since_on
     from stalled_deals
     inner join rules on rules.rule = 'deal_overdue' and stalled_deals.overdue_days > rules.limit_value
@@ -117,7 +117,7 @@ lead_unanswered as (
         case when open_leads.score >= 60 or open_leads.is_ideal_customer then 'high' else 'middle' end as urgency,
         'no activity since it came on ' || cast(open_leads.created_on as {{ text }}) as why_en,
         'keine Aktivität seit dem Eingang am ' || cast(open_leads.created_on as {{ text }}) as why_de,
-        cast(null as decimal(18, 4)) as amount,
+        cast(null as double) as amount,
         {{ add_days('open_leads.created_on', 'ceil(rules.limit_value)') }} as since_on
     from open_leads
     inner join rules on rules.rule = 'lead_unanswered' and open_leads.age_days >= rules.limit_value
@@ -134,7 +134,7 @@ ticket_due as (
         case when {{ local_date('tickets.due_at') }} <= rules.as_of then 'high' else 'middle' end as urgency,
         'not resolved, due on ' || cast({{ local_date('tickets.due_at') }} as {{ text }}) as why_en,
         'nicht gelöst, fällig am ' || cast({{ local_date('tickets.due_at') }} as {{ text }}) as why_de,
-        cast(null as decimal(18, 4)) as amount,
+        cast(null as double) as amount,
         greatest(tickets.created_on, {{ add_days(local_date('tickets.due_at'), '-ceil(rules.limit_value)') }}) as since_on
     from tickets
     inner join rules
@@ -189,7 +189,7 @@ kpi_worsened as (
         case worse_kpis.verdict when 'worsened' then 'high' else 'middle' end as urgency,
         catalogue.label_en || ' in ' || worse_kpis.period_name || ' is worse than in ' || worse_kpis.compared_with as why_en,
         catalogue.label_de || ' in ' || worse_kpis.period_name || ' ist schlechter als in ' || worse_kpis.compared_with as why_de,
-        cast(null as decimal(18, 4)) as amount,
+        cast(null as double) as amount,
         worse_kpis.period_end as since_on
     from worse_kpis
     inner join catalogue on worse_kpis.kpi_id = catalogue.kpi_id
@@ -217,7 +217,7 @@ target_behind as (
         || ' in ' || latest_targets.period_name as why_en,
         latest_targets.target_name || case latest_targets.status when 'missed' then ': verfehlt' else ': im Rückstand' end
         || ' in ' || latest_targets.period_name as why_de,
-        cast(null as decimal(18, 4)) as amount,
+        cast(null as double) as amount,
         latest_targets.period_end as since_on
     from latest_targets
     inner join rules on rules.rule = 'target_behind'

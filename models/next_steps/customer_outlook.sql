@@ -168,12 +168,12 @@ worth as (
     select
         *,
         greatest(
-            try_cast(cast(purchased_amount as double) * 365 / greatest(known_days, 365) as decimal(18, 4)),
-            try_cast(12 * monthly_amount as decimal(18, 4))
+            cast(purchased_amount as double) * 365 / greatest(known_days, 365),
+            12 * cast(monthly_amount as double)
         ) as yearly_amount,
         greatest(
-            try_cast(expected_purchases_365_days * expected_amount as decimal(18, 4)),
-            try_cast(expected_months * cast(monthly_amount as double) as decimal(18, 4))
+            expected_purchases_365_days * expected_amount,
+            expected_months * cast(monthly_amount as double)
         ) as expected_revenue_365_days
     from customers
 ),
@@ -223,9 +223,9 @@ select
     {% endfor %}
 
     -- amounts
-    try_cast(purchased_amount as decimal(18, 4)) as purchased_amount,
-    cast(average_amount as decimal(18, 4)) as average_purchase_amount,
-    try_cast(monthly_amount as decimal(18, 4)) as monthly_amount,
+    cast(purchased_amount as double) as purchased_amount,
+    average_amount as average_purchase_amount,
+    cast(monthly_amount as double) as monthly_amount,
     yearly_amount,
     expected_revenue_365_days,
 

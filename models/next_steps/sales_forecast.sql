@@ -167,15 +167,15 @@ select
     segment_by,
     segment,
 
-    -- amounts
-    cast(open_amount as decimal(18, 4)) as open_amount,
-    cast(won_revenue as decimal(18, 4)) as won_revenue,
-    cast(forecast_revenue as decimal(18, 4)) as forecast_revenue,
-    cast(won_revenue + forecast_revenue as decimal(18, 4)) as expected_revenue,
+    -- amounts, as doubles: a sum may have more digits than an amount
+    cast(open_amount as double) as open_amount,
+    cast(won_revenue as double) as won_revenue,
+    cast(forecast_revenue as double) as forecast_revenue,
+    cast(won_revenue + forecast_revenue as double) as expected_revenue,
     cast(won_revenue as double) + forecast_low as expected_revenue_low,
     cast(won_revenue as double) + forecast_high as expected_revenue_high,
-    quota,
-    cast(overdue_amount as decimal(18, 4)) as overdue_amount,
+    cast(quota as double) as quota,
+    cast(overdue_amount as double) as overdue_amount,
 
     -- numerics
     months_ahead,

@@ -46,8 +46,8 @@ select
     segment,
 
     -- amounts
-    cast(forecast_revenue as decimal(18, 4)) as forecast_revenue,
-    cast(won_revenue as decimal(18, 4)) as won_revenue,
+    cast(forecast_revenue as double) as forecast_revenue,
+    cast(won_revenue as double) as won_revenue,
     forecast_low,
     forecast_high,
 

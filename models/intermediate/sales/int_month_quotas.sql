@@ -56,7 +56,7 @@ given_quotas as (
         named_months.month_start,
         case when quotas.owner_id is not null then 'owner' when quotas.team is not null then 'team' else 'all' end as segment_by,
         coalesce(quotas.owner_id, quotas.team, 'all') as segment,
-        cast(quotas.amount / named_months.months as decimal(18, 4)) as quota,
+        cast(quotas.amount / named_months.months as decimal(38, 4)) as quota,
         row_number() over (
             partition by named_months.month_start, quotas.owner_id, quotas.team order by named_months.months
         ) as place
@@ -131,14 +131,14 @@ select
     month_start,
     segment_by,
     segment,
-    cast(quota as decimal(18, 4)) as quota
+    quota
 from company_quotas
 union all
 select
     month_start,
     segment_by,
     segment,
-    cast(quota as decimal(18, 4)) as quota
+    quota
 from team_quotas
 union all
 select
