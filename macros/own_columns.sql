@@ -95,7 +95,8 @@ inner join own_columns on contract_columns._row_number = own_columns._row_number
     {% set looked_up, names = [], [] %}
     {% set keys = dict(meta.own_dimensions_by or {}) %}
     {% if meta.own_columns_of %}
-        {% do keys.update({meta.own_columns_of: crm_kpis.raw_table(meta.own_columns_of).config.meta.key[0]}) %}
+        {#- Its own key is that of the raw table. -#}
+        {% do keys.update({meta.own_columns_of: none}) %}
     {% endif %}
     {% for raw_table, key in keys.items() %}
         {% set columns = [] %}
@@ -107,7 +108,8 @@ inner join own_columns on contract_columns._row_number = own_columns._row_number
             {% endif %}
         {% endfor %}
         {% if columns %}
-            {% do looked_up.append([raw_table, crm_kpis.raw_table(raw_table).config.meta.key[0], key, columns]) %}
+            {% set raw_key = crm_kpis.raw_table(raw_table).config.meta.key[0] %}
+            {% do looked_up.append([raw_table, raw_key, key or raw_key, columns]) %}
         {% endif %}
     {% endfor %}
     {% if not looked_up %}
