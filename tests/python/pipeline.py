@@ -92,6 +92,16 @@ def dbt_compile(output: Path, selected: str) -> Path:
     return target
 
 
+def dbt_source_freshness(output: Path) -> tuple[Build, dict[str, str]]:
+    """Run `dbt source freshness` on what was built, and return how each source came off."""
+    target = output / "dbt_target"
+    parsed = str(PROJECT_DIR / "target" / "crm_kpis" / "partial_parse.msgpack")
+    options = {"DBT_TARGET_PATH": str(target), "DBT_PARTIAL_PARSE_FILE_PATH": parsed, "TZ": "UTC"}
+    done = _run(output, _DBT, "source", "freshness", "--no-use-colors", cwd=PROJECT_DIR, **options)
+    results = json.loads((target / "sources.json").read_text(encoding="utf-8"))["results"]
+    return done, {result["unique_id"].split(".", 2)[2]: result["status"] for result in results}
+
+
 def small_project(directory: Path, models: Mapping[str, str]) -> Path:
     """Make a project of few models, which dbt parses in a second: the project's options and macros.
 

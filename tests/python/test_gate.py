@@ -15,6 +15,7 @@ from zlib import crc32
 import duckdb
 import pytest
 from crm_kpis.errors import InputError
+from crm_kpis.project import PROJECT_DIR
 from crm_kpis.published.statistics import ColumnCount, KpiTotal, Statistics, TableCount
 from crm_kpis.published.write import Run, publish
 from crm_kpis.raw.contract import RawColumn, read_contract
@@ -22,11 +23,13 @@ from crm_kpis.run.examples import guess_form
 from crm_kpis.run.gate import RULES, Baseline, Finding, check_acceptances, find_baseline, judge
 from crm_kpis.run.observations import Move, Observations, observe
 from crm_kpis.settings.declaration import read_declaration
+from jsonschema import Draft202012Validator
 from pipeline import SAMPLE_DIR, Build, CompiledProject, build, csv_path, read_csv, write_csv
 from publishing import FIRST_RUN
 from sizes import size
 
 _TODAY = "2026-07-01"
+SCHEMA = json.loads((PROJECT_DIR / "docs" / "run.schema.json").read_text(encoding="utf-8"))
 Edit = Callable[[Path], None]
 
 
@@ -92,17 +95,21 @@ CASES: dict[str, tuple[Edit, str, tuple[str, ...]]] = {
     "German dates": (
         edit("deals", lambda row: row | {"created_at": german_day(row["created_at"])}),
         "rejected_rows:deals",
-        ("look like day first dates",),
+        ("look like day first dates", "write into raw_formats.csv", "deals,day_first"),
     ),
     "other status words": (
         edit("deals", other_words),
         "rejected_rows:deals",
-        ("words of another system (Gewonnen, Verloren)", "one of open, won, lost"),
+        (
+            "words of another system (Gewonnen, Verloren)",
+            "one of open, won, lost",
+            "deals,status,Gewonnen,won",
+        ),
     ),
     "German amounts": (
         edit("deals", lambda row: row | {"amount": row["amount"].replace(".", ",")}),
         "lost_values:deals",
-        ("numbers with a decimal comma",),
+        ("numbers with a decimal comma", "deals,comma"),
     ),
     "a renamed amount column": (
         edit("deals", rename_amount),
@@ -186,6 +193,7 @@ def test_what_is_wrong_is_not_published(case: str, company: Company) -> None:
     for word in words:
         assert word in done.stderr
     assert "Nothing is published." in done.stdout
+    Draft202012Validator(SCHEMA).validate(company.record)
     assert (company.record["status"], company.record["exit_status"], company.record["reason"]) == (
         "failed",
         1,

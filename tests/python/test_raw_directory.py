@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -93,7 +94,12 @@ def test_files_are_listed_with_format_size_and_rows(write_csv, write_parquet, ra
     csv = write_csv("users.csv", "user_id", "U1", "U2")
     parquet = write_parquet("products.parquet", "select 'P' || range as product_id from range(5)")
     load()
-    assert warehouse.execute("from raw._files order by table_name").fetchall() == [
+    os.utime(csv, (1_767_225_600, 1_767_225_600))
+    load()
+    written = warehouse.execute("select loaded_at from raw._files where table_name = 'users'").fetchall()
+    assert written == [(datetime(2026, 1, 1),)]
+    files = warehouse.execute("select * exclude (loaded_at) from raw._files order by table_name").fetchall()
+    assert files == [
         ("products", "products.parquet", "parquet", parquet.stat().st_size, 5),
         ("users", "users.csv", "csv", csv.stat().st_size, 2),
     ]

@@ -90,6 +90,25 @@ def test_a_failed_test(tmp_path: Path):
     assert "assert_as_of_is_known" in record["message"]
 
 
+def test_a_rollback_is_a_line_of_the_log(once: tuple[Path, Build], tmp_path: Path, run_cli):
+    _, first = once
+    for name in ("kpis.duckdb", "runs.jsonl"):
+        shutil.copy2(first.output / name, tmp_path / name)
+    nothing = run_cli("rollback", "--output", tmp_path)
+    assert (nothing.returncode, "No published file earlier" in nothing.stderr) == (2, True)
+    (tmp_path / "earlier").mkdir()
+    run_id = read_log(tmp_path)[0]["run_id"]
+    shutil.copy2(first.output / "kpis.duckdb", tmp_path / "earlier" / f"kpis-{run_id}.duckdb")
+    (tmp_path / "kpis.duckdb").unlink()
+    done = run_cli("rollback", run_id, "--output", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"of the run {run_id}" in done.stdout
+    assert (tmp_path / "kpis.duckdb").read_bytes() == (first.output / "kpis.duckdb").read_bytes()
+    *_, last = read_log(tmp_path)
+    assert ended(last) == ("rolled_back", 0, None)
+    assert run_id in last["message"]
+
+
 def test_bad_settings(tmp_path: Path):
     (tmp_path / "settings.yml").write_text("churn_after_days: soon\n", encoding="utf-8")
     done = build(tmp_path / "output", "--raw-dir", SAMPLE_DIR, "--settings", tmp_path)

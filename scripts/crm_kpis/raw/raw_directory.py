@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +26,7 @@ from crm_kpis.raw.contract import RawColumn, RawTable, read_contract
 from crm_kpis.raw.csv_file import CsvHeader, CsvScan, EncodingError
 from crm_kpis.raw.formats import COLUMNS_FILE, FORMATS_FILE, RawFormat, RawFormats
 from crm_kpis.sources.mapping import SourceMapping
+from crm_kpis.sources.place import fingerprint
 from crm_kpis.sql import quote_identifier, quote_path, quote_text
 
 SCHEMA = "raw"
@@ -177,16 +179,19 @@ def register(
         connection.execute(f"create schema {SCHEMA}")
         connection.execute(
             f"create table {SCHEMA}._files"
-            " (table_name varchar, file_name varchar, format varchar, size_bytes bigint, row_count bigint)"
+            " (table_name varchar, file_name varchar, format varchar, size_bytes bigint, row_count bigint,"
+            " loaded_at timestamp)"
         )
-        filled = (mapping or SourceMapping()).fill(connection, files)
+        mapping = mapping or SourceMapping()
+        filled = mapping.fill(connection, files)
+        landed_at = _find_landing(mapping) if filled else None
         for table in raw_directory.contract:
             file = files.get(table.name)
             if file is None and table.name in filled:
                 connection.execute(
                     f"insert into {SCHEMA}._files"
-                    f" select ?, ?, 'source', null, count(*) from {_relation(table)}",
-                    [table.name, f"{table.name} of {filled[table.name]}"],
+                    f" select ?, ?, 'source', null, count(*), ? from {_relation(table)}",
+                    [table.name, f"{table.name} of {filled[table.name]}", landed_at],
                 )
                 continue
             if file is None:
@@ -198,13 +203,32 @@ def register(
                 else _create_parquet_view(connection, file)
             )
             connection.execute(
-                f"insert into {SCHEMA}._files values (?, ?, ?, ?, ?)",
-                [table.name, file.path.name, file.file_format, file.size_bytes, rows],
+                f"insert into {SCHEMA}._files values (?, ?, ?, ?, ?, ?)",
+                [
+                    table.name,
+                    file.path.name,
+                    file.file_format,
+                    file.size_bytes,
+                    rows,
+                    _in_utc(file.path.stat().st_mtime),
+                ],
             )
         connection.execute("commit")
     except BaseException:
         connection.execute("rollback")
         raise
+
+
+def _find_landing(mapping: SourceMapping) -> datetime:
+    """When the files of the sources were last written, in UTC; where one is a server, now."""
+    places = [spec.place for spec in mapping.settings.sources]
+    if any(place.url for place in places):
+        return datetime.now(timezone.utc).replace(tzinfo=None)
+    return _in_utc(max(written / 1e9 for place in places for *_, written in fingerprint(place)))
+
+
+def _in_utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, timezone.utc).replace(tzinfo=None)
 
 
 def check_readable(raw_directory: RawDirectory) -> None:
