@@ -111,7 +111,14 @@ def cli() -> None:
 @cli.command()
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--sample", is_flag=True, help="Copy the raw tables of the shipped sample into it.")
-def init(directory: Path, sample: bool) -> int:
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    metavar="VENDOR",
+    help="Write what loads hubspot, salesforce, zendesk, pipedrive or stripe by dlt; may be repeated.",
+)
+def init(directory: Path, sample: bool, sources: tuple[str, ...]) -> int:
     """Write a company's own project.
 
     \b
@@ -119,13 +126,15 @@ def init(directory: Path, sample: bool) -> int:
       crm-kpis init acme --sample
       cd acme
       crm-kpis run
+    One for HubSpot, with the script that loads it, and the nightly run of both:
+      crm-kpis init acme --source hubspot
 
     It holds a company's settings, KPIs and measures; the models come from the installed package. In its
     directory crm-kpis run reads raw/ and writes output/, and so does dbt build.
     """
     from crm_kpis.init.write import init_project
 
-    directory = init_project(directory, sample=sample)
+    directory = init_project(directory, sample=sample, sources=sources)
     click.echo(f"The project: {directory}\nWhat to do next: {directory / 'README.md'}")
     return 0
 

@@ -97,7 +97,7 @@ def plan(size: str, directory: Path, runs: int, runs_of_run: int) -> list[Step]:
         runs: How often the short steps are measured.
         runs_of_run: How often the full run is.
     """
-    raw, output, empty = (directory / f"{name}-{size}" for name in ("raw", "run", "empty"))
+    raw, landed, output, empty = (directory / f"{name}-{size}" for name in ("raw", "landed", "run", "empty"))
     results = {name: directory / f"{name}-{size}.parquet" for name in ("sql", "polars")}
     run_again = [*_cli("run"), "--raw-dir", raw, "--output", output]
     # No part of the run's own output, where the next run would read it.
@@ -111,6 +111,24 @@ def plan(size: str, directory: Path, runs: int, runs_of_run: int) -> list[Step]:
             "copy",
             "write every column into tables of a DuckDB file",
             [*_step("copy"), raw, directory / f"copy-{size}.duckdb"],
+            runs,
+        ),
+        (
+            "land",
+            "generate the same company as Fivetran lands it from HubSpot",
+            [*_cli("generate"), "--as", "hubspot/fivetran", "--deals", DEALS[size], "--output", landed],
+            1,
+        ),
+        (
+            "copy_landed",
+            "write every column that is landed into tables of a DuckDB file",
+            [*_step("copy_landed"), landed, directory / f"landed-{size}.duckdb"],
+            runs,
+        ),
+        (
+            "map_landed",
+            "map what is landed to raw tables in a DuckDB file",
+            [*_step("map_landed"), landed, directory / f"mapped-{size}.duckdb"],
             runs,
         ),
         ("sql", "8 KPIs in hand-written DuckDB SQL", [*_step("sql"), raw, results["sql"]], runs),
@@ -138,7 +156,8 @@ def plan(size: str, directory: Path, runs: int, runs_of_run: int) -> list[Step]:
     return [
         Step(name, title, [str(part) for part in command], times)
         for name, title, command, times in plans
-        if name != "generate" or not (raw / "deals.parquet").exists()
+        if not (name == "generate" and (raw / "deals.parquet").exists())
+        and not (name == "land" and (landed / "deal.parquet").exists())
     ]
 
 

@@ -23,6 +23,9 @@ from crm_kpis.run import build
 from crm_kpis.settings.read import read_settings
 from crm_kpis.settings.register import register_settings
 from crm_kpis.snapshots.register import register_snapshots
+from crm_kpis.sources.mapping import SourceMapping
+from crm_kpis.sources.source import opened_sources
+from crm_kpis.sources.source import read_settings as read_sources
 from crm_kpis.sql import quote_text
 
 # The last day of the synthetic company.
@@ -52,6 +55,31 @@ def copy_all(raw_dir: Path, copy: Path) -> None:
             path = quote_text(str(raw_dir / f"{table.name}.parquet"))
             connection.execute(f"create table {table.name} as from {path}")
     copy.unlink()
+
+
+def copy_landed(landed: Path, copy: Path) -> None:
+    """Write every landed table into a DuckDB file as it is: what a mapping costs at least."""
+    copy.unlink(missing_ok=True)
+    with duckdb.connect(copy, config=_SETTINGS) as connection:
+        for path in sorted(landed.glob("*.parquet")):
+            connection.execute(f"create table {path.stem} as from {quote_text(str(path))}")
+    copy.unlink()
+
+
+def map_landed(landed: Path, mapped: Path) -> None:
+    """Map the landed tables of HubSpot to raw tables in a DuckDB file."""
+    mapped.unlink(missing_ok=True)
+    settings = read_sources(
+        {"sources": [{"vendor": "hubspot", "landed": str(landed)}]}, landed, "the benchmark"
+    )
+    with duckdb.connect(mapped, config=_SETTINGS) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("create schema raw")
+        with opened_sources(connection, settings) as sources:
+            connection.execute("begin")
+            SourceMapping(sources, settings).fill(connection)
+            connection.execute("commit")
+    mapped.unlink()
 
 
 def compute_by_sql(raw_dir: Path, result: Path) -> None:
@@ -214,6 +242,8 @@ def _read_nodes(run: Path) -> dict[str, Any]:
 STEPS: dict[str, Callable[..., None]] = {
     "read": read_all,
     "copy": copy_all,
+    "copy_landed": copy_landed,
+    "map_landed": map_landed,
     "sql": compute_by_sql,
     "polars": compute_by_polars,
     "layers": compute_layers,

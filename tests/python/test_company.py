@@ -18,9 +18,11 @@ import duckdb
 import pytest
 import yaml
 from crm_kpis.errors import InputError
-from crm_kpis.init.write import init_project
+from crm_kpis.init.write import init_project, loadable
 from crm_kpis.project import PROJECT_DIR, find_project, is_company_project, link_package
 from crm_kpis.raw.raw_directory import inspect
+from crm_kpis.settings.read import read_settings
+from crm_kpis.sources.source import configured_sources
 from pipeline import SAMPLE_DIR
 
 NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
@@ -106,6 +108,42 @@ def test_init_copies_the_sample_where_that_is_asked_for(tmp_path):
     acme = init_project(tmp_path / "acme", sample=True)
     copied = {path.name: path.read_bytes() for path in (acme / "raw").glob("*.csv")}
     assert copied == {path.name: path.read_bytes() for path in SAMPLE_DIR.glob("*.csv")}
+
+
+def test_init_has_the_load_of_each_source_ready(tmp_path):
+    acme = init_project(tmp_path / "acme", sources=loadable())
+    assert loadable() == ("hubspot", "salesforce", "zendesk", "pipedrive", "stripe")
+    for source in loadable():
+        script = (acme / "load" / f"load_{source}.py").read_text(encoding="utf-8")
+        compile(script, source, "exec")
+        assert f'"{source}.duckdb"' in script
+        assert f'dataset_name="{source}"' in script
+    assert (
+        (acme / "load" / "requirements.txt")
+        .read_text(encoding="utf-8")
+        .startswith("dlt[duckdb]>=1.4,<1.31\n")
+    )
+    settings = read_settings(acme / "settings")
+    sources = configured_sources(settings.values, settings.directory).sources
+    assert [(spec.vendor, spec.place.path, spec.place.schema) for spec in sources] == [
+        (source, acme / "landed" / f"{source}.duckdb", source) for source in loadable()
+    ]
+    nightly = yaml.safe_load((acme / ".github" / "workflows" / "kpis.yml").read_text(encoding="utf-8"))
+    (loads,) = [step for step in nightly["jobs"]["kpis"]["steps"] if "load_stripe.py" in step.get("run", "")]
+    assert loads["env"]["SOURCES__HUBSPOT__API_KEY"] == "${{ secrets.SOURCES__HUBSPOT__API_KEY }}"
+    assert "dlt --non-interactive init stripe_analytics duckdb" in (acme / "README.md").read_text(
+        encoding="utf-8"
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [({"sources": ("hubspt",)}, "There are: hubspot"), ({"sources": ("stripe",), "sample": True}, "exclude")],
+)
+def test_init_says_why_a_source_does_not_do(tmp_path, more, message):
+    with pytest.raises(InputError, match=message):
+        init_project(tmp_path / "acme", **more)
+    assert not (tmp_path / "acme").exists()
 
 
 @pytest.mark.parametrize(

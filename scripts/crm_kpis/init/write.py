@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,15 +22,78 @@ _KEYS_HEAD = "# Remove the # before a key to set it. The values shown are the de
 _TEMPLATE = Path(__file__).parent / "template"
 # Python packaging and git would take a file of this name for their own.
 _RENAMED = {"gitignore": ".gitignore"}
+_LOAD = Path(__file__).parent / "load"
+_NO_LOAD_STEPS = """\
+      # Replace this step with the export of your CRM: it writes the raw tables into raw/.
+      - run: ls raw
+"""
 _PLACEHOLDER = re.compile(r"\[\[(\w+)\]\]")
 
 
-def init_project(directory: Path, *, sample: bool = False) -> Path:
+@dataclass(frozen=True)
+class _Loaded:
+    """How dlt loads a vendor.
+
+    Attributes:
+        title: The vendor for people.
+        source: The name of dlt's verified source.
+        secrets: The environment variables that hold its keys.
+        packages: What the source needs beside dlt.
+    """
+
+    title: str
+    source: str
+    secrets: tuple[str, ...]
+    packages: tuple[str, ...] = ()
+
+
+_LOADS = {
+    "hubspot": _Loaded("HubSpot", "hubspot", ("SOURCES__HUBSPOT__API_KEY",)),
+    "salesforce": _Loaded(
+        "Salesforce",
+        "salesforce",
+        (
+            "SOURCES__SALESFORCE__USER_NAME",
+            "SOURCES__SALESFORCE__PASSWORD",
+            "SOURCES__SALESFORCE__SECURITY_TOKEN",
+        ),
+        ("simple-salesforce>=1.12",),
+    ),
+    "zendesk": _Loaded(
+        "Zendesk",
+        "zendesk",
+        (
+            "SOURCES__ZENDESK__CREDENTIALS__SUBDOMAIN",
+            "SOURCES__ZENDESK__CREDENTIALS__EMAIL",
+            "SOURCES__ZENDESK__CREDENTIALS__TOKEN",
+        ),
+    ),
+    "pipedrive": _Loaded(
+        "Pipedrive",
+        "pipedrive",
+        ("SOURCES__PIPEDRIVE__PIPEDRIVE_API_KEY", "SOURCES__PIPEDRIVE__COMPANY_DOMAIN"),
+    ),
+    "stripe": _Loaded(
+        "Stripe",
+        "stripe_analytics",
+        ("SOURCES__STRIPE_ANALYTICS__STRIPE_SECRET_KEY",),
+        ("stripe>=5,<6", "pandas>=2"),
+    ),
+}
+
+
+def loadable() -> tuple[str, ...]:
+    """The vendors for which a project can have a script that loads them."""
+    return tuple(_LOADS)
+
+
+def init_project(directory: Path, *, sample: bool = False, sources: Sequence[str] = ()) -> Path:
     """Write a company's project into a directory.
 
     Args:
         directory: It is made if it is not there; its name is the name of the project.
         sample: Whether to copy the raw tables and the settings of the shipped sample into it.
+        sources: The vendors that are loaded by dlt and read from there; some of `loadable()`.
 
     Returns:
         The directory, absolute.
@@ -38,7 +102,18 @@ def init_project(directory: Path, *, sample: bool = False) -> Path:
         InputError: The directory holds files, can't be written, or its name can't be that of a dbt project.
     """
     directory = directory.absolute()
-    values = {"company": directory.name, "project": _project_name(directory), "version": version("crm-kpis")}
+    unknown = next((source for source in sources if source not in _LOADS), None)
+    if unknown:
+        raise InputError(f"There is no source {unknown!r}. There are: {', '.join(_LOADS)}.")
+    if sample and sources:
+        raise InputError("--sample and --source exclude each other: the sample has raw tables already.")
+    values = {
+        "company": directory.name,
+        "project": _project_name(directory),
+        "version": version("crm-kpis"),
+        "load_steps": _load_steps(sources),
+        "load_section": _load_section(sources),
+    }
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InputError(f"{directory} is not an empty directory. Name one that is not there yet.")
     try:
@@ -47,6 +122,8 @@ def init_project(directory: Path, *, sample: bool = False) -> Path:
         _write_settings(directory / "settings")
         (directory / "raw").mkdir()
         (directory / "raw" / "README.md").write_text("\n".join(_describe_raw()) + "\n", encoding="utf-8")
+        if sources:
+            _write_loads(directory, sources)
         if sample:
             for table in sorted(_SAMPLE.glob("*.csv")):
                 shutil.copyfile(table, directory / "raw" / table.name)
@@ -55,6 +132,85 @@ def init_project(directory: Path, *, sample: bool = False) -> Path:
     except OSError as error:
         raise InputError(f"{error.filename} can't be written: {error.strerror}.") from error
     return directory
+
+
+def _write_loads(directory: Path, sources: Sequence[str]) -> None:
+    """Write a load script for each source, what they need, and the sources into the settings."""
+    load = directory / "load"
+    load.mkdir()
+    for source in sources:
+        shutil.copyfile(_LOAD / f"{source}.txt", load / f"load_{source}.py")
+    packages = [package for source in sources for package in _LOADS[source].packages]
+    # dlt's source of Zendesk stops under 1.31 outside of a scheduler.
+    dlt = "dlt[duckdb]>=1.4,<1.31" if "zendesk" in sources else "dlt[duckdb]>=1.4"
+    (load / "requirements.txt").write_text("\n".join([dlt, *packages, ""]), encoding="utf-8")
+    listed = "".join(
+        f"  - {{vendor: {source}, database: ../landed/{source}.duckdb, schema: {source}}}\n"
+        for source in sources
+    )
+    with (directory / "settings" / KEYS_FILE).open("a", encoding="utf-8") as keys:
+        keys.write(f"\n# What load/ has loaded. Paths start from this directory.\nsources:\n{listed}")
+
+
+def _load_steps(sources: Sequence[str]) -> str:
+    if not sources:
+        return _NO_LOAD_STEPS
+    lines = [
+        "      # What was loaded stays between runs, so that a load fetches what has changed.",
+        "      - uses: actions/cache@v4",
+        "        with:",
+        "          path: landed",
+        "          key: landed-${{ github.run_id }}",
+        "          restore-keys: landed-",
+        "      - run: python -m venv .load && .load/bin/pip install --requirement load/requirements.txt",
+        f"      - run: cd load && {' && '.join(_load_commands(sources))}",
+        "        env:",
+        *(
+            f"          {secret}: ${{{{ secrets.{secret} }}}}"
+            for source in sources
+            for secret in _LOADS[source].secrets
+        ),
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _load_commands(sources: Sequence[str]) -> list[str]:
+    return [f"../.load/bin/python load_{source}.py" for source in sources]
+
+
+def _load_section(sources: Sequence[str]) -> str:
+    if not sources:
+        return ""
+    titles = " and ".join(_LOADS[source].title for source in sources)
+    inits = "\n".join(
+        f"../.load/bin/dlt --non-interactive init {_LOADS[source].source} duckdb" for source in sources
+    )
+    secrets = ", ".join(f"`{secret}`" for source in sources for secret in _LOADS[source].secrets)
+    loads = "\n".join(_load_commands(sources))
+    return f"""| `load/` | what loads {titles} into `landed/`, by [dlt](https://dlthub.com/docs) |
+
+## Load {titles}
+
+Once, in an environment of its own. `dlt init` puts dlt's source into `load/`; commit it.
+
+```sh
+python -m venv .load
+.load/bin/pip install --requirement load/requirements.txt
+cd load
+{inits}
+```
+
+Then before each run, with the keys in `load/.dlt/secrets.toml` or in the environment variables
+{secrets}:
+
+```sh
+{loads}
+```
+
+`settings/settings.yml` names what was loaded as `sources`, so `crm-kpis run` reads it.
+`crm-kpis sources inspect` says what is there and what is missing. Tables that no source has, such as costs,
+go into `raw/`.
+"""
 
 
 def _project_name(directory: Path) -> str:
