@@ -72,6 +72,11 @@ class Mapped:
         query = "select level || ' ' || name || ': ' || reason, row_count from raw._left_out"
         return dict(self._connection.execute(query).fetchall())
 
+    def counts(self, table: str) -> dict[str, tuple[int, int]]:
+        """For each source the rows that it makes of a raw table, and those that count."""
+        query = "select source, rows_landed, rows_kept from raw._sources where level = 'table' and name = ?"
+        return {row[0]: row[1:] for row in self._connection.execute(query, [table]).fetchall()}
+
     def unbalanced(self) -> list[tuple[Any, ...]]:
         """Entities and tables of which landed is not kept + left out."""
         return self._connection.execute(

@@ -76,6 +76,8 @@ def test_accounts_of_two_sources_meet_by_the_declared_column_only(tmp_path: Path
     ]
     assert result.left_out()["table accounts: matched with an account of another source"] == 1
     assert result.unbalanced() == []
+    # Each source counts its own rows.
+    assert result.counts("accounts") == {"hubspot": (2, 2), "zendesk": (2, 1)}
     (warning,) = [text for text in result.warnings if "accounts" in text]
     assert warning == (
         "zendesk: 1 of 2 accounts are none of hubspot: 1 have no organization.external_id, 0 one that is no"

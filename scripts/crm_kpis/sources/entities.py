@@ -220,10 +220,11 @@ def _rank(connection: duckdb.DuckDBPyConnection, entity: Entity) -> str:
         return rows
     keys = ", ".join(quote_identifier(column) for column in entity.key)
     is_known = " and ".join(f"{quote_identifier(column)} is not null" for column in entity.key)
-    # Most loads have one row a record, and a sort of all rows costs more than this count.
+    # Most loads have one row a record, and a sort of all rows costs more than this count. Two records of one
+    # hash cost that sort, no more.
     repeated = connection.execute(
         f"select 1 from {quote_identifier(rows)} where not _is_old and {is_known}"
-        f" group by {keys} having count(*) > 1 limit 1"
+        f" group by hash({keys}) having count(*) > 1 limit 1"
     ).fetchall()
     if not repeated:
         return rows

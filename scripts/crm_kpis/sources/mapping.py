@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -177,32 +178,27 @@ class _Filler:
             self.connection.execute(f"create or replace temp view __mapped as\n{sql}")
             columns = [row[0] for row in self.connection.execute("describe __mapped").fetchall()]
             _check_columns(path, table, columns)
-            left_out = self._count_left_out(table, columns)
-            before = 0 if is_first else self._count(relation)
+            before = Counter[str | None]() if is_first else self._count_by_reason(relation)
             into = f"create table {relation} as" if is_first else f"insert into {relation}"
             self.connection.execute(f"{into} {self._query(table, columns)}")
-            if is_first:
-                # To number the rows on their way costs a third of the mapping; the table has numbers anyway.
-                self.connection.execute(
-                    f"create view {_SCHEMA}.{quote_identifier(table.name)} as"
-                    f" select *, rowid + 1 as _row_number from {relation}"
-                )
+            added = self._count_by_reason(relation) - before
+            # To leave rows out on their way would take making them twice, since they are counted by reason.
+            # To number them on their way costs a third of the mapping; the table has numbers anyway.
+            self.connection.execute(
+                f"create or replace view {_SCHEMA}.{quote_identifier(table.name)} as"
+                f" select * exclude (_left_out), rowid + 1 as _row_number from {relation}"
+                " where _left_out is null"
+            )
         except duckdb.Error as error:
             raise InputError(f"{path}: {first_line(str(error))}.") from error
-        reasons = {reason: count for reason, count in left_out.items() if reason is not None}
-        counted = (table.name, sum(left_out.values()), self._count(relation) - before)
-        self._note("table", table.name, counted, reasons)
+        left_out = {reason: count for reason, count in added.items() if reason is not None}
+        self._note("table", table.name, (table.name, sum(added.values()), added[None]), left_out)
         return True
 
-    def _count(self, relation: str) -> int:
-        return int(self.connection.execute(f"select count(*) from {relation}").fetchall()[0][0])
-
-    def _count_left_out(self, table: RawTable, columns: list[str]) -> dict[str | None, int]:
-        reason = self._reason(table, columns)
-        if reason is None:
-            return {None: self._count("__mapped")}
-        query = f"select {reason}, count(*) from __mapped as mapped group by all order by all"
-        return dict(self.connection.execute(query).fetchall())
+    def _count_by_reason(self, relation: str) -> Counter[str | None]:
+        """The mapped rows by the reason for which they do not count; those that do have None."""
+        query = f"select _left_out, count(*) from {relation} group by all order by all"
+        return Counter(dict(self.connection.execute(query).fetchall()))
 
     def _reason(self, table: RawTable, columns: list[str]) -> str | None:
         reasons = ["mapped._left_out"] if "_left_out" in columns else []
@@ -224,9 +220,8 @@ class _Filler:
                         value = f"coalesce(matches.account_id, {value})"
                         join = f" left join {self.matches} as matches on mapped.account_id = source_id"
             parts.append(f"{value} as {quote_identifier(column.name)}")
-        reason = self._reason(table, columns)
-        where = f" where {reason} is null" if reason else ""
-        return f"select {', '.join(parts)} from __mapped as mapped{join}{where}"
+        parts.append(f"cast({self._reason(table, columns) or 'null'} as varchar) as _left_out")
+        return f"select {', '.join(parts)} from __mapped as mapped{join}"
 
     def _note(
         self, level: str, name: str, counted: tuple[str, int, int], left_out: Mapping[str, int]
