@@ -96,7 +96,7 @@ customers as (
 ranked_customers as (
     select
         *,
-        row_number() over (order by customer_value desc, account_id) as place,
+        row_number() over (order by customer_value desc, account_id asc) as place,
         count(*) over () as all_customers
     from customers
 ),

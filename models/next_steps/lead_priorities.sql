@@ -44,29 +44,34 @@ traits_of_leads as (
     {%- endfor %}
 ),
 
-traits_with_weight as (
+traits_with_rate as (
     select
         traits_of_leads.*,
-        cast(cast(100 * trait_rates.win_share as decimal(5, 1)) as {{ text }}) as win_percent,
-        row_number() over (
-            partition by traits_of_leads.lead_id order by abs(trait_rates.log_odds) desc, traits_of_leads.trait_by
-        ) as place
+        trait_rates.log_odds,
+        cast(cast(100 * trait_rates.win_share as decimal(5, 1)) as {{ text }}) as win_percent
     from traits_of_leads
     inner join trait_rates
         on traits_of_leads.trait_by = trait_rates.trait_by and traits_of_leads.trait = trait_rates.trait
 ),
 
+traits_with_weight as (
+    select
+        lead_id,
+        words_en || ' ' || trait || ': ' || win_percent || ' %' as reason_en,
+        words_de || ' ' || trait || ': ' || replace(win_percent, '.', ',') || ' %' as reason_de,
+        row_number() over (partition by lead_id order by abs(log_odds) desc, trait_by asc) as place
+    from traits_with_rate
+),
+
 reasons as (
     select
         lead_id,
-        {%- for language, percent in [('en', 'win_percent'), ('de', "replace(win_percent, '.', ',')")] %}
-        {%- for place in [1, 2, 3] %}
-        {{ '|| ' if place > 1 }}coalesce(
-            max(case when place = {{ place }} then '{{ ', ' if place > 1 }}' || words_{{ language }} || ' ' || trait || ': ' || {{ percent }} || ' %' end),
-            ''
-        )
-        {%- endfor %} as reasons_{{ language }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        max(reason_en) filter (where place = 1)
+        || coalesce(', ' || max(reason_en) filter (where place = 2), '')
+        || coalesce(', ' || max(reason_en) filter (where place = 3), '') as reasons_en,
+        max(reason_de) filter (where place = 1)
+        || coalesce(', ' || max(reason_de) filter (where place = 2), '')
+        || coalesce(', ' || max(reason_de) filter (where place = 3), '') as reasons_de
     from traits_with_weight
     where place <= 3
     group by lead_id
@@ -86,7 +91,7 @@ ranked as (
         open_leads.*,
         lead_chances.win_chance,
         row_number() over (
-            order by lead_chances.win_chance desc, lead_chances.trait_log_odds desc, open_leads.created_on desc, open_leads.lead_id
+            order by lead_chances.win_chance desc, lead_chances.trait_log_odds desc, open_leads.created_on desc, open_leads.lead_id asc
         ) as rank,
         count(*) over () as all_leads
     from lead_chances

@@ -48,7 +48,7 @@ strongest as (
     select
         *,
         row_number() over (
-            partition by account_id, product_id order by later_share_low desc, lift_low desc nulls last, because_product_id
+            partition by account_id, product_id order by later_share_low desc, lift_low desc nulls last, because_product_id asc
         ) as place
     from candidates
 ),
@@ -57,7 +57,7 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by account_id order by later_share_low desc, lift_low desc nulls last, product_id
+            partition by account_id order by later_share_low desc, lift_low desc nulls last, product_id asc
         ) as rank
     from strongest
     where place = 1
