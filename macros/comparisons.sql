@@ -1,7 +1,7 @@
 {#
     The comparison of two values of a KPI, the second with the first, as evaluations, the scorecard and weak spots make it: one way for all.
 
-    Macros: test_differences, varied_error, verdict, are_about_as_long, unmatured_share, squares_of_mean, squares_of_side.
+    Macros: test_differences, varied_error, verdict, are_about_as_long, squares_of_mean, squares_of_side.
 #}
 
 {#
@@ -153,12 +153,6 @@
 {# Whether two periods are about as long: as two months, give or take three days. #}
 {% macro are_about_as_long(days, other_days) -%}
     {{ days }} <= 1.15 * {{ other_days }} and {{ other_days }} <= 1.15 * {{ days }}
-{%- endmacro %}
-
-
-{# The share of the days of a period that are younger than the KPI needs to mature. #}
-{% macro unmatured_share(days, age, matures_in_days) -%}
-    cast(least({{ days }}, greatest(coalesce({{ matures_in_days }}, 0) - ({{ age }}), 0)) as double) / ({{ days }})
 {%- endmacro %}
 
 

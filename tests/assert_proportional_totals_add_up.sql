@@ -1,5 +1,5 @@
 -- What the catalogue says of the length of a period: a total that is proportional to it is, over a year that is over, the sum of its
--- months. A stock that said so would be compared per day.
+-- months. A stock that said so would be compared per day. Where the records leave out a part of the year, a month may have no value.
 with
 
 totals as (
@@ -34,4 +34,5 @@ from totals as years
 inner join months on years.kpi_id = months.kpi_id and years.calendar_year = months.calendar_year
 where
     years.period_grain = 'year'
+    and years.covered_share >= 0.95
     and abs(years.kpi_value - cast(months.kpi_value as double)) > 0.001 + 0.000000001 * abs(years.kpi_value)

@@ -164,7 +164,9 @@ select
     touched.closed_on is not null and touched.status = 'won' as is_won,
     touched.closed_on is not null and touched.status = 'lost' as is_lost,
     touched.first_campaign_id is not null as is_from_campaign,
-    coalesce(touched.closed_on >= int_known_costs.marketing_spend_known_from, false) as is_spend_known,
+    coalesce(
+        touched.closed_on between int_known_costs.marketing_spend_known_from and int_known_costs.marketing_spend_known_until, false
+    ) as is_spend_known,
 
     -- dates
     touched.first_touch_on,

@@ -12,38 +12,100 @@ tickets as (
     select * from {{ ref('fct_tickets') }}
 ),
 
+subscriptions as (
+    select * from {{ ref('fct_subscriptions') }}
+),
+
 intervals as (
     select * from {{ ref('fct_customer_intervals') }}
 ),
 
--- How long nine of ten take: of what ended sooner after the records began, only the short ones are in them.
+reporting_window as (
+    select * from {{ ref('reporting_window') }}
+),
+
+-- How long things take, by what they are: from which day to which day.
 durations as (
     select
-        'sales cycle' as look_back,
-        percentile_cont(0.9) within group (order by sales_cycle_days) as usual_days,
-        min(created_on) as counts_from
+        'sales cycle' as duration,
+        created_on as begun_on,
+        closed_on as ended_on,
+        cast(sales_cycle_days as double) as days
     from deals
     union all
     select
-        'payment' as look_back,
-        percentile_cont(0.9) within group (order by lead_to_cash_days) as usual_days,
-        min(created_on) as counts_from
+        'deal' as duration,
+        created_on as begun_on,
+        closed_on as ended_on,
+        cast({{ days_between('created_on', 'closed_on') }} as double) as days
     from deals
     union all
     select
-        'stage' as look_back,
-        percentile_cont(0.9) within group (order by stage_days) as usual_days,
-        min(entered_on) as counts_from
+        'payment' as duration,
+        created_on as begun_on,
+        first_paid_on as ended_on,
+        cast(lead_to_cash_days as double) as days
+    from deals
+    union all
+    select
+        'stage' as duration,
+        entered_on as begun_on,
+        exited_on as ended_on,
+        cast(stage_days as double) as days
     from visits
     union all
     select
-        'resolution' as look_back,
-        percentile_cont(0.9) within group (order by cast(resolution_seconds as double) / 86400) as usual_days,
-        min(created_on) as counts_from
+        'resolution' as duration,
+        created_on as begun_on,
+        open_until as ended_on,
+        cast(resolution_seconds as double) / 86400 as days
     from tickets
+    union all
+    select
+        'subscription' as duration,
+        started_on as begun_on,
+        ended_on,
+        cast({{ days_between('started_on', 'ended_on') }} as double) as days
+    from subscriptions
 ),
 
--- An account without a subscription cannot cease to be a customer before churn_after_days. A few such accounts among many do not matter.
+-- Nine of ten take no longer: of what ended sooner after the records began, only the short ones are in them.
+usual_durations as (
+    select
+        duration,
+        min(begun_on) as first_begun_on,
+        min(ended_on) as first_ended_on,
+        count(*) filter (where ended_on is null) as running,
+        cast(ceil(percentile_cont(0.9) within group (order by days)) as integer) as days
+    from durations
+    group by duration
+),
+
+-- Where nothing ended for longer than things take, the records are of what ended since: of what began before, only the long ones are in
+-- them. Where nothing runs, they are of what has ended: of what began last, only the short ones are.
+selections as (
+    select
+        usual_durations.duration,
+        usual_durations.first_begun_on,
+        usual_durations.days,
+        case
+            when {{ days_between('usual_durations.first_begun_on', 'usual_durations.first_ended_on') }} > usual_durations.days
+                then usual_durations.first_ended_on
+            -- No subscription has ever ended: the records are of those that run today.
+            when
+                usual_durations.duration = 'subscription'
+                and usual_durations.first_ended_on is null
+                and {{ days_between('usual_durations.first_begun_on', 'reporting_window.as_of') }}
+                > {{ setting('churn_after_days') }}
+                then reporting_window.as_of
+        end as survivors_until,
+        case when usual_durations.running = 0 then usual_durations.days else 0 end as days_ahead
+    from usual_durations
+    cross join reporting_window
+),
+
+-- An account without a subscription cannot cease to be a customer before churn_after_days, and before nobody knows whether a purchase is its
+-- first one. A few such accounts among many do not matter.
 purchasers as (
     select
         min(case when not has_subscription then active_from end) as first_active_from,
@@ -58,38 +120,89 @@ churn as (
         cast({{ setting('churn_after_days') }} as integer) as days
     from purchasers
     where intervals_without_subscription > 0.05 * intervals
+    union all
+    select
+        survivors_until as counts_from,
+        0 as days
+    from selections
+    where duration = 'subscription' and survivors_until is not null
+),
+
+-- What is dated by its end waits until long ones can have ended, and so does a stock of what has not ended yet.
+waits (look_back, duration) as (
+    values
+    ('sales cycle', 'sales cycle'),
+    ('payment', 'payment'),
+    ('stage', 'stage'),
+    ('resolution', 'resolution'),
+    ('closing', 'deal'),
+    ('open deals', 'deal'),
+    ('stalled', 'deal'),
+    ('open tickets', 'resolution')
+),
+
+-- What is dated by its beginning, or is a stock, needs what began and did not survive, and what began and has not ended.
+selected (look_back, duration) as (
+    values
+    ('creation', 'deal'),
+    ('open deals', 'deal'),
+    ('stalled', 'deal'),
+    ('open tickets', 'resolution')
 )
 
 select
-    look_back,
-    cast(ceil(usual_days) as integer) as days,
-    counts_from
-from durations
-where usual_days is not null
+    waits.look_back,
+    selections.days,
+    selections.first_begun_on as counts_from,
+    0 as days_ahead
+from waits
+inner join selections on waits.duration = selections.duration
+where selections.days is not null
+union all
+select
+    selected.look_back,
+    0 as days,
+    coalesce(selections.survivors_until, selections.first_begun_on) as counts_from,
+    selections.days_ahead
+from selected
+inner join selections on selected.duration = selections.duration
+where selections.survivors_until is not null or selections.days_ahead > 0
 union all
 select
     'stalled' as look_back,
     cast({{ setting('stalled_after_days') }} as integer) as days,
-    cast(null as date) as counts_from
+    cast(null as date) as counts_from,
+    0 as days_ahead
 union all
 select
     'year' as look_back,
     365 as days,
-    cast(null as date) as counts_from
+    cast(null as date) as counts_from,
+    0 as days_ahead
 union all
 select
     'churn' as look_back,
     days,
-    counts_from
+    counts_from,
+    0 as days_ahead
+from churn
+union all
+select
+    'first purchase' as look_back,
+    days,
+    counts_from,
+    0 as days_ahead
 from churn
 union all
 select
     'churn and year' as look_back,
     365 as days,
-    cast(null as date) as counts_from
+    cast(null as date) as counts_from,
+    0 as days_ahead
 union all
 select
     'churn and year' as look_back,
     days + 365 as days,
-    counts_from
+    counts_from,
+    0 as days_ahead
 from churn

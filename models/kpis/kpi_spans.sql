@@ -63,7 +63,7 @@ shortened as (
         catalogue.kpi_id,
         recorded.recorded_from,
         recorded.recorded_until,
-        coalesce(catalogue.matures_in_days, 0) as matures_in_days,
+        greatest(coalesce(catalogue.matures_in_days, 0), coalesce(max(look_backs.days_ahead), 0)) as matures_in_days,
         max({{ add_days('coalesce(look_backs.counts_from, recorded.recorded_from)', 'look_backs.days') }}) as looked_back_from
     from catalogue
     inner join recorded on catalogue.kpi_id = recorded.kpi_id

@@ -219,7 +219,13 @@ covered_days as (
         -- Days that look back beyond the records count, but too low or too high.
         periods.period_start < spans.covered_from
         and periods.read_on >= spans.recorded_from
-        and spans.recorded_from < spans.covered_from as is_shortened
+        and spans.recorded_from < spans.covered_from as is_shortened,
+        -- What is open, how much was closed or created, and who bought first, is true of the records, though not of the company yet.
+        computable.aggregation = 'total'
+        and computable.look_back in ('creation', 'closing', 'open deals', 'open tickets', 'first purchase')
+        and periods.read_on >= spans.recorded_from
+        and case when computable.dated_by = 'end of period' then periods.read_on else periods.period_start end <= spans.recorded_until
+            as is_shown
     from computable
     cross join periods
     inner join spans on computable.kpi_id = spans.kpi_id
@@ -240,7 +246,7 @@ with_coverage as (
     select
         *,
         case
-            when covered_share = 0 then 'none'
+            when covered_share = 0 then case when is_shown then 'partly' else 'none' end
             when days_maturing > 0.05 * days_covered then 'maturing'
             when covered_share < 0.95 then 'partly'
             else 'full'

@@ -60,6 +60,7 @@ checked as (
         reopen_count,
 
         -- booleans: what happened at an impossible time happened all the same
+        first_responded_at is not null as is_responded,
         resolved_at is not null as is_resolved,
 
         -- timestamps

@@ -319,6 +319,15 @@ class Sample:
             starts.append(first if (first - begin).days > usual else begin)
             ends.append(last if (self.as_of - last).days > usual else self.as_of)
         start = max(starts)
+        # How much was closed, or is open, is as true of the records as it can be.
+        if entry["aggregation"] == "total" and entry["look_back"] in (
+            "creation",
+            "closing",
+            "open deals",
+            "open tickets",
+            "first purchase",
+        ):
+            return start, min(ends)
         return max([start, *self._looked_back(entry["look_back"], start)]), min(ends)
 
     def _looked_back(self, look_back: str, start: date) -> Iterator[date]:
@@ -328,7 +337,7 @@ class Sample:
             yield start + year
         if look_back == "stalled":
             yield start + timedelta(days=STALLED_AFTER_DAYS)
-        if "churn" in look_back:
+        if "churn" in look_back or look_back == "first purchase":
             subscribers = self["subscriptions"]["account_id"].implode()
             spells = self.active_spells
             others = spells.filter(~_c("account_id").is_in(subscribers))
@@ -337,16 +346,21 @@ class Sample:
         since, spent = {
             "sales cycle": lambda: self._spent(self.deals.filter("is_won"), "created", "touched", "closed"),
             "payment": lambda: self._spent(self.paid_deals, "created", "touched", "paid"),
+            "closing": lambda: self._spent(self.deals, "created", "created", "closed"),
+            "open deals": lambda: self._spent(self.deals, "created", "created", "closed"),
+            "stalled": lambda: self._spent(self.deals, "created", "created", "closed"),
             "stage": lambda: self._spent(self.visits, "entered_at", "entered_at", "left_at"),
-            "resolution": lambda: (
-                self.tickets["created_at"].min(),
-                (_c("hours") / 24, self.tickets),
-            ),
+            "resolution": lambda: self._ticket_days,
+            "open tickets": lambda: self._ticket_days,
         }.get(look_back, lambda: (None, None))()
         if since is not None:
             value, frame = spent
             ninth = frame.select(value.drop_nulls().quantile(0.9, "linear")).item()
             yield _day(since) + timedelta(days=math.ceil(ninth))
+
+    @cached_property
+    def _ticket_days(self) -> tuple[date, tuple[pl.Expr, pl.DataFrame]]:
+        return self.tickets["created_at"].min(), (_c("hours") / 24, self.tickets)
 
     def _spent(
         self, frame: pl.DataFrame, created: str, start: str, end: str

@@ -139,7 +139,7 @@ def test_staging_has_each_column_of_the_contract_under_its_name_and_type(sample_
     # Whether it happened, also where the time is impossible.
     happened = {
         "leads": ("is_qualified", "is_converted", "is_disqualified"),
-        "tickets": ("is_resolved",),
+        "tickets": ("is_responded", "is_resolved"),
     }.get(table, ())
     assert staged == expected | {"_row_number": "BIGINT"} | dict.fromkeys(happened, "BOOLEAN")
 

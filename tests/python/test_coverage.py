@@ -68,12 +68,17 @@ def test_nobody_can_churn_before_churn_after_days(company):
         years = periods_of(built, "churn_rate", "year")
         value = periods_of(built, "customer_lifetime_value")
         active = periods_of(built, "active_customers")
+        new = periods_of(built, "new_customers")
 
     # The first purchase is on 1 January 2022: who may cease to be one does so 365 days later.
     assert churn["2022-03"] == retention["2022-03"] == (None, "none", False)
     assert active["2022-12"] == (None, "none", False)
     assert active["2023-01"] == (12, "full", True)
     assert years["2022"] == (None, "none", False)
+    # Nobody bought before in the records, but a purchase in the first year need not be a first one.
+    assert new["2022-01"] == (12, "partly", False)
+    assert new["2022-12"] == (0, "partly", False)
+    assert new["2023-01"] == (0, "full", True)
     # Who last ordered on 1 June 2022 ceases to be one on 1 June 2023.
     assert churn["2023-06"] == (2 / 12, "full", True)
     assert years["2023"] == (2 / 12, "full", True)
@@ -109,22 +114,106 @@ def test_young_months_are_maturing_and_not_compared(company):
     assert months["2024-06"][0] == 0
 
 
-def test_durations_dated_by_their_end_begin_when_long_ones_can_be_there(company):
-    # Two tickets a day, one resolved the next day, one after 40 days: in January only the first kind is.
+def test_what_is_dated_by_its_end_begins_when_long_ones_can_be_there(company):
+    # Two tickets a day, one resolved the next day, one late, after 40 days, and reopened: in January only the
+    # first kind is.
     def tickets() -> Iterator[tuple]:
         for day in days_from("2024-01-01", "2024-06-30"):
-            for kind, stay in (("short", 1), ("long", 40)):
+            for kind, stay, reopened in (("short", 1, 0), ("long", 40, 1)):
                 resolved = day + stay * DAY
-                yield f"{kind}{day}", day, "open", resolved if resolved <= date(2024, 6, 30) else None
+                known = resolved if resolved <= date(2024, 6, 30) else None
+                yield f"{kind}{day}", day, "open", known, day + 10 * DAY, reopened, 1
 
-    with company(tickets=("ticket_id created_at status resolved_at", tickets())) as built:
-        months = periods_of(built, "resolution_hours")
-        medians = periods_of(built, "resolution_hours_median")
+    header = "ticket_id created_at status resolved_at due_at reopen_count contact_count"
+    with company(tickets=(header, tickets())) as built:
+        rates = {
+            kpi: periods_of(built, kpi)
+            for kpi in ("service_level_rate", "ticket_reopen_rate", "first_contact_resolution_rate")
+        }
+        hours = {kpi: periods_of(built, kpi) for kpi in ("resolution_hours", "resolution_hours_median")}
+        backlog = periods_of(built, "ticket_backlog")
 
-    assert months["2024-01"] == medians["2024-01"] == (None, "none", False)
     # Nine of ten take 40 days or less: from 10 February on.
-    assert months["2024-02"][1:] == ("partly", False)
-    assert months["2024-03"] == ((1 + 40) / 2 * 24, "full", True)
+    for months in (rates | hours).values():
+        assert months["2024-01"] == (None, "none", False)
+        assert months["2024-02"][1:] == ("partly", False)
+    assert hours["resolution_hours"]["2024-03"] == ((1 + 40) / 2 * 24, "full", True)
+    assert {kpi: months["2024-03"] for kpi, months in rates.items()} == dict.fromkeys(
+        rates, (0.5, "full", True)
+    )
+    # All 31 long ones and the last short one are open: that is true, but nothing to compare with. Later there
+    # are 40 long ones.
+    assert backlog["2024-01"] == (31 + 1, "partly", False)
+    assert backlog["2024-03"] == (40 + 1, "full", True)
+
+
+def test_the_pipeline_of_a_new_crm_fills_up(company):
+    # A deal of 100 a day; in turn one is lost after 50 days, one won after 10.
+    def deals() -> Iterator[tuple]:
+        for number, day in enumerate(days_from("2024-01-01", "2024-06-30")):
+            closed = day + (10 if number % 2 else 50) * DAY
+            is_closed = closed <= date(2024, 6, 30)
+            status = ("won" if number % 2 else "lost") if is_closed else "open"
+            yield f"d{number}", day, status, closed if is_closed else None, 100
+
+    with company(deals=("deal_id created_at status closed_at amount", deals())) as built:
+        win_rate = periods_of(built, "win_rate")
+        won = periods_of(built, "deals_won")
+        revenue = periods_of(built, "won_revenue")
+        size = periods_of(built, "average_deal_size")
+        pipeline = periods_of(built, "open_pipeline")
+        created = periods_of(built, "deals_created")
+
+    # Until 20 February none could be lost.
+    assert win_rate["2024-01"] == size["2024-01"] == (None, "none", False)
+    assert win_rate["2024-02"][1:] == ("partly", False)
+    # In March 15 of those of 20 February to 21 March are won, 16 of those of 11 January to 10 February lost.
+    assert win_rate["2024-03"] == (15 / 31, "full", True)
+    # Ten are won in January, of those up to 21 January, and that is shown.
+    assert won["2024-01"] == (10, "partly", False)
+    assert revenue["2024-01"] == (1000, "partly", False)
+    assert won["2024-03"] == (15, "full", True)
+    assert created["2024-01"] == (31, "full", True)
+    # Open are 16 and 5 deals at the end of January, 25 and 5 later on.
+    assert pipeline["2024-01"] == (2100, "partly", False)
+    assert pipeline["2024-03"] == (3000, "full", True)
+
+
+def test_an_export_of_closed_deals_does_not_tell_what_was_created_or_open(company):
+    # A deal of 100 a day, closed 10 days later, every twentieth after 60; those closed from March to July.
+    def deals() -> Iterator[tuple]:
+        for number, day in enumerate(days_from("2024-01-01", "2024-07-31")):
+            closed = day + (10 if number % 20 else 60) * DAY
+            if date(2024, 3, 1) <= closed <= date(2024, 7, 31):
+                yield f"d{number}", day, "lost" if number % 3 else "won", closed, 100
+
+    with company(deals=("deal_id created_at status closed_at amount", deals())) as built:
+        created = periods_of(built, "deals_created")
+        pipeline = periods_of(built, "open_pipeline")
+        closed = periods_of(built, "win_rate")
+
+    # Of January's only those of the 1st and the 21st are there.
+    assert created["2024-01"] == (2, "partly", False)
+    assert created["2024-03"] == (31, "full", True)
+    # Those of the last ten days are not there yet.
+    assert created["2024-07"][1:] == pipeline["2024-07"][1:] == ("maturing", False)
+    assert pipeline["2024-02"] == (None, "none", False)
+    # At the end of March the ten of the last ten days are open, and those of 10 February, 1 and 21 March
+    # (numbers 40, 60 and 80) that take 60 days.
+    assert pipeline["2024-03"] == (1300, "full", True)
+    assert closed["2024-03"][1:] == ("full", True)
+
+
+def test_where_no_subscription_ends_only_the_customers_of_today_are_known(company):
+    subscriptions = [(f"s{day}", f"a{day}", day) for day in days_from("2022-01-01", "2024-12-31", 7)]
+    with company(subscriptions=("subscription_id account_id started_on", subscriptions)) as built:
+        customers = periods_of(built, "active_customers")
+        churn = periods_of(built, "churn_rate")
+
+    assert churn["2023-12"] == churn["2024-11"] == (None, "none", False)
+    assert customers["2023-12"] == customers["2024-11"] == (None, "none", False)
+    # One a week from 1 January 2022 to 28 December 2024.
+    assert customers["2024-12"][0] == len(subscriptions) == 157
 
 
 def test_what_a_table_does_not_reach_has_no_value(company):
@@ -197,17 +286,21 @@ def test_what_happened_at_an_impossible_time_happened(company):
     leads = [(f"l{day}", day, day, day) for day in days_from("2024-01-01", "2024-01-09")]
     leads.append(("early", "2024-01-10", "2024-01-05", "2024-01-06"))
     tickets = [
-        ("backwards", "2024-01-10", "2024-01-05", "open"),
-        ("forwards", "2024-01-10", "2024-01-11", "open"),
-        ("waits", "2024-01-10", None, "open"),
+        ("backwards", "2024-01-10", "2024-01-06", "2024-01-05", "open"),
+        ("forwards", "2024-01-10", "2024-01-10", "2024-01-11", "open"),
+        ("waits", "2024-01-10", None, None, "open"),
     ]
-    with company(
-        leads=(header, leads), tickets=("ticket_id created_at resolved_at status", tickets)
-    ) as built:
+    ticket_header = "ticket_id created_at first_responded_at resolved_at status"
+    with company(leads=(header, leads), tickets=(ticket_header, tickets)) as built:
         assert periods_of(built, "lead_qualification_rate")["2024-01"][0] == 1
         assert periods_of(built, "lead_conversion_rate")["2024-01"][0] == 1
         # It is not open: one of the three is.
         assert periods_of(built, "ticket_backlog")["2024-01"][0] == 1
+        # Two were answered, and of one it is known after how long.
+        answered = built.execute(
+            "select count(*) filter (where is_responded), count(first_response_seconds) from main.fct_tickets"
+        )
+        assert answered.fetchone() == (2, 1)
         values = built.execute(
             "select raw_table, column_name, reason from main.rejected_values order by all"
         ).fetchall()
@@ -215,6 +308,7 @@ def test_what_happened_at_an_impossible_time_happened(company):
     assert values == [
         ("leads", "converted_at", "converted_before_created"),
         ("leads", "qualified_at", "qualified_before_created"),
+        ("tickets", "first_responded_at", "responded_before_created"),
         ("tickets", "resolved_at", "resolved_before_created"),
     ]
 
@@ -297,7 +391,10 @@ def test_costs_are_known_for_the_months_that_are_booked(company):
         leads=("lead_id created_at campaign_id", leads), campaign_days=("campaign_id day cost", spent)
     ) as built:
         months = periods_of(built, "cost_per_lead")
+        years = periods_of(built, "cost_per_lead", "year")
 
     assert months["2024-03"] == (10, "full", True)
     assert months["2024-04"] == (pytest.approx(310 / 30), "full", True)
     assert months["2024-05"] == (None, "none", False)
+    # The leads of January, February and May did not come for nothing.
+    assert years["2024"][:2] == (pytest.approx(620 / 61), "partly")

@@ -111,7 +111,11 @@ select
     coalesce(nullif(brought.deal_source, '(none)'), leads.source, '(none)') as source,
 
     -- booleans
-    coalesce(brought.first_purchased_on >= int_known_costs.acquisition_cost_known_from, false) as is_acquisition_cost_known,
+    coalesce(
+        brought.first_purchased_on between int_known_costs.acquisition_cost_known_from
+        and int_known_costs.acquisition_cost_known_until,
+        false
+    ) as is_acquisition_cost_known,
 
     -- dates
     brought.first_purchased_on

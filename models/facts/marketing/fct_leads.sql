@@ -117,7 +117,9 @@ select
 
     -- booleans
     known.campaign_id is not null as is_from_campaign,
-    coalesce(known.created_on >= int_known_costs.marketing_spend_known_from, false) as is_spend_known,
+    coalesce(
+        known.created_on between int_known_costs.marketing_spend_known_from and int_known_costs.marketing_spend_known_until, false
+    ) as is_spend_known,
     -- What happened at an impossible time happened on a day that nobody knows.
     known.qualified_on is not null or coalesce(known.is_qualified and known.qualified_at is null, false) as is_qualified,
     known.converted_on is not null or coalesce(known.is_converted and known.converted_at is null, false) as is_converted,

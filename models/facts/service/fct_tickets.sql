@@ -161,6 +161,8 @@ select
     {{ local_hour('measured.created_at', business_time_zone()) }} as created_hour,
 
     -- booleans
+    measured.known_responded_at is not null
+    or coalesce(measured.is_responded and measured.first_responded_at is null, false) as is_responded,
     measured.known_resolved_at is not null or coalesce(measured.is_resolved and measured.resolved_at is null, false) as is_resolved,
     case
         when measured.known_resolved_at is not null and measured.contacts is not null and measured.is_reopened is not null

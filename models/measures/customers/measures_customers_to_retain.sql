@@ -25,15 +25,18 @@ periods as (
     select * from {{ ref('periods') }}
 ),
 
--- Before the first cost that is known, customers were not kept for nothing. A period that begins earlier and ends later would show a part of
--- its costs as the whole, and customers are no flow that could be cut to that part.
+-- Before the first cost that is known, customers were not kept for nothing, nor after the last one. A period of which the costs are known in
+-- part would show that part as the whole, and customers are no flow that could be cut to that part.
 customers_to_retain as (
     select
         active_customers.period_id,
         active_customers.value
     from active_customers
     inner join periods on active_customers.period_id = periods.period_id
-    inner join int_known_costs on periods.period_start >= int_known_costs.retention_cost_known_from
+    inner join int_known_costs
+        on
+            periods.period_start >= int_known_costs.retention_cost_known_from
+            and periods.read_on <= int_known_costs.retention_cost_known_until
 )
 
 select
