@@ -28,7 +28,7 @@
 {%- endmacro %}
 
 {#
-    A sum of doubles that is the same in whatever order they are added up, and much cheaper than an order in a large group: the whole numbers
+    A sum of doubles that is the same in whatever order they are added up, and much cheaper than an order of many rows: the whole numbers
     and the rests are added up as decimals, which is exact to the eighteenth digit behind the point. For values below 10 ^ 37.
 
         {{ exact_sum('numerator', "side = 'current'") }} as current_numerator

@@ -104,7 +104,7 @@ selections as (
     cross join reporting_window
 ),
 
--- An account without a subscription cannot cease to be a customer before churn_after_days, and before nobody knows whether a purchase is its
+-- An account without a subscription is lost after churn_after_days at the earliest, and before nobody knows whether a purchase is its
 -- first one. A few such accounts among many do not matter.
 purchasers as (
     select

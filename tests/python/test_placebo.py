@@ -54,6 +54,6 @@ def test_nothing_is_claimed_where_records_begin_fill_up_or_end(compiled, tmp_pat
 
     tested = sum(verdicts.tested for verdicts in found.values())
     claims = {key: verdicts.claims for key, verdicts in found.items() if verdicts.claims}
-    assert tested > 300
+    assert tested > 200
     # Chance alone may look like a change: in a fair number of tests a few.
     assert sum(claimed.total() for claimed in claims.values()) <= tested / 200, claims

@@ -25,7 +25,7 @@ periods as (
     select * from {{ ref('periods') }}
 ),
 
--- Before the first cost that is known, customers were not kept for nothing, nor after the last one. A period of which the costs are known in
+-- Before the first cost that is known, customers were not kept for nothing, nor after the last one. A period whose costs are known in
 -- part would show that part as the whole, and customers are no flow that could be cut to that part.
 customers_to_retain as (
     select
