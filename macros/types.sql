@@ -202,11 +202,12 @@
     A DOUBLE as an amount with four digits. To round or cast it is not the same on all engines where the fifth digit is a 5.
 
         {{ to_amount('cast(deals.amount as double) * 0.3') }} as forecast_amount
+
+    The greatest amount has more digits than a DOUBLE, which rounds it up to one too many: it stays the greatest.
 #}
 {% macro to_amount(number) -%}
-    cast(
-        cast(sign({{ number }}) * floor(abs({{ number }}) * 10000 + 0.5) as decimal(22, 0)) * cast(0.0001 as decimal(4, 4)) as decimal(18, 4)
-    )
+    {%- set digits = 'least(floor(abs(' ~ number ~ ') * 10000 + 0.5), 999999999999999872)' -%}
+    cast(cast(sign({{ number }}) * {{ digits }} as decimal(22, 0)) * cast(0.0001 as decimal(4, 4)) as decimal(18, 4))
 {%- endmacro %}
 
 

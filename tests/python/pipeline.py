@@ -221,6 +221,11 @@ class CompiledProject:
             waiting = {self._nodes[key]["name"] for key in read if key.startswith("model.")} - found
         return found
 
+    @cached_property
+    def up_to_values(self) -> set[str]:
+        """The models for kpi_values and raw_row_counts: all that most tests compare, at half the cost."""
+        return self.with_inputs("kpi_values", "raw_row_counts")
+
     @contextmanager
     def run(
         self,

@@ -31,7 +31,7 @@ def values(tmp_path_factory, compiled):
     files = {name: raw_dir.parent / f"{name}.parquet" for name in ("sql", "polars")}
     steps.compute_by_sql(raw_dir, files["sql"])
     steps.compute_by_polars(raw_dir, files["polars"])
-    with compiled.run(raw_dir) as connection:
+    with compiled.run(raw_dir, only=compiled.up_to_values) as connection:
         for name, file in files.items():
             connection.execute(f"create table by_{name} as from read_parquet('{file}')")
         yield connection

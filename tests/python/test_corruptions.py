@@ -26,8 +26,9 @@ from sizes import size
 
 pytestmark = pytest.mark.slow
 
-_DIRECTORIES = size("CORRUPTED_DIRECTORIES", 10, 60)
-_CORRUPTIONS = 20
+# A directory costs a build, and a corruption next to nothing: many in few find as much.
+_DIRECTORIES = size("CORRUPTED_DIRECTORIES", 4, 24)
+_CORRUPTIONS = 50
 
 _JUNK = [
     "?",
@@ -226,7 +227,7 @@ def _choose(number: int) -> tuple[random.Random, list[tuple[str, str]]]:
 
 
 def corrupt_sample(number: int, directory: Path) -> Corrupted:
-    """Write the sample with twenty random corruptions, the same for the same number."""
+    """Write the sample with random corruptions, the same for the same number."""
     rng, kinds = _choose(number)
     corrupted = Corrupted(directory, kinds=kinds)
     shutil.copytree(SAMPLE_DIR, directory)

@@ -15,7 +15,8 @@ by_account as (
         orders.industry,
         orders.country,
         orders.company_size,
-        cast(sum(orders.amount) as decimal(18, 4)) as revenue,
+        -- What has more digits can't be squared.
+        try_cast(sum(orders.amount) as decimal({{ factor_digits() }}, 4)) as revenue,
         count(*) filter (where orders.is_credit_note is not true) as purchases
     from orders
     inner join period_days on orders.ordered_on = period_days.day
