@@ -163,5 +163,13 @@ left join own_{{ raw_table }} on package_columns.{{ key }} = own_{{ raw_table }}
 
 {# A query of all columns of a relation but the own ones: those that its contract knows. #}
 {% macro query_without_own_columns(relation, added) -%}
+    {{ return(adapter.dispatch('query_without_own_columns', 'crm_kpis')(relation, added)) }}
+{%- endmacro %}
+
+{% macro duckdb__query_without_own_columns(relation, added) -%}
     select *{{ ' exclude (' ~ added | join(', ') ~ ')' if added }} from {{ relation }}
+{%- endmacro %}
+
+{% macro default__query_without_own_columns(relation, added) -%}
+    select *{{ ' except (' ~ added | join(', ') ~ ')' if added }} from {{ relation }}
 {%- endmacro %}

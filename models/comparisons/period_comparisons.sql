@@ -121,7 +121,7 @@ keys as (
     from currents
 ),
 
-sides as (
+sides as {{ computed_once() }} (
     select
         keys.kpi_id,
         keys.segment_by,

@@ -188,8 +188,8 @@ with_three_months as (
         sum(numerator) over three_months as three_months_numerator,
         sum(denominator) over three_months as three_months_denominator,
         sum(squares) over three_months as three_months_squares,
-        count(*) filter (where is_comparable and is_complete) over three_months as three_months_known,
-        count(*) filter (where (kpi_value - target_value) * direction >= 0) over three_months as three_months_reached
+        count(case when is_comparable and is_complete then 1 end) over three_months as three_months_known,
+        count(case when (kpi_value - target_value) * direction >= 0 then 1 end) over three_months as three_months_reached
     from with_distances
     window three_months as (
         partition by target_id, period_grain

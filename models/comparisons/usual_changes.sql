@@ -146,7 +146,7 @@ series as (
 ),
 
 -- The same comparison, made earlier.
-earlier_sums as (
+earlier_sums as {{ computed_once() }} (
     select
         pair_id,
         kpi_segment_id,
@@ -241,7 +241,7 @@ with_changes as (
     from treated
 ),
 
-earlier_changes as (
+earlier_changes as {{ computed_once() }} (
     select
         pair_id,
         kpi_id,
@@ -296,7 +296,7 @@ every_change as (
 ),
 
 -- Not centred: a steady drift is a usual change, too.
-earlier as (
+earlier as {{ computed_once() }} (
     select
         pair_id,
         kpi_id,

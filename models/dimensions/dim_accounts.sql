@@ -30,7 +30,11 @@ inferred as (
     from buyers
     where
         account_id is not null
-        and not exists (select 1 from accounts where accounts.account_id = buyers.account_id)
+        and not exists (
+            select 1
+            from accounts
+            where accounts.account_id = buyers.account_id
+        )
 ),
 
 placeholders (account_id) as (

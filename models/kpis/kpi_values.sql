@@ -68,7 +68,11 @@ computable as (
             left join measured on roles.measure = measured.measure
             where roles.kpi_id = catalogue.kpi_id and roles.role in ('numerator', 'denominator') and measured.measure is null
         )
-        and not exists (select 1 from inputs where inputs.kpi_id = catalogue.kpi_id and not inputs.is_filled)
+        and not exists (
+            select 1
+            from inputs
+            where inputs.kpi_id = catalogue.kpi_id and not inputs.is_filled
+        )
 ),
 
 -- Which measures make up a KPI, for each segment dimension that it is cut by.
@@ -86,7 +90,7 @@ wanted as (
         or '|' || computable.segments || '|' like '%|' || measured.segment_by || '|%'
 ),
 
-parts as (
+parts as {{ computed_once() }} (
     select
         wanted.kpi_id,
         measures.period_id,
@@ -190,7 +194,7 @@ in_units as (
     inner join computable on every_part.kpi_id = computable.kpi_id
 ),
 
-valued as (
+valued as {{ computed_once() }} (
     select
         *,
         case

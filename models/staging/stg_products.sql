@@ -26,7 +26,11 @@ typed as (
         -- where it came from
         _row_number
     from source
-    where not exists (select 1 from rejected where rejected.row_number = source._row_number)
+    where not exists (
+        select 1
+        from rejected
+        where rejected.row_number = source._row_number
+    )
 )
 
 select * from typed

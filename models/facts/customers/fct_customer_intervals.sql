@@ -56,7 +56,11 @@ spans as (
         purchased_on as active_from,
         {{ add_days('purchased_on', setting('churn_after_days')) }} as active_until
     from purchases
-    where not exists (select 1 from subscribers where subscribers.account_id = purchases.account_id)
+    where not exists (
+        select 1
+        from subscribers
+        where subscribers.account_id = purchases.account_id
+    )
 ),
 
 reaching as (
