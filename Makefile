@@ -83,12 +83,23 @@ SIZE ?= 1m
 bench: setup ## Measure what a run costs on a made-up company of 1m, 10m or 100m rows (or as many as the sample): SIZE=10m
 	PYTHONPATH=scripts $(BIN)/python -m crm_kpis_bench --size $(SIZE) $(ARGS)
 
+.venv/.spark: .venv/.installed requirements-spark.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-spark.lock
+	touch $@
+
+.PHONY: spark
+spark: .venv/.spark ## Build the sample on a Spark cluster of two workers, and compare it with DuckDB's; needs Java 17
+	$(BIN)/python scripts/try_spark.py $(ARGS)
+
 # uv resolves for all Pythons and platforms at once, which pip-tools does not.
 .PHONY: lock
 lock: setup ## Lock the dependencies of pyproject.toml anew
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 --no-python-downloads --upgrade \
 		--generate-hashes --no-strip-extras --no-header --no-annotate --quiet --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra spark --universal --python-version 3.10 --no-python-downloads --upgrade \
+		--constraint requirements.lock --generate-hashes --no-strip-extras --no-header --no-annotate --quiet \
+		--output-file requirements-spark.lock
 
 .PHONY: clean
 clean: ## Remove what was built, but not .venv

@@ -72,14 +72,17 @@
 {%- endmacro %}
 
 
-{# Renders `materialized` (or nothing) before a CTE's parenthesis that is read several times, and costs more to compute again than to keep. #}
+{#
+    Renders what stands before the parenthesis of a CTE that is read several times, and costs more to compute again than to keep. On Spark it is a
+    comment, by which the materialization finds CTEs at the beginning of a line and makes each a table for as long as the model is made.
+#}
 {% macro computed_once() -%}
     {{ return(adapter.dispatch('computed_once', 'crm_kpis')()) }}
 {%- endmacro %}
 
 {% macro duckdb__computed_once() -%} materialized {%- endmacro %}
 
-{% macro default__computed_once() -%} {%- endmacro %}
+{% macro default__computed_once() -%} /* computed once */ {%- endmacro %}
 
 
 {# The columns whose names stand in one of the expressions. Engines drop a column that nobody reads, but only once they have planned it. #}

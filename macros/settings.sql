@@ -26,12 +26,12 @@
 
 
 {#
-    What the plugin has left in the target: `settings`, `defaults`, `record_fields`, and `own_columns`, `own_dimensions`, `own_splits`. Without
-    the plugin: nothing.
+    What the plugin has left in the target: `settings`, `defaults`, `record_fields`, and `own_columns`, `own_dimensions`, `own_splits`. Another
+    engine has no plugin, and crm-kpis leaves the same in an environment variable. Without either: nothing.
 #}
 {% macro settings_plugin() -%}
     {%- for plugin in target.get('plugins') or [] if plugin.module == 'crm_kpis.run.dbt_plugin' -%}
         {{ return(plugin.config) }}
     {%- endfor -%}
-    {{ return({}) }}
+    {{ return(fromjson(env_var('CRM_KPIS_SETTING_VALUES', '{}'))) }}
 {%- endmacro %}

@@ -4,7 +4,7 @@
     So the rows of a raw table are text here, as from CSV, and the same whatever was read last.
 #}
 {% macro get_fixture_sql(rows, column_name_to_data_types) -%}
-    {{ return(raw_fixture_sql(rows) if this.schema == 'raw' else dbt.get_fixture_sql(rows, column_name_to_data_types)) }}
+    {{ return(raw_fixture_sql(rows) if this.schema in ['raw', target.schema ~ '_raw'] else dbt.get_fixture_sql(rows, column_name_to_data_types)) }}
 {%- endmacro %}
 
 {% macro raw_fixture_sql(rows) -%}

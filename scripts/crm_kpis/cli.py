@@ -190,6 +190,13 @@ def init(directory: Path, sample: bool, sources: tuple[str, ...]) -> int:
 @_LANGUAGE
 @click.option("--full-refresh", is_flag=True, help="Build even if nothing has changed since the last run.")
 @click.option("--wait", is_flag=True, help="Wait if another run is using the output directory.")
+@click.option(
+    "--target",
+    type=click.Choice(["duckdb", "spark"]),
+    default="duckdb",
+    show_default=True,
+    help="The engine that computes the marts; docs/spark.md explains Spark.",
+)
 def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     raw_dir: Path | None,
     mapping: Path | None,
@@ -208,6 +215,7 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     language: str | None,
     full_refresh: bool,
     wait: bool,
+    target: str,
 ) -> int:
     """Read a raw directory, build, test and publish the KPI marts, write the report, and say what came of it.
 
@@ -245,6 +253,7 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
         find_project(Path.cwd()),
         sources_of(click.get_current_context(), mapping, mapping_dir, match),
         Path(os.path.abspath(settings)) if settings else None,
+        target,
     )
     run_options = RunOptions(
         wait, full_refresh, snapshot, replace, language, accept, fail_on_warn, notify, notify_on

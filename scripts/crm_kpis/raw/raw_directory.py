@@ -256,6 +256,27 @@ def check_readable(raw_directory: RawDirectory) -> None:
                     ) from error
 
 
+def plain_parquet_columns(file: RawFile) -> dict[str, FileColumn] | None:
+    """The columns of a Parquet file that another engine may read from it as they are.
+
+    Args:
+        file: A file that `inspect` found.
+
+    Returns:
+        The file's column for each column of the contract that it has; None where `register` reads one of them
+        in another way, two names differ only in case, or the file is no Parquet.
+    """
+    names = [column.name.lower() for column in file.columns]
+    if file.file_format != "parquet" or len(set(names)) < len(names):
+        return None
+    for column in file.table.columns:
+        match = file.matches.get(column.name)
+        plain = match and f"{quote_identifier(match.identifier)} as {quote_identifier(column.name)}"
+        if match and _parquet_expression(file, column) != plain:
+            return None
+    return file.matches
+
+
 def _list_entries(directory: Path) -> dict[str, Path]:
     """The directory's entries by name, without hidden ones."""
     if not directory.exists():

@@ -11,7 +11,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,16 @@ from crm_kpis.days import read_today
 from crm_kpis.errors import InputError
 from crm_kpis.files import private_files
 from crm_kpis.project import IS_CHECKOUT, PROJECT_DIR, link_package
+from crm_kpis.raw.formats import read_formats
+from crm_kpis.raw.raw_directory import inspect
 from crm_kpis.run.progress import BuildProgress
-from crm_kpis.settings.read import find_settings_dir
+from crm_kpis.settings.own_columns import extend_contract
+from crm_kpis.settings.read import find_settings_dir, read_settings
 from crm_kpis.snapshots.take import DIRECTORY as SNAPSHOTS
 from crm_kpis.sources.source import SourceSettings
 
 WAREHOUSE = "warehouse.duckdb"
+SPARK = "spark"
 # What dbt knows of the project's files, from one run to the next.
 _PARSED = "partial_parse.msgpack"
 _TEST_TYPES = ("test", "unit_test")
@@ -47,6 +51,7 @@ class BuildOptions:
         sources: The vendors' tables that are read.
         settings: The settings directory, absolute; None for `settings` in a company's project or in the
             raw directory, if there is one.
+        target: The target of profiles.yml: duckdb, or spark.
     """
 
     raw_dir: Path | None
@@ -56,6 +61,7 @@ class BuildOptions:
     project_dir: Path = PROJECT_DIR
     sources: SourceSettings = field(default_factory=SourceSettings)
     settings: Path | None = None
+    target: str = "duckdb"
 
     @property
     def warehouse(self) -> Path:
@@ -175,11 +181,46 @@ def build(options: BuildOptions) -> BuildResult:
         BuildError: dbt stopped before it ran a model.
     """
     link_package(options.project_dir)
+    if options.target == SPARK:
+        return _build_on_spark(options)
     # The warehouse, what does not fit into memory and the log of what is not yet in it hold personal data.
     with private_files(), BuildProgress() as progress, _environment(options.environment):
         outcome = _invoke_dbt(_build_arguments(options), progress.handle_event)
     if _is_checkout(options.project_dir):
         _share_parsed(options.target_dir / _PARSED, options.parsed)
+    return _summarize(options, outcome.result.results)
+
+
+def _build_on_spark(options: BuildOptions) -> BuildResult:
+    """Build by dbt-spark what dbt-duckdb has registered, and would compute.
+
+    The manifest of dbt-duckdb is the one that counts afterwards: so what a measure is defined by has the same
+    hash on all engines.
+    """
+    # Only here: what it reads is no part of a run on DuckDB.
+    from crm_kpis.spark.build import build_tables, settings_variable  # noqa: PLC0415
+
+    options.warehouse.unlink(missing_ok=True)
+    parsed = ["--partial-parse-file-path", str(options.parsed)] if options.parsed.exists() else []
+    with private_files(), BuildProgress() as progress:
+        with _environment(options.environment | {"CRM_KPIS_REGISTER": "1"}):
+            _invoke_dbt(["compile", *_common_arguments(options.project_dir, options.target_dir), *parsed])
+        target_dir = options.target_dir / SPARK
+        arguments = [
+            "build",
+            *_common_arguments(options.project_dir, target_dir),
+            *("--target", SPARK, "--exclude-resource-type", "unit_test", "--exclude", "tag:examples"),
+        ]
+        settings = read_settings(options.settings_dir)
+        as_of = {"as_of": options.as_of.isoformat()} if options.as_of else {}
+        variables = options.environment | settings_variable(replace(settings, values=settings.values | as_of))
+        with _environment(variables):
+            outcome = build_tables(
+                options.warehouse,
+                options.manifest,
+                inspect(options.raw_dir, extend_contract(settings), read_formats(settings)),
+                lambda: _invoke_dbt(arguments, progress.handle_event),
+            )
     return _summarize(options, outcome.result.results)
 
 
@@ -321,6 +362,7 @@ def _show_command(options: BuildOptions, node: str) -> str:
         str(dbt if dbt.exists() else "dbt"),
         *("show", "--quiet", "--select", node),
         *("--project-dir", str(options.project_dir), "--profiles-dir", str(options.project_dir)),
+        *(("--target", options.target) if options.target == SPARK else ()),
     ]
     return " ".join([*settings, shlex.join(command)])
 

@@ -22,8 +22,8 @@ from crm_kpis.project import is_company_project
 from crm_kpis.raw.formats import read_formats
 from crm_kpis.raw.raw_directory import inspect, register
 from crm_kpis.settings.checks import check_day, check_vars
-from crm_kpis.settings.declaration import Settings, read_declaration
-from crm_kpis.settings.own_columns import describe_for_dbt, extend_contract
+from crm_kpis.settings.declaration import Settings
+from crm_kpis.settings.own_columns import describe_settings, extend_contract
 from crm_kpis.settings.read import find_settings_dir, read_settings
 from crm_kpis.settings.register import register_settings
 from crm_kpis.snapshots.register import register_snapshots
@@ -92,16 +92,9 @@ class Plugin(BasePlugin):
                 self._raw_dir = raw_directory_beside(default) if own else None
         except InputError as error:
             raise DbtRuntimeError(str(error)) from error
-        declaration = read_declaration()
         for plugin in self.creds.plugins:
             if plugin.module == __name__:
-                plugin.config = {
-                    **(plugin.config or {}),
-                    "settings": self._settings.values,
-                    "defaults": declaration.defaults,
-                    "record_fields": declaration.record_fields,
-                    **describe_for_dbt(self._settings),
-                }
+                plugin.config = {**(plugin.config or {}), **describe_settings(self._settings)}
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Limit the memory, and register the sources, unless dbt's command builds nothing.
@@ -116,7 +109,8 @@ class Plugin(BasePlugin):
         """
         with self._lock:
             flags = get_flags()
-            if self._is_registered or flags.WHICH not in _BUILDING_COMMANDS:
+            is_asked = flags.WHICH in _BUILDING_COMMANDS or os.environ.get("CRM_KPIS_REGISTER")
+            if self._is_registered or not is_asked:
                 return
             try:
                 self._limit_memory(conn)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import crm_kpis
 from crm_kpis.errors import InputError
 from crm_kpis.project import PROJECT_DIR
 from crm_kpis.raw.raw_directory import RawDirectory
-from crm_kpis.run.build import BuildOptions
+from crm_kpis.run.build import SPARK, BuildOptions
 from crm_kpis.settings.declaration import Settings
 from crm_kpis.snapshots.manifest import FILE_NAME as MANIFEST
 from crm_kpis.snapshots.manifest import hash_file, hash_json
@@ -45,7 +45,13 @@ def hash_inputs(options: BuildOptions, raw_directory: RawDirectory, settings: Se
         InputError: A file can't be read.
     """
     environment = os.environ | options.environment
-    versions = {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()}
+    packages = _PACKAGES + (("dbt-spark", "pyspark") if options.target == SPARK else ())
+    try:
+        versions = {name: version(name) for name in packages} | {"python": platform.python_version()}
+    except PackageNotFoundError as error:
+        raise InputError(
+            f"{error.name} is not installed with this Python. Install it: pip install 'crm-kpis[spark]'."
+        ) from error
     try:
         return hash_json(
             {

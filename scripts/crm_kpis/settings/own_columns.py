@@ -17,7 +17,7 @@ from crm_kpis.catalogue.inputs import Input, derive_inputs
 from crm_kpis.catalogue.measures import MeasureModel, find_measures
 from crm_kpis.project import PROJECT_DIR, is_company_project
 from crm_kpis.raw.contract import RawColumn, RawTable, read_contract
-from crm_kpis.settings.declaration import Row, Settings
+from crm_kpis.settings.declaration import Row, Settings, read_declaration
 from crm_kpis.settings.problems import display, suggest
 
 TABLE = "own_columns"
@@ -156,6 +156,21 @@ def extend_contract(settings: Settings) -> tuple[RawTable, ...]:
 def company_projects(settings: Settings) -> set[Path]:
     """Directories that may hold the company's project, whose models may compute measures."""
     return {(settings.directory or Path()).absolute().parent, Path.cwd()}
+
+
+def describe_settings(settings: Settings) -> dict[str, Any]:
+    """All that the macros know of the settings: see settings_plugin() in macros/settings.sql.
+
+    Args:
+        settings: The settings, checked.
+    """
+    declaration = read_declaration()
+    return {
+        "settings": settings.values,
+        "defaults": declaration.defaults,
+        "record_fields": declaration.record_fields,
+        **describe_for_dbt(settings),
+    }
 
 
 def describe_for_dbt(settings: Settings) -> dict[str, Any]:

@@ -1,0 +1,67 @@
+"""Runs `dbt build` on Spark, between what DuckDB does before and after it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from crm_kpis.published.connect import OFFLINE
+from crm_kpis.raw.raw_directory import RawDirectory
+from crm_kpis.settings.declaration import Settings
+from crm_kpis.settings.own_columns import describe_settings
+from crm_kpis.spark.inputs import register_inputs
+from crm_kpis.spark.outputs import register_outputs
+from crm_kpis.spark.session import spark_session
+
+TARGET = "spark"
+_DIRECTORY = "spark"
+# As in profiles.yml.
+_SCHEMA, _SCHEMA_VARIABLE = "crm_kpis", "CRM_KPIS_SPARK_SCHEMA"
+
+
+def settings_variable(settings: Settings) -> dict[str, str]:
+    """The environment variable by which the macro setting() knows the settings without DuckDB's plugin."""
+    return {"CRM_KPIS_SETTING_VALUES": json.dumps(describe_settings(settings), default=str)}
+
+
+def build_tables(warehouse: Path, manifest: Path, raw_directory: RawDirectory, run: Callable[[], Any]) -> Any:
+    """Let Spark know the inputs, build, and let DuckDB know the outputs.
+
+    Args:
+        warehouse: The DuckDB file, in which the inputs are registered and nothing is built.
+        manifest: The manifest.json that dbt-duckdb wrote meanwhile.
+        raw_directory: The raw files.
+        run: Builds by dbt-spark, and returns dbt's outcome.
+
+    Returns:
+        What `run` has returned.
+
+    Raises:
+        InputError: Spark can't be started, or its tables can't be read here.
+    """
+    directory = warehouse.parent / _DIRECTORY
+    # A catalog in memory forgets its tables, whose files would be in the way of the new ones.
+    shutil.rmtree(directory, ignore_errors=True)
+    sources = list(json.loads(manifest.read_text(encoding="utf-8"))["sources"].values())
+    schema = os.environ.get(_SCHEMA_VARIABLE, _SCHEMA)
+    with spark_session(directory / "tables") as session:
+        with duckdb.connect(warehouse, read_only=True, config=OFFLINE) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            statements = register_inputs(connection, raw_directory, sources, directory / "inputs", schema)
+        for statement in statements:
+            session.sql(statement)
+        outcome = run()
+        nodes = [result.node for result in outcome.result.results if result.status == "success"]
+        tables = {
+            node.alias: f"`{node.schema}`.`{node.alias}`"
+            for node in nodes
+            if node.resource_type in ("model", "seed")
+        }
+        register_outputs(warehouse, session, tables)
+    return outcome

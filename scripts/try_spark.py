@@ -1,0 +1,236 @@
+"""Builds the sample on a Spark cluster of two workers on this machine, and compares all marts with DuckDB's.
+
+`make spark` runs it. Its last line says how many rows of kpi_values are equal. What it starts it also ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+_HOST = "127.0.0.1"
+_SECONDS_TO_START = 120
+_TOLERANCE = 1e-9
+# They say when and how a run went, and differ between any two.
+_OF_RUNS = {"runs", "run_tables", "run_columns", "run_kpis"}
+_TABLES = "select table_name from duckdb_tables() where database_name = ? and schema_name = 'marts'"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How the rows of a table compare.
+
+    Attributes:
+        table: The table.
+        rows: The rows of DuckDB's.
+        equal: The rows that are equal bit for bit.
+        close: Those whose numbers in double precision are equal to 1e-9, and all else bit for bit.
+        problem: What makes the tables not comparable; None: nothing.
+        columns: The columns in which rows differ at all.
+    """
+
+    table: str
+    rows: int
+    equal: int = 0
+    close: int = 0
+    problem: str | None = None
+    columns: tuple[str, ...] = ()
+
+    @property
+    def is_same(self) -> bool:
+        """Whether all rows are equal to 1e-9."""
+        return self.problem is None and self.close == self.rows
+
+
+def compare_marts(ours: Path, theirs: Path) -> list[Comparison]:
+    """Compare each published table of two files.
+
+    Args:
+        ours: The kpis.duckdb that DuckDB computed.
+        theirs: The other.
+    """
+    with duckdb.connect() as connection:
+        for name, path in (("ours", ours), ("theirs", theirs)):
+            connection.execute(f"attach '{path}' as {name} (read_only)")
+        tables = [
+            {table for (table,) in connection.execute(_TABLES, [name]).fetchall()} - _OF_RUNS
+            for name in ("ours", "theirs")
+        ]
+        alone = [Comparison(table, 0, problem="one engine has it") for table in sorted(tables[0] ^ tables[1])]
+        return [*(_compare(connection, table) for table in sorted(tables[0] & tables[1])), *alone]
+
+
+def _compare(connection: duckdb.DuckDBPyConnection, table: str) -> Comparison:
+    ours, theirs = (
+        dict(row[:2] for row in connection.execute(f"describe {name}.marts.{table}").fetchall())
+        for name in ("ours", "theirs")
+    )
+    counts = [
+        connection.execute(f"select count(*) from {name}.marts.{table}").fetchall()[0][0]
+        for name in ("ours", "theirs")
+    ]
+    if ours != theirs:
+        return Comparison(
+            table, counts[0], problem=f"columns or types differ: {ours.items() ^ theirs.items()}"
+        )
+    if counts[0] != counts[1]:
+        return Comparison(table, counts[0], problem=f"Spark has {counts[1]} rows")
+    doubles = [f'"{column}"' for column, kind in ours.items() if kind == "DOUBLE"]
+    exact = [f'"{column}"' for column, kind in ours.items() if kind != "DOUBLE"]
+    # Rows that are alike in all that is exact are paired by the size of their numbers.
+    order = ", ".join([*exact, *(f"round({column}, 6), {column}" for column in doubles)])
+    numbered = "(select *, row_number() over (order by {order}) as place from {name}.marts.{table})"
+    pairs = " join ".join(
+        f"{numbered.format(order=order, name=name, table=table)} as {name[0]}" for name in ("ours", "theirs")
+    )
+    same = {column: f"o.{column} is not distinct from t.{column}" for column in [*exact, *doubles]}
+    close = [
+        *(same[column] for column in exact),
+        *(
+            f"({same[column]} or coalesce(abs(o.{column} - t.{column}) <= {_TOLERANCE}"
+            f" * greatest(abs(o.{column}), abs(t.{column})), false))"
+            for column in doubles
+        ),
+    ]
+    differing = ", ".join(f"count(*) filter (not ({same[column]}))" for column in [*exact, *doubles])
+    equal, near, *found = connection.execute(
+        f"select count(*) filter ({' and '.join(same.values())}), count(*) filter ({' and '.join(close)}),"
+        f" {differing} from {pairs} on o.place = t.place"
+    ).fetchall()[0]
+    names = [column.strip('"') for column, count in zip([*exact, *doubles], found, strict=True) if count]
+    return Comparison(table, counts[0], equal, near, columns=tuple(names))
+
+
+@contextmanager
+def standalone_cluster(workers: int, directory: Path) -> Iterator[str]:
+    """A standalone master of Spark's and its workers on the loopback interface; they end with the block.
+
+    Args:
+        workers: How many workers, of one core and one executor each.
+        directory: For their logs and files.
+
+    Yields:
+        The master's address.
+
+    Raises:
+        RuntimeError: They did not start; the message has the end of the log.
+    """
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        port = probe.getsockname()[1]
+    master = f"spark://{_HOST}:{port}"
+    commands = [("master.Master", "--host", _HOST, "--port", str(port), "--webui-port", "0")] + [
+        (
+            *("worker.Worker", "--host", _HOST, "--webui-port", "0", "--cores", "1", "--memory", "1g"),
+            *("--work-dir", str(directory / "work"), master),
+        )
+    ] * workers
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        for number, command in enumerate(commands):
+            log = directory / f"{number}_{command[0]}.log"
+            processes.append(_start(command, log))
+            _await(
+                log, "I have been elected leader" if number == 0 else "registered with master", processes[-1]
+            )
+        yield master
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+        for process in processes:
+            process.wait(30)
+
+
+def _start(command: tuple[str, ...], log: Path) -> subprocess.Popen[bytes]:
+    import pyspark  # noqa: PLC0415 - an extra
+
+    home = Path(pyspark.__file__).parent
+    environment = os.environ | {
+        "SPARK_LOCAL_IP": _HOST,
+        "SPARK_HOME": str(home),
+        "SPARK_DAEMON_MEMORY": "256m",
+    }
+    with log.open("wb") as output:
+        return subprocess.Popen(  # noqa: S603
+            [str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{command[0]}", *command[1:]],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+        )
+
+
+def _await(log: Path, text: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _SECONDS_TO_START
+    while text not in log.read_text(errors="replace"):
+        if process.poll() is not None or time.monotonic() > deadline:
+            end = "\n".join(log.read_text(errors="replace").splitlines()[-10:])
+            raise RuntimeError(f"Spark did not start: {text!r} is not in its log, which ends with\n{end}")
+        time.sleep(0.2)
+
+
+def _run(arguments: list[str], environment: dict[str, str]) -> float:
+    started = time.monotonic()
+    subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "crm_kpis.cli", "run", *arguments],
+        check=True,
+        env=os.environ | environment,
+        stdout=subprocess.DEVNULL,
+    )
+    return time.monotonic() - started
+
+
+def main() -> int:
+    """Build on both engines, compare, and say what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--raw-dir", help="the raw directory; the sample unless given")
+    parser.add_argument("--output", type=Path, help="keep what both engines publish below this directory")
+    options = parser.parse_args()
+    raw = ["--raw-dir", options.raw_dir] if options.raw_dir else []
+    with tempfile.TemporaryDirectory() as scratch:
+        output = (options.output or Path(scratch)).absolute()
+        logs = Path(scratch) / "cluster"
+        logs.mkdir()
+        seconds = {"DuckDB": _run([*raw, "--output", str(output / "duckdb")], {})}
+        with standalone_cluster(2, logs) as master:
+            print(f"A master and two workers run: {master}", flush=True)
+            seconds["Spark"] = _run(
+                [*raw, "--output", str(output / "spark"), "--target", "spark"],
+                {
+                    "CRM_KPIS_SPARK_MASTER": master,
+                    "SPARK_LOCAL_IP": _HOST,
+                    "PYSPARK_SUBMIT_ARGS": "--conf spark.executor.memory=768m pyspark-shell",
+                },
+            )
+        comparisons = compare_marts(output / "duckdb" / "kpis.duckdb", output / "spark" / "kpis.duckdb")
+    for engine, taken in seconds.items():
+        print(f"{engine}: {taken:.0f} s")
+    for comparison in comparisons:
+        if comparison.problem or comparison.equal < comparison.rows:
+            print(
+                f"{comparison.table}: "
+                + (
+                    comparison.problem
+                    or f"{comparison.equal} of {comparison.rows} rows equal, {comparison.close} to 1e-9"
+                    f" ({', '.join(comparison.columns)})"
+                )
+            )
+    same = [comparison for comparison in comparisons if comparison.is_same]
+    print(f"{len(same)} of {len(comparisons)} published tables are the same to 1e-9.")
+    (values,) = (comparison for comparison in comparisons if comparison.table == "kpi_values")
+    print(f"kpi_values: {values.equal} rows are equal bit for bit, {values.close} to 1e-9, of {values.rows}.")
+    return 0 if len(same) == len(comparisons) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""What a run on Spark reads and publishes; that Spark computes the same is what `make spark` shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import duckdb
+import pytest
+from crm_kpis.errors import InputError
+from crm_kpis.raw.raw_directory import inspect, register
+from crm_kpis.spark.inputs import register_inputs
+from crm_kpis.spark.outputs import register_outputs
+from crm_kpis.sql import quote_path, quote_text
+from try_spark import Comparison, compare_marts
+
+
+def write_parquet(directory: Path, table: str, query: str) -> None:
+    with duckdb.connect() as connection:
+        path = quote_text(f"{directory / table}.parquet")
+        connection.execute(f"copy ({query}) to {path} (format parquet)")
+
+
+def statements_of(raw_dir: Path, tmp_path: Path, table: str) -> str:
+    """The statement by which Spark knows a raw table."""
+    raw_directory = inspect(raw_dir)
+    source = {"source_name": "raw", "schema": "raw", "name": table, "identifier": table, "columns": {}}
+    source["columns"] = {
+        column.name: {"data_type": column.data_type}
+        for entry in raw_directory.contract
+        if entry.name == table
+        for column in entry.columns
+    }
+    with duckdb.connect() as connection:
+        register(connection, raw_directory)
+        statements = register_inputs(connection, raw_directory, [source], tmp_path / "inputs", "kpis")
+    assert statements[:-1] == [f"create database if not exists `kpis{suffix}`" for suffix in ("", "_raw")]
+    return statements[-1]
+
+
+def test_csv_is_landed_with_its_line_numbers(tmp_path, raw_dir, write_csv):
+    write_csv("users.csv", "user_id", '"u\n1"', "u2")
+    view = statements_of(raw_dir, tmp_path, "users")
+    landed = tmp_path / "inputs" / "raw" / "users.parquet"
+    assert view == f"create or replace view `kpis_raw`.`users` as select * from parquet.`{landed}`"
+    rows = duckdb.sql(f"select user_id, email, _row_number from {quote_path(landed)} order by all").fetchall()
+    assert rows == [("u\n1", None, 2), ("u2", None, 4)]
+
+
+def test_parquet_is_read_where_it_is(tmp_path, raw_dir):
+    write_parquet(raw_dir, "users", "select 'u1' as \"User_ID\", date '2024-01-05' as hired_on")
+    view = statements_of(raw_dir, tmp_path, "users")
+    assert not list((tmp_path / "inputs").rglob("*.parquet"))
+    # Spark takes brackets and stars of a path for wildcards.
+    assert str(raw_dir).endswith("raw 'data' [1] day=3 *")
+    assert r"raw 'data' \[1\] day=3 \*/users.parquet`" in view
+    for column in (
+        "`User_ID` as `user_id`",
+        "`hired_on` as `hired_on`",
+        "cast(null as string) as `email`",
+        "cast(null as date) as `left_on`",
+        "cast(_metadata.row_index + 1 as bigint) as _row_number",
+    ):
+        assert column in view
+
+
+@pytest.mark.parametrize(
+    ("expression", "landed"),
+    [
+        ("true", "true"),
+        ("20240105", "20240105"),
+        ("time '09:30:00'", "09:30:00"),
+        ("'2024-01-05'::blob", "2024-01-05"),
+    ],
+)
+def test_what_spark_can_not_cast_is_landed_as_text(tmp_path, raw_dir, expression, landed):
+    write_parquet(raw_dir, "users", f"select 'u1' as user_id, {expression} as hired_on")
+    assert f"from parquet.`{tmp_path / 'inputs'}" in statements_of(raw_dir, tmp_path, "users")
+    query = f"select hired_on from '{tmp_path / 'inputs' / 'raw' / 'users.parquet'}'"
+    assert duckdb.sql(query).fetchall() == [(landed,)]
+
+
+def session_of(provider: str, location: str) -> SimpleNamespace:
+    rows = [("x", "int"), ("Provider", provider), ("Location", location)]
+    return SimpleNamespace(sql=lambda _: SimpleNamespace(collect=lambda: rows))
+
+
+def test_a_table_of_spark_is_a_view_with_times_in_utc(tmp_path):
+    (tmp_path / "a b.db" / "t").mkdir(parents=True)
+    write_parquet(
+        tmp_path / "a b.db" / "t", "part-0", "select timestamptz '2024-01-05 10:00:00+02' as moment, 1 as n"
+    )
+    session = session_of("parquet", f"file:{tmp_path}/a%20b.db/t")
+    register_outputs(tmp_path / "w.duckdb", session, {"t": "`s`.`t`"})
+    with duckdb.connect(tmp_path / "w.duckdb") as connection:
+        connection.execute("set TimeZone = 'America/New_York'")
+        (row,) = connection.execute(
+            "select typeof(moment), cast(moment as varchar), n from main.t"
+        ).fetchall()
+    assert row == ("TIMESTAMP", "2024-01-05 08:00:00", 1)
+
+
+@pytest.mark.parametrize("place", [("delta", "file:/x"), ("parquet", "s3://bucket/x")])
+def test_a_table_that_can_not_be_read_here_is_told(tmp_path, place):
+    with pytest.raises(InputError, match=r"`s`\.`t` can't be published from here.*" + place[1]):
+        register_outputs(tmp_path / "w.duckdb", session_of(*place), {"t": "`s`.`t`"})
+
+
+def write_marts(path: Path, *tables: str) -> Path:
+    with duckdb.connect(path) as connection:
+        connection.execute("create schema marts")
+        for table in tables:
+            connection.execute(f"create table marts.{table}")
+    return path
+
+
+def test_marts_are_compared_exactly_but_for_doubles(tmp_path):
+    rows = "('a', 1.5::double, 1.10), ('b', null, 2.20), ('b', 3e9, 2.20)"
+    ours = f"t as select * from (values {rows}) as t (k, x, d)"
+    close = ours.replace("3e9", "3000000001.0").replace("1.5::", "1.50000000001::")
+    far = ours.replace("1.5::", "1.6::").replace("1.10", "1.11")
+    left = write_marts(tmp_path / "1.duckdb", ours, "alone as select 1 as n", "runs as select 1 as n")
+    assert compare_marts(left, write_marts(tmp_path / "2.duckdb", close)) == [
+        Comparison("t", 3, equal=1, close=3, columns=("x",)),
+        Comparison("alone", 0, problem="one engine has it"),
+    ]
+    (compared, _) = compare_marts(left, write_marts(tmp_path / "3.duckdb", far))
+    assert (compared.equal, compared.close, compared.columns) == (2, 2, ("d", "x"))
+    assert not compared.is_same
+
+
+@pytest.mark.parametrize(
+    "other", ["t as select 1 as n union all select 2", "t as select 1.5 as n", "t as select 1 as m"]
+)
+def test_marts_of_another_shape_are_told(tmp_path, other):
+    left = write_marts(tmp_path / "1.duckdb", "t as select 1 as n")
+    (compared,) = compare_marts(left, write_marts(tmp_path / "2.duckdb", other))
+    assert compared.problem
+    assert not compared.is_same
