@@ -55,7 +55,7 @@ def test_parquet_is_read_where_it_is(tmp_path, raw_dir):
     assert str(raw_dir).endswith("raw 'data' [1] day=3 *")
     assert r"raw 'data' \[1\] day=3 \*/users.parquet`" in view
     for column in (
-        "`User_ID` as `user_id`",
+        "concat('address-', left(sha2(trim(`User_ID`), 256), 16)) else `User_ID` end as `user_id`",
         "`hired_on` as `hired_on`",
         "cast(null as string) as `email`",
         "cast(null as date) as `left_on`",

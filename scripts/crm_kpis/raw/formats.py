@@ -54,6 +54,11 @@ class RawFormat:
     words: dict[str, dict[str, str]] = field(default_factory=dict)
     masks_addresses: bool = True
 
+    def masks(self, column: RawColumn, duckdb_type: str = "VARCHAR") -> bool:
+        """Whether an address in a column is replaced by its hash."""
+        is_key = column.data_type == "text" and column.name.endswith("_id")
+        return self.masks_addresses and is_key and duckdb_type == "VARCHAR"
+
     def rewrite(self, expression: str, column: RawColumn, duckdb_type: str = "VARCHAR") -> str:
         """SQL of DuckDB that renders a column of a file as the contract has it.
 
@@ -69,7 +74,7 @@ class RawFormat:
             return f"timezone('UTC', timezone({quote_text(self.time_zone)}, cast({expression} as timestamp)))"
         if duckdb_type != "VARCHAR":
             return expression
-        if self.masks_addresses and column.data_type == "text" and column.name.endswith("_id"):
+        if self.masks(column, duckdb_type):
             return _without_address(expression)
         if column.data_type in ("date", "timestamp"):
             if self.date_format in ("day_first", "month_first"):

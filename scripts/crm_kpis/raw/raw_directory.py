@@ -13,7 +13,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import BinaryIO
@@ -257,7 +257,7 @@ def check_readable(raw_directory: RawDirectory) -> None:
 
 
 def plain_parquet_columns(file: RawFile) -> dict[str, FileColumn] | None:
-    """The columns of a Parquet file that another engine may read from it as they are.
+    """The columns of a Parquet file that another engine may read from it as they are, but for addresses.
 
     Args:
         file: A file that `inspect` found.
@@ -269,6 +269,8 @@ def plain_parquet_columns(file: RawFile) -> dict[str, FileColumn] | None:
     names = [column.name.lower() for column in file.columns]
     if file.file_format != "parquet" or len(set(names)) < len(names):
         return None
+    # To mask an address is simple enough to do it there, too.
+    file = replace(file, raw_format=replace(file.raw_format, masks_addresses=False))
     for column in file.table.columns:
         match = file.matches.get(column.name)
         plain = match and f"{quote_identifier(match.identifier)} as {quote_identifier(column.name)}"

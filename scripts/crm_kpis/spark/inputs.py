@@ -99,7 +99,11 @@ def _columns_in_place(file: RawFile) -> str | None:
                 f"cast(null as {_MISSING.get(column.data_type, column.data_type)}) as `{column.name}`"
             )
         elif _is_castable(column, match.duckdb_type) and "`" not in match.name:
-            columns.append(f"`{match.name}` as `{column.name}`")
+            value = f"`{match.name}`"
+            if file.raw_format.masks(column, match.duckdb_type):
+                hashed = f"concat('address-', left(sha2(trim({value}), 256), 16))"
+                value = f"case when contains({value}, '@') then {hashed} else {value} end"
+            columns.append(f"{value} as `{column.name}`")
         else:
             return None
     return ", ".join([*columns, "cast(_metadata.row_index + 1 as bigint) as _row_number"])
