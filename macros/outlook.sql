@@ -27,7 +27,7 @@
     (
         ({{ further }} - 0.5) * ln({{ further }}) - {{ further }} + 0.9189385332046727
         + (
-            1 / 12.0 - (1 / 360.0 - (1 / 1260.0 - 1 / (1680.0 * {{ square }})) / {{ square }}) / {{ square }}
+            1 / 12e0 - (1 / 360e0 - (1 / 1260e0 - 1 / (1680e0 * {{ square }})) / {{ square }}) / {{ square }}
         ) / {{ further }}
         - ln(
             {%- for step in range(6) %}({{ number }} + {{ step }}){{ ' * ' if not loop.last }}{% endfor -%}

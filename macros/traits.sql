@@ -55,8 +55,8 @@
         segment,
         cast(hit_count as double) as current_numerator,
         cast(case_count as double) as current_denominator,
-        cast(sum(hit_count) over of_dimension - hit_count as double) as baseline_numerator,
-        cast(sum(case_count) over of_dimension - case_count as double) as baseline_denominator
+        cast((sum(hit_count) over of_dimension) - hit_count as double) as baseline_numerator,
+        cast((sum(case_count) over of_dimension) - case_count as double) as baseline_denominator
     from {{ name }}_segments
     window of_dimension as (partition by segment_by)
 ),

@@ -56,7 +56,7 @@
         {{ block_count('week_count') }} as blocks
 #}
 {% macro block_count(weeks) -%}
-    cast(greatest(2, round(1 + 0.4 * power({{ weeks }}, 2 / 3.0))) as bigint)
+    cast(greatest(2, round(1 + 0.4 * power({{ weeks }}, 2 / 3e0))) as bigint)
 {%- endmacro %}
 
 

@@ -350,7 +350,7 @@ with_usual_changes as (
         case
             when usual_changes.earlier_comparisons >= 3
                 then
-                    2.0 * usual_changes.earlier_comparisons * usual_changes.earlier_comparisons
+                    2 * cast(usual_changes.earlier_comparisons as double) * usual_changes.earlier_comparisons
                     / (3 * usual_changes.earlier_comparisons - 1)
             else usual_changes.blocks - 2
         end as swing_degrees

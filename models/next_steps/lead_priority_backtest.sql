@@ -63,7 +63,7 @@ ties as (
 placed as (
     select
         *,
-        sum(leads) over so_far - leads as leads_before,
+        (sum(leads) over so_far) - leads as leads_before,
         sum(leads) over (partition by day_number, ranked_by) as all_leads,
         sum(won_leads) over (partition by day_number, ranked_by) as all_won_leads
     from ties

@@ -23,6 +23,8 @@ _CONSTRUCTS = {
     r"\bas (timestamptz|hugeint|text|blob|json|utinyint)\)": "a type that all engines have",
     r"sum\([^()]* order by": "sum_in_order()",
     r"filter \(where .*\) over\b": "count(case when ... then 1 end) over",
+    r"over \w+ - ": "(... over w) - x",
+    r"\b\d+ / \d+[.]\d+\b(?! \*)": "1 / 12e0, since decimals have few digits behind the dot",
 }
 _SQL = sorted(
     path

@@ -162,7 +162,7 @@ ranked_{{ round }} as (
     from likelihoods_{{ round }}
 ),
 
-round_{{ round }} as (
+round_{{ round }} as {{ computed_once() }} (
     select
         outlook_on,
         log_shape,
