@@ -119,7 +119,7 @@ addends as (
             and every_value.segment = kpi_segments.segment
 ),
 
-series as (
+series as {{ computed_once() }} (
     select
         windows.pair_id,
         addends.kpi_segment_id,
@@ -320,7 +320,7 @@ controlled as (
 ),
 
 -- Where they are too few: the weeks within the two periods. Not where a control tells what is usual.
-within_rows as (
+within_rows as {{ computed_once() }} (
     select
         series.*,
         kpi_segments.kpi_id,
