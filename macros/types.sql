@@ -183,9 +183,9 @@
     {{ return(adapter.dispatch('factor_digits', 'crm_kpis')()) }}
 {%- endmacro %}
 
-{% macro duckdb__factor_digits() -%} {{ return(20) }} {%- endmacro %}
+{% macro duckdb__factor_digits() -%} 20 {%- endmacro %}
 
-{% macro default__factor_digits() -%} {{ return(18) }} {%- endmacro %}
+{% macro default__factor_digits() -%} 18 {%- endmacro %}
 
 
 {#

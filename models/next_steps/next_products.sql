@@ -32,15 +32,15 @@ candidates as (
         pairs.later_share_low,
         pairs.lift,
         pairs.lift_low,
-        owned.account_id is not null as is_owned
+        bought.account_id is not null as is_owned
     from purchases
     inner join pairs on purchases.product_id = pairs.product_id
-    left join purchases as owned
-        on purchases.account_id = owned.account_id and pairs.other_product_id = owned.product_id
+    left join purchases as bought
+        on purchases.account_id = bought.account_id and pairs.other_product_id = bought.product_id
     left join bought_again on pairs.other_product_id = bought_again.product_id
     where
-        owned.account_id is null
-        or (bought_again.product_id is not null and not owned.is_subscribed)
+        bought.account_id is null
+        or (bought_again.product_id is not null and not bought.is_subscribed)
 ),
 
 -- One reason for each product: the one that most of those who could followed.

@@ -20,13 +20,13 @@ products as (
 pairs as (
     select
         purchases.product_id,
-        others.product_id as other_product_id,
+        other_purchases.product_id as other_product_id,
         count(*) as customers_with_both,
-        count(*) filter (where others.first_purchased_on > purchases.first_purchased_on) as customers_later
+        count(*) filter (where other_purchases.first_purchased_on > purchases.first_purchased_on) as customers_later
     from purchases
-    inner join purchases as others
-        on purchases.account_id = others.account_id and purchases.product_id <> others.product_id
-    group by purchases.product_id, others.product_id
+    inner join purchases as other_purchases
+        on purchases.account_id = other_purchases.account_id and purchases.product_id <> other_purchases.product_id
+    group by purchases.product_id, other_purchases.product_id
 ),
 
 -- Who had the other one before, or took both at once, could not buy it later. A product is its own follower where it is bought again.
@@ -35,7 +35,7 @@ counted as (
         pairs.product_id,
         pairs.other_product_id,
         false as is_same_product,
-        products.customers as customers,
+        products.customers,
         pairs.customers_with_both,
         pairs.customers_later,
         products.customers - pairs.customers_with_both + pairs.customers_later as customers_who_could,

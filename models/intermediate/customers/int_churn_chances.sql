@@ -67,7 +67,10 @@ totals as (
 ),
 
 ages (age_group) as (
-    values {% for age in ages %}({{ age }}){{ ', ' if not loop.last }}{% endfor %}
+    values
+    {% for age in ages %}
+    ({{ age }}){{ ',' if not loop.last }}
+    {% endfor %}
 
 ),
 
