@@ -2,6 +2,8 @@
     How models become tables and views: by one `create or replace`, which takes the place of the last build as a whole or not at all. dbt's own
     materializations build under another name, rename twice, drop, and look for keys and indexes to carry over: ten statements a model, whose Python
     costs more than all SQL does on small data. Hooks are run; indexes and grants are not looked at.
+
+    Macros: replace_relation, replace_spark_table, compute_once.
 #}
 {% materialization table, adapter='duckdb' %}
     {{ return(crm_kpis.replace_relation('table', compiled_code)) }}
