@@ -180,7 +180,7 @@
     more; Spark cuts digits behind the dot where the factors have more than 38 together.
 #}
 {% macro factor_digits() -%}
-    {{ return(adapter.dispatch('factor_digits', 'crm_kpis')()) }}
+    {{- adapter.dispatch('factor_digits', 'crm_kpis')() -}}
 {%- endmacro %}
 
 {% macro duckdb__factor_digits() -%} 20 {%- endmacro %}
