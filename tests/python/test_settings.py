@@ -274,6 +274,14 @@ _BROKEN = [
         [OWN_COLUMNS, "deal,region,,,,,,"],
         "line 2, raw_table: 'deal': it is not an accepted value. Did you mean deals?",
     ),
+    (
+        "own_kpis.csv",
+        [
+            "kpi_id,area,label_en,unit,good,aggregation,numerator,segments",
+            "won,sales,Won,count,up,total,deals_won,touchpoint",
+        ],
+        "line 2, segments: 'touchpoint' is no dimension by which deals_won is split.",
+    ),
     ("own_columns.csv", [OWN_COLUMNS, "deals,region,string,,,,,"], "line 2, data_type: 'string': it is not"),
     (
         "own_columns.csv",

@@ -29,6 +29,7 @@ _CALLED = re.compile(
 )
 _OWN_CALL = re.compile(rf"own_dimensions\(.*aggregate_by_segment{_READS}", re.DOTALL)
 _PART = re.compile(r"ref\('(measures_\w+)'\)")
+_SEGMENTS = re.compile(r"segments=\[([^\]]*)\]")
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,13 @@ class MeasureModel:
         reads: The model that its measures are aggregates of; None where it is no call of a macro for
             measures, which alone can split them by another dimension.
         parts: The models of measures that it takes further: they are split as it is.
+        segments: The dimensions by which it splits its measures; None where its SQL does not list them.
     """
 
     name: str
     reads: str | None
     parts: tuple[str, ...] = ()
+    segments: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,4 +94,6 @@ def _read_models(projects: Iterable[Path]) -> Iterator[tuple[MeasureModel, set[s
         sql = path.read_text(encoding="utf-8")
         call = _CALL.search(sql) or _OWN_CALL.search(sql)
         names = {name for pattern in _NAMES for name in pattern.findall(sql)}
-        yield MeasureModel(path.stem, call[1] if call else None, tuple(_PART.findall(sql))), names
+        listed = _SEGMENTS.search(sql) if call else None
+        segments = tuple(re.findall(r"'(\w+)'", listed[1])) if listed else None
+        yield MeasureModel(path.stem, call[1] if call else None, tuple(_PART.findall(sql)), segments), names

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from crm_kpis.catalogue.docs import read_catalogue
-from crm_kpis.catalogue.measures import find_measures
+from crm_kpis.catalogue.measures import MeasureModel, find_measures
 from crm_kpis.days import FIRST_DAY, LAST_DAY, parse_day
 from crm_kpis.errors import InputError
 from crm_kpis.project import PACKAGE, PROJECT_DIR, PROJECT_FILE, read_project
@@ -470,6 +470,9 @@ def _check_pipeline_stages(settings: Settings) -> _Complaints:
 def _check_own_kpis(settings: Settings) -> _Complaints:
     shipped = {kpi["kpi_id"] for kpi in read_catalogue()}
     measures = find_measures(company_projects(settings))
+    own_dimensions = {
+        row.values["published_as"] or row.values["column_name"] for row in _sound(settings, "own_columns")
+    }
     for row in _sound(settings, "own_kpis"):
         kpi = row.values
         for role in ("numerator", "denominator", "squares", "sample_measure"):
@@ -483,9 +486,23 @@ def _check_own_kpis(settings: Settings) -> _Complaints:
         if kpi["kpi_id"] in shipped:
             yield row.line, "kpi_id", f"{kpi['kpi_id']} is a KPI of the package. Take another name."
         yield from ((row.line, *complaint) for complaint in _check_parts(kpi))
+        yield from (
+            (row.line, "segments", complaint) for complaint in _check_segments(kpi, measures, own_dimensions)
+        )
         for name in filter(None, (kpi["compared_across"] or "").split("|")):
             if name not in (kpi["segments"] or "").split("|"):
                 yield row.line, "compared_across", f"{display(name)} is not in segments. Add it there."
+
+
+def _check_segments(
+    kpi: dict[str, Any], measures: dict[str, MeasureModel], own_dimensions: set[str]
+) -> Iterator[str]:
+    for name in filter(None, (kpi["segments"] or "").split("|")):
+        for measure in filter(None, (kpi["numerator"], kpi["denominator"])):
+            segments = measures[measure].segments if measure in measures else None
+            if segments is not None and name not in {*segments, *own_dimensions}:
+                message = f"{display(name)} is no dimension by which {measure} is split."
+                yield f"{message} {suggest(name, sorted(segments)) if segments else 'Leave it out.'}"
 
 
 def _check_parts(kpi: dict[str, Any]) -> Iterator[tuple[str, str]]:
