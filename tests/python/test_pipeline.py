@@ -353,7 +353,12 @@ def test_an_as_of_in_the_future_is_warned_of_once(service):
 
 # Dates that may lie ahead, beside the bounds of spans (a purchase counts for a year), and forecasts.
 _PLANNED = {"expected_close_on", "due_on", "due_at", "ended_on", "changed_on"}
-_PERIODS_AHEAD = {"int_month_forecasts", "int_planned_period_days", "int_reported_periods"}
+_PERIODS_AHEAD = {
+    "int_month_forecasts",
+    "int_month_quotas",
+    "int_planned_period_days",
+    "int_reported_periods",
+}
 # What puts a row into the past, and what of it may have happened later, with what the CRM showed until then;
 # in which stage a deal was is not known.
 _HAPPENS = {

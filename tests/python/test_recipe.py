@@ -18,15 +18,15 @@ CATALOGUE = "seeds/kpi_catalogue.csv"
 RECIPE = {
     "models/measures/sales/measures_deals_closed.sql": (
         "    count(*) filter (where is_won) as deals_won\n",
-        "    count(*) filter (where is_won and amount < 1000) as small_deals_won\n",
+        "    count(*) filter (where is_won and amount < 5000) as small_deals_won\n",
     ),
     CATALOGUE: (
         "",
         "small_deals_won,sales,Small deals won,Kleine Deals,count,up,total,"
         "small_deals_won,,,small_deals_won,1,none,,,"
         "deal closed,proportional,weeks,none,none,,,,"
-        "owner|team|pipeline|deal_type|source|industry|country|product,,deals won below 1000,"
-        "gewonnene Deals unter 1000,Deals won that are small.,Kleine Deals.,own\n",
+        "owner|team|pipeline|deal_type|source|industry|country|product,,deals won below 5000,"
+        "gewonnene Deals unter 5000,Deals won that are small.,Kleine Deals.,own\n",
     ),
     "models/kpis/_unit_tests.yml": (
         "          - {period_id: 1, segment_by: all, segment: all, measure: deals_won, value: 12}\n",
@@ -35,7 +35,7 @@ RECIPE = {
     ),
     "tests/python/independent.py": (
         '    yield total(s, "deals_won", won, OF_DEALS, pl.len())\n',
-        '    yield total(s, "small_deals_won", won.filter(_c("amount") < 1000), OF_DEALS, pl.len())\n',
+        '    yield total(s, "small_deals_won", won.filter(_c("amount") < 5000), OF_DEALS, pl.len())\n',
     ),
 }
 EXPECTED = (
