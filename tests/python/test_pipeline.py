@@ -352,7 +352,7 @@ def test_an_as_of_in_the_future_is_warned_of_once(service):
 # As of a day in the past
 
 # Dates that may lie ahead, beside the bounds of spans (a purchase counts for a year), and forecasts.
-_PLANNED = {"expected_close_on", "due_on", "due_at", "ended_on", "changed_on"}
+_PLANNED = {"expected_close_on", "due_on", "due_at", "ended_on", "changed_on", "next_purchase_due_on"}
 _PERIODS_AHEAD = {
     "int_month_forecasts",
     "int_month_quotas",
