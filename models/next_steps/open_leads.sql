@@ -5,8 +5,8 @@ leads as (
     select * from {{ ref('fct_leads') }}
 ),
 
-deals as (
-    select * from {{ ref('fct_deals') }}
+lead_deals as (
+    select * from {{ ref('int_lead_deals') }}
 ),
 
 activities as (
@@ -15,29 +15,6 @@ activities as (
 
 reporting_window as (
     select * from {{ ref('reporting_window') }}
-),
-
--- The link stands in the deal, in the lead, or in both.
-deals_of_leads as (
-    select
-        lead_id,
-        created_on
-    from deals
-    where lead_id is not null
-    union all
-    select
-        leads.lead_id,
-        deals.created_on
-    from leads
-    inner join deals on leads.deal_id = deals.deal_id
-),
-
-first_deals as (
-    select
-        lead_id,
-        min(created_on) as first_deal_on
-    from deals_of_leads
-    group by lead_id
 ),
 
 lead_activities as (
@@ -57,13 +34,13 @@ dated as (
         coalesce(lead_activities.activities, 0) as activities,
         lead_activities.last_activity_on,
         least(
-            coalesce(first_deals.first_deal_on, cast('2100-01-01' as date)),
+            coalesce(lead_deals.first_deal_on, cast('2100-01-01' as date)),
             coalesce(leads.converted_on, cast('2100-01-01' as date)),
             coalesce(leads.disqualified_on, cast('2100-01-01' as date))
         ) as decided_on,
-        leads.is_converted or leads.is_won or leads.is_disqualified or first_deals.lead_id is not null as is_decided
+        leads.is_converted or leads.is_won or leads.is_disqualified or lead_deals.lead_id is not null as is_decided
     from leads
-    left join first_deals on leads.lead_id = first_deals.lead_id
+    left join lead_deals on leads.lead_id = lead_deals.lead_id
     left join lead_activities on leads.lead_id = lead_activities.lead_id
 ),
 

@@ -5,8 +5,8 @@ leads as (
     select * from {{ ref('fct_leads') }}
 ),
 
-deals as (
-    select * from {{ ref('fct_deals') }}
+lead_deals as (
+    select * from {{ ref('int_lead_deals') }}
 ),
 
 activities as (
@@ -34,44 +34,18 @@ days as (
     {%- endfor %}
 ),
 
--- The link stands in the deal, in the lead, or in both.
-deals_of_leads as (
-    select
-        lead_id,
-        created_on,
-        case when is_won then closed_on end as won_on
-    from deals
-    where lead_id is not null
-    union all
-    select
-        leads.lead_id,
-        deals.created_on,
-        case when deals.is_won then deals.closed_on end as won_on
-    from leads
-    inner join deals on leads.deal_id = deals.deal_id
-),
-
-outcomes as (
-    select
-        lead_id,
-        min(created_on) as first_deal_on,
-        min(won_on) as won_on
-    from deals_of_leads
-    group by lead_id
-),
-
 -- What happened on a day that nobody knows may have been known on any: such a lead teaches nothing.
 dated as (
     select
         leads.*,
-        least(coalesce(leads.converted_on, {{ no_day }}), coalesce(outcomes.won_on, {{ no_day }})) as won_on,
+        least(coalesce(leads.converted_on, {{ no_day }}), coalesce(lead_deals.won_on, {{ no_day }})) as won_on,
         least(
             coalesce(leads.converted_on, {{ no_day }}),
             coalesce(leads.disqualified_on, {{ no_day }}),
-            coalesce(outcomes.first_deal_on, {{ no_day }})
+            coalesce(lead_deals.first_deal_on, {{ no_day }})
         ) as decided_on
     from leads
-    left join outcomes on leads.lead_id = outcomes.lead_id
+    left join lead_deals on leads.lead_id = lead_deals.lead_id
     where
         not (leads.is_converted and leads.converted_on is null)
         and not (leads.is_disqualified and leads.disqualified_on is null)

@@ -23,8 +23,8 @@ leads as (
     select * from {{ ref('fct_leads') }}
 ),
 
-deals as (
-    select * from {{ ref('fct_deals') }}
+lead_deals as (
+    select * from {{ ref('int_lead_deals') }}
 ),
 
 responses as (
@@ -56,44 +56,18 @@ parts (breakdown, part, part_order, hours_from, hours_to) as (
     {% endfor %}
 ),
 
--- A deal is linked to its lead by the deal, by the lead, or by both.
-lead_deals as (
-    select
-        lead_id,
-        created_on,
-        case when is_won then closed_on end as won_on
-    from deals
-    where lead_id is not null
-    union all
-    select
-        leads.lead_id,
-        deals.created_on,
-        case when deals.is_won then deals.closed_on end as won_on
-    from leads
-    inner join deals on leads.deal_id = deals.deal_id
-),
-
-first_deals as (
-    select
-        lead_id,
-        min(created_on) as deal_created_on,
-        min(won_on) as won_on
-    from lead_deals
-    group by lead_id
-),
-
 -- A lead that came to a later step has passed the ones before it, recorded or not: so each step is a part of the one before.
 lead_steps as (
     select
         leads.created_on,
         leads.qualified_on,
-        first_deals.deal_created_on,
-        first_deals.won_on,
+        lead_deals.first_deal_on as deal_created_on,
+        lead_deals.won_on,
         leads.is_won,
-        leads.is_won or first_deals.lead_id is not null as has_deal,
-        leads.is_won or first_deals.lead_id is not null or leads.is_qualified as is_qualified
+        leads.is_won or lead_deals.lead_id is not null as has_deal,
+        leads.is_won or lead_deals.lead_id is not null or leads.is_qualified as is_qualified
     from leads
-    left join first_deals on leads.lead_id = first_deals.lead_id
+    left join lead_deals on leads.lead_id = lead_deals.lead_id
 ),
 
 leads_by_day as (
