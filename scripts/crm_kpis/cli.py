@@ -69,6 +69,14 @@ _OUTPUT = click.option(
     show_default=True,
     help="The output directory of crm-kpis run.",
 )
+_ROWS_FORMAT = click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["table", "csv", "json", "markdown"]),
+    default="table",
+    show_default=True,
+    help="table: the first 100 rows, to look at; the others: all rows.",
+)
 _LANGUAGE = click.option(
     "--language",
     type=click.Choice(["en", "de"]),
@@ -331,22 +339,8 @@ def reconcile_sources(
 
 @cli.command()
 @click.argument("query")
-@click.option(
-    "--output",
-    envvar="CRM_KPIS_OUTPUT",
-    type=click.Path(path_type=Path),
-    default=Path("output"),
-    show_default=True,
-    help="The output directory of the run.",
-)
-@click.option(
-    "--format",
-    "file_format",
-    type=click.Choice(["table", "csv", "json", "markdown"]),
-    default="table",
-    show_default=True,
-    help="table: the first 100 rows, to look at; the others: all rows.",
-)
+@_OUTPUT
+@_ROWS_FORMAT
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
@@ -380,14 +374,7 @@ def sql(query: str, output: Path, file_format: str, timeout: float | None) -> No
 @click.argument("key")
 @_OUTPUT
 @_LANGUAGE
-@click.option(
-    "--format",
-    "file_format",
-    type=click.Choice(["table", "csv", "json", "markdown"]),
-    default="table",
-    show_default=True,
-    help="table: the first 100 events, to look at; the others: all events.",
-)
+@_ROWS_FORMAT
 def account(key: str, output: Path, language: str | None, file_format: str) -> None:
     """Show what happened with one account, in time order.
 
@@ -416,14 +403,7 @@ def account(key: str, output: Path, language: str | None, file_format: str) -> N
 @click.option(
     "--notify", "urls", multiple=True, metavar="URL", help="Send them there instead, as apprise writes it."
 )
-@click.option(
-    "--format",
-    "file_format",
-    type=click.Choice(["table", "csv", "json", "markdown"]),
-    default="table",
-    show_default=True,
-    help="table: the first 100 alerts, to look at; the others: all.",
-)
+@_ROWS_FORMAT
 def alerts(  # noqa: PLR0913, PLR0917 - an argument for each option
     output: Path,
     language: str | None,
