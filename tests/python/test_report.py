@@ -404,6 +404,22 @@ def lists(english, tmp_path_factory) -> Path:
     return directory
 
 
+def test_sentences_of_few_data_are_whole(english, tmp_path):
+    bare = copy_marts(
+        english,
+        tmp_path,
+        "delete from marts.raw_row_counts where raw_table <> 'deals'",
+        "delete from marts.rejected_records where raw_table <> 'deals'",
+        "update marts.stalled_deals set amount = null",
+    )
+    write_pages(bare)
+    pages = {language: (bare / f"report.{language}.html").read_text("utf-8") for language in LANGUAGES}
+    assert " rows of one raw table were read" in pages["en"]
+    assert " Zeilen aus einer Rohtabelle gelesen" in pages["de"]
+    assert re.search(r"Deals: \d+\. No amount of theirs is known\.", pages["en"])
+    assert re.search(r"Deals: \d+\. Kein Betrag ist bekannt\.", pages["de"])
+
+
 def test_lists_say_what_to_do_next(lists):
     page = (lists / "report.en.html").read_text(encoding="utf-8")
     assert re.findall(r'id="(list-[\w-]+)"', page) == [

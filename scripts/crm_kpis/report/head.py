@@ -108,12 +108,13 @@ def _read_state(marts: Marts, texts: Texts, formats: Formats) -> DataState | Non
     if not rows:
         return None
     row, words = rows[0], texts["data_state"]
+    tables = words["one_table" if row["tables_read"] == 1 else "tables"]
     share = row["rows_rejected"] / row["rows_read"] if row["rows_read"] else 0.0
     place = ".".join(part for part in (row["worst_table"], row["worst_column"]) if part)
     return DataState(
         rows=words["rows" if row["rows_rejected"] else "no_rejections"].format(
             read=formats.count(row["rows_read"]),
-            tables=formats.count(row["tables_read"]),
+            tables=tables.format(count=formats.count(row["tables_read"])),
             rejected=formats.count(row["rows_rejected"]),
             share=formats.value(share, "ratio"),
         ),

@@ -146,14 +146,15 @@ class _Reader:
             key: unit for key, unit in units.items() if any(row.get(key, "") is not None for row in rows)
         }
         dimensions = tuple(key for key in _DIMENSIONS if key in rows[0])
-        found = rows[0]["found"]
+        found, amount = rows[0]["found"], rows[0].get("found_amount")
+        summary = words["summary"] if amount is not None else words.get("without_amount", words["summary"])
         more = [self.texts["first"].format(count=self.formats.count(len(rows)))] if found > len(rows) else []
         return StepList(
             anchor=f"list-{name.replace('_', '-')}",
             title=words["title"],
-            summary=words["summary"].format(
+            summary=summary.format(
                 count=self.formats.count(found),
-                amount=self.formats.value(rows[0].get("found_amount"), "currency"),
+                amount=self.formats.value(amount, "currency"),
                 new=self.formats.count(rows[0].get("found_new") or 0),
                 overloaded=self.formats.count(rows[0].get("found_overloaded") or 0),
             ),
