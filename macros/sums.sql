@@ -26,3 +26,21 @@
             )
     end
 {%- endmacro %}
+
+{#
+    A sum of doubles that is the same in whatever order they are added up, and much cheaper than an order of many rows: the whole numbers
+    and the rests are added up as decimals, which is exact to the eighteenth digit behind the point. For values below 10 ^ 37.
+
+        {{ exact_sum('numerator', "side = 'current'") }} as current_numerator
+
+    value      what is added up; NULL adds nothing
+    condition  the rows that count, or none for all
+#}
+{% macro exact_sum(value, condition=none) -%}
+    {%- set filter = ' filter (where ' ~ condition ~ ')' if condition else '' -%}
+    {%- set whole = 'cast(' ~ value ~ ' as decimal(38, 0))' -%}
+    (
+        cast(sum({{ whole }}){{ filter }} as double)
+        + cast(sum(cast({{ value }} - cast({{ whole }} as double) as decimal(38, 18))){{ filter }} as double)
+    )
+{%- endmacro %}

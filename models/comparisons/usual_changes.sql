@@ -36,135 +36,176 @@ snapshot_values as (
     where is_complete and coalesce(is_comparable, true)
 ),
 
-matched as (
+every_value as (
     select
-        windows.*,
-        kpi_values.kpi_id,
-        kpi_values.segment_by,
-        kpi_values.segment,
-        kpi_values.numerator,
-        kpi_values.denominator,
-        kpi_values.sample_size,
-        kpi_values.kpi_value,
-        kpi_values.standard_error
-    from windows
-    inner join kpi_values
-        on
-            windows.period_grain = kpi_values.period_grain
-            and windows.period_start = kpi_values.period_start
-    where windows.source_snapshot is null
+        cast(null as {{ dbt.type_string() }}) as source_snapshot,
+        kpi_id,
+        segment_by,
+        segment,
+        period_grain,
+        period_start,
+        numerator,
+        denominator,
+        sample_size,
+        kpi_value,
+        standard_error
+    from kpi_values
     union all
     select
-        windows.*,
-        snapshot_values.kpi_id,
-        snapshot_values.segment_by,
-        snapshot_values.segment,
-        snapshot_values.numerator,
-        snapshot_values.denominator,
-        snapshot_values.sample_size,
-        snapshot_values.kpi_value,
-        snapshot_values.standard_error
-    from windows
-    inner join snapshot_values
-        on
-            windows.source_snapshot = snapshot_values.snapshot_name
-            and windows.period_grain = snapshot_values.period_grain
-            and windows.period_start = snapshot_values.period_start
+        snapshot_name as source_snapshot,
+        kpi_id,
+        segment_by,
+        segment,
+        period_grain,
+        period_start,
+        numerator,
+        denominator,
+        sample_size,
+        kpi_value,
+        standard_error
+    from snapshot_values
+),
+
+-- A number is joined and grouped faster than three names.
+kpi_segments as (
+    select
+        every_value.kpi_id,
+        every_value.segment_by,
+        every_value.segment,
+        catalogue.usual_change_from,
+        catalogue.aggregation,
+        catalogue.is_per_day,
+        catalogue.testing_method,
+        row_number() over (order by every_value.kpi_id, every_value.segment_by, every_value.segment) as kpi_segment_id
+    from every_value
+    inner join catalogue on every_value.kpi_id = catalogue.kpi_id
+    group by
+        every_value.kpi_id,
+        every_value.segment_by,
+        every_value.segment,
+        catalogue.usual_change_from,
+        catalogue.aggregation,
+        catalogue.is_per_day,
+        catalogue.testing_method
 ),
 
 -- Sums over the weeks of a window, of which one divided by the other is the value: of a total per day, of a median weighted by the number
 -- of values behind it.
-series as (
+addends as (
     select
-        matched.pair_id,
-        matched.kpi_id,
-        matched.segment_by,
-        matched.segment,
-        matched.shift,
-        matched.side,
-        matched.place,
-        matched.opens_at,
-        matched.blocks,
-        matched.side_block,
-        matched.common_block,
-        matched.week_time,
-        matched.side_block_days,
-        catalogue.aggregation,
-        catalogue.testing_method,
+        kpi_segments.kpi_segment_id,
+        kpi_segments.usual_change_from,
+        kpi_segments.is_per_day,
+        kpi_segments.aggregation = 'total' and kpi_segments.is_per_day as is_total_per_day,
+        every_value.source_snapshot,
+        every_value.period_grain,
+        every_value.period_start,
         case
-            when catalogue.aggregation = 'total' and catalogue.is_per_day then matched.side_days
-        end as side_days,
-        case
-            when catalogue.aggregation = 'median' then matched.kpi_value * matched.sample_size
-            when catalogue.aggregation = 'total' then matched.kpi_value
-            else matched.numerator
+            when kpi_segments.aggregation = 'median' then every_value.kpi_value * every_value.sample_size
+            when kpi_segments.aggregation = 'total' then every_value.kpi_value
+            else every_value.numerator
         end as numerator,
         case
-            when catalogue.aggregation = 'median' then cast(matched.sample_size as double)
-            when catalogue.aggregation = 'total' then case when catalogue.is_per_day then cast(matched.day_count as double) else 1.0 end
-            when catalogue.is_per_day then matched.denominator * matched.day_count
-            else matched.denominator
+            when kpi_segments.aggregation = 'median' then cast(every_value.sample_size as double)
+            when kpi_segments.aggregation = 'total' then 1.0
+            else every_value.denominator
         end as denominator,
-        case when catalogue.testing_method = 'mean' then {{ squares_of_mean('matched') }} end as squares
-    from matched
-    inner join catalogue
-        on matched.kpi_id = catalogue.kpi_id and matched.usual_change_from = catalogue.usual_change_from
+        case when kpi_segments.testing_method = 'mean' then {{ squares_of_mean('every_value') }} end as squares
+    from every_value
+    inner join kpi_segments
+        on
+            every_value.kpi_id = kpi_segments.kpi_id
+            and every_value.segment_by = kpi_segments.segment_by
+            and every_value.segment = kpi_segments.segment
+),
+
+series as {{ computed_once() }} (
+    select
+        windows.pair_id,
+        addends.kpi_segment_id,
+        windows.shift,
+        windows.side,
+        windows.place,
+        windows.opens_at,
+        windows.blocks,
+        windows.side_block,
+        windows.common_block,
+        windows.week_time,
+        case when addends.is_total_per_day then windows.side_days end as side_days,
+        case when addends.is_total_per_day then windows.side_block_days end as side_block_days,
+        addends.numerator,
+        case when addends.is_per_day then addends.denominator * windows.day_count else addends.denominator end as denominator,
+        addends.squares
+    from windows
+    inner join addends
+        on
+            windows.usual_change_from = addends.usual_change_from
+            and windows.period_grain = addends.period_grain
+            and windows.period_start = addends.period_start
+            and windows.source_snapshot is not distinct from addends.source_snapshot
 ),
 
 -- The same comparison, made earlier.
-earlier_sums as (
+earlier_sums as {{ computed_once() }} (
     select
         pair_id,
-        kpi_id,
-        segment_by,
-        segment,
-        aggregation,
-        testing_method,
+        kpi_segment_id,
         shift,
         min(opens_at) as opens_at,
         min(place) as first_place,
         {% for side in ['baseline', 'current'] %}
-        {{ sum_in_order('numerator', 'place', "side = '" ~ side ~ "'") }} as {{ side }}_numerator,
+        {{ exact_sum('numerator', "side = '" ~ side ~ "'") }} as {{ side }}_numerator,
         coalesce(
             cast(max(side_days) filter (where side = '{{ side }}') as double),
-            {{ sum_in_order('denominator', 'place', "side = '" ~ side ~ "'") }}
+            {{ exact_sum('denominator', "side = '" ~ side ~ "'") }}
         ) as {{ side }}_denominator,
-        {{ sum_in_order('squares', 'place', "side = '" ~ side ~ "'") }} as {{ side }}_squares{{ ',' if not loop.last }}
+        {{ exact_sum('squares', "side = '" ~ side ~ "'") }} as {{ side }}_squares{{ ',' if not loop.last }}
         {% endfor %}
     from series
     where shift > 0
-    group by pair_id, kpi_id, segment_by, segment, aggregation, testing_method, shift
+    group by pair_id, kpi_segment_id, shift
 ),
 
 with_first_places as (
     select
-        *,
-        min(first_place) over (partition by pair_id, kpi_id, segment_by, segment) as series_from
+        earlier_sums.*,
+        kpi_segments.kpi_id,
+        kpi_segments.segment_by,
+        kpi_segments.segment,
+        kpi_segments.aggregation,
+        kpi_segments.testing_method,
+        min(earlier_sums.first_place) over (partition by earlier_sums.pair_id, earlier_sums.kpi_segment_id) as series_from
     from earlier_sums
+    inner join kpi_segments on earlier_sums.kpi_segment_id = kpi_segments.kpi_segment_id
+),
+
+-- A window that begins before the series has not seen all of it.
+whole_sums as (
+    select * from with_first_places
+    where opens_at >= series_from
 ),
 
 -- With a control, the total is what is left without it.
 controls as (
-    select earlier_sums.*
-    from earlier_sums
+    select with_first_places.*
+    from with_first_places
     inner join pairs
         on
-            earlier_sums.pair_id = pairs.pair_id
-            and earlier_sums.segment_by = pairs.control_by
-            and earlier_sums.segment = pairs.control_member
+            with_first_places.pair_id = pairs.pair_id
+            and with_first_places.segment_by = pairs.control_by
+            and with_first_places.segment = pairs.control_member
 ),
 
 treated as (
     select
         sums.pair_id,
         sums.kpi_id,
+        sums.kpi_segment_id,
         sums.segment_by,
         sums.segment,
         sums.aggregation,
         sums.testing_method,
         sums.shift,
-        sums.opens_at,
-        sums.series_from,
         controls.pair_id is not null as is_controlled,
         {% for side in ['baseline', 'current'] %}
         {% for column in ['numerator', 'denominator', 'squares'] %}
@@ -178,7 +219,7 @@ treated as (
         end as {{ side }}_{{ column }}{{ ',' if not loop.last }}
         {% endfor %}{{ ',' if not loop.last }}
         {% endfor %}
-    from with_first_places as sums
+    from whole_sums as sums
     left join controls
         on
             sums.pair_id = controls.pair_id
@@ -198,11 +239,9 @@ with_changes as (
         {{ variance_by_chance('testing_method', 'baseline', 'current') }} as own_variance,
         {{ variance_by_chance('testing_method', 'baseline_control', 'current_control') }} as control_variance
     from treated
-    -- A window that begins before the series has not seen all of it.
-    where opens_at >= series_from
 ),
 
-earlier_changes as (
+earlier_changes as {{ computed_once() }} (
     select
         pair_id,
         kpi_id,
@@ -224,11 +263,11 @@ same_mix_changes as (
         kpi_id,
         segment_by,
         shift,
-        {{ sum_in_order('baseline_denominator * change', 'segment') }}
-        / {{ sum_in_order('baseline_denominator', 'segment') }} as change,
-        {{ sum_in_order('baseline_denominator * baseline_denominator * variance', 'segment') }}
-        / {{ sum_in_order('baseline_denominator', 'segment') }}
-        / {{ sum_in_order('baseline_denominator', 'segment') }} as variance
+        {{ exact_sum('baseline_denominator * change') }}
+        / {{ exact_sum('baseline_denominator') }} as change,
+        {{ exact_sum('baseline_denominator * baseline_denominator * variance') }}
+        / {{ exact_sum('baseline_denominator') }}
+        / {{ exact_sum('baseline_denominator') }} as variance
     from earlier_changes
     where segment_by <> 'all' and aggregation = 'ratio' and change is not null and variance is not null
     group by pair_id, kpi_id, segment_by, shift
@@ -257,7 +296,7 @@ every_change as (
 ),
 
 -- Not centred: a steady drift is a usual change, too.
-earlier as (
+earlier as {{ computed_once() }} (
     select
         pair_id,
         kpi_id,
@@ -273,26 +312,28 @@ earlier as (
 
 controlled as (
     select distinct
-        series.pair_id,
-        series.kpi_id
-    from series
-    inner join pairs
-        on
-            series.pair_id = pairs.pair_id
-            and series.segment_by = pairs.control_by
-            and series.segment = pairs.control_member
+        pairs.pair_id,
+        kpi_segments.kpi_id
+    from pairs
+    inner join kpi_segments on pairs.control_by = kpi_segments.segment_by and pairs.control_member = kpi_segments.segment
+    inner join series on pairs.pair_id = series.pair_id and kpi_segments.kpi_segment_id = series.kpi_segment_id
 ),
 
 -- Where they are too few: the weeks within the two periods. Not where a control tells what is usual.
-within_rows as (
-    select series.*
+within_rows as {{ computed_once() }} (
+    select
+        series.*,
+        kpi_segments.kpi_id,
+        kpi_segments.segment_by,
+        kpi_segments.segment
     from series
+    inner join kpi_segments on series.kpi_segment_id = kpi_segments.kpi_segment_id
     where
         series.shift = 0
         and not exists (
             select 1
             from controlled
-            where series.pair_id = controlled.pair_id and series.kpi_id = controlled.kpi_id
+            where series.pair_id = controlled.pair_id and kpi_segments.kpi_id = controlled.kpi_id
         )
         and not exists (
             select 1
@@ -300,9 +341,9 @@ within_rows as (
             where
                 earlier.earlier_comparisons >= 3
                 and series.pair_id = earlier.pair_id
-                and series.kpi_id = earlier.kpi_id
-                and series.segment_by = earlier.segment_by
-                and series.segment = earlier.segment
+                and kpi_segments.kpi_id = earlier.kpi_id
+                and kpi_segments.segment_by = earlier.segment_by
+                and kpi_segments.segment = earlier.segment
         )
 ),
 
