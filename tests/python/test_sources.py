@@ -272,7 +272,7 @@ def test_csv_files_are_read_whatever_their_delimiter(tmp_path: Path) -> None:
 def test_a_table_in_two_formats_or_without_a_byte_is_an_error(tmp_path: Path) -> None:
     land(tmp_path, HUBSPOT)
     (tmp_path / "deals.csv").write_text("id\n1\n")
-    with pytest.raises(InputError, match=r"lies in .* as Parquet and as CSV"):
+    with pytest.raises(InputError, match=r"lies in .* in several formats: csv, parquet\."):
         mapped(tmp_path, "hubspot")
     (tmp_path / "deals.csv").unlink()
     (tmp_path / "deals.parquet").write_bytes(b"")

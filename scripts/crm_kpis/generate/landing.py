@@ -62,6 +62,7 @@ def landable() -> list[str]:
         f"{path.stem}/{layout.name}"
         for path in sorted(_HERE.glob("*.sql"))
         for layout in read_vendor(path.stem).layouts
+        if not layout.is_export
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-_PLACES = ("--database", "--schema", "--landed")
+_PLACES = ("--database", "--schema", "--landed", "--time-zone")
 # Where the context keeps the sources in the order in which they were given.
 META = "crm_kpis.sources"
 
@@ -34,12 +34,12 @@ class CommandWithSources(click.Command):
                 given.append({"vendor": value})
             elif not given:
                 raise click.BadOptionUsage(name, f"{name} belongs behind a --source.", ctx)
-            elif name[2:] in given[-1]:
+            elif name[2:].replace("-", "_") in given[-1]:
                 raise click.BadOptionUsage(
                     name, f"{name} is given twice for --source {given[-1]['vendor']}.", ctx
                 )
             else:
-                given[-1][name[2:]] = value
+                given[-1][name[2:].replace("-", "_")] = value
         ctx.meta[META] = given
         return super().parse_args(ctx, rest)
 
@@ -67,6 +67,12 @@ def source_options() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             expose_value=False,
             metavar="DIR",
             help="The directory that holds the tables of --source, as Parquet or CSV.",
+        ),
+        click.option(
+            "--time-zone",
+            expose_value=False,
+            metavar="ZONE",
+            help="The time zone of --source, where it is the vendor's own CSV export: Europe/Berlin.",
         ),
         click.option(
             "--mapping",

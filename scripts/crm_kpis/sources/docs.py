@@ -38,7 +38,8 @@ def _render(vendor: Vendor) -> Iterator[str]:
     yield f"crm-kpis run --source {vendor.name} --landed landed/{vendor.name}"
     yield from ("```", "")
     yield (
-        "`--landed` is a directory with a file, or a directory of files, for each table: Parquet or CSV."
+        "`--landed` is a directory with a file, or a directory of files, for each table: Parquet, CSV or JSON"
+        " lines."
         " `crm-kpis sources inspect` with the same options says what was found and what is missing,"
         " `crm-kpis sources reconcile` counts what must match the vendor's own screens."
     )
@@ -69,7 +70,10 @@ def _render(vendor: Vendor) -> Iterator[str]:
     yield from ("", "## Loaders", "", "| loader | recognised by a table | to know |", "|---|---|---|")
     for layout in vendor.layouts:
         tables = ", ".join(f"`{table}`" for table in layout.tables)
+        if layout.is_export:
+            tables = "columns " + ", ".join(f"`{label}`" for label in layout.labels)
         yield f"| {layout.title} | {tables} | {' '.join(vendor.facts['loads'][layout.name].split())} |"
+    yield from _describe_exports(vendor)
     yield from ("", "## What is read", "", "| raw table | filled | left empty |", "|---|---|---|")
     columns = _describe_columns(vendor)
     for table in read_contract():
@@ -103,6 +107,14 @@ def _render(vendor: Vendor) -> Iterator[str]:
     yield from ("", "| entity | columns |", "|---|---|")
     for entity in vendor.entities:
         yield f"| {entity.name} | {', '.join(column.name for column in entity.columns)} |"
+
+
+def _describe_exports(vendor: Vendor) -> Iterator[str]:
+    """The vendor's own exports that are not read, and what they lack."""
+    for export in vendor.facts.get("not_read", ()):
+        labels = " or ".join(", ".join(names) for names in export["labels"])
+        lacks = " ".join(export["lacks"].split())
+        yield from ("", f"Not read is {export['what']} (columns {labels}). {lacks}")
 
 
 def _describe_columns(vendor: Vendor) -> dict[str, list[str]]:

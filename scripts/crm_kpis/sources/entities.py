@@ -46,6 +46,7 @@ _ROW_ID, _PARENT_ROW_ID = "_dlt_id", "_dlt_parent_id"
 _LOAD_COLUMNS = ("_dlt_load_id", "_fivetran_synced", "_airbyte_extracted_at", "_airbyte_emitted_at")
 _ACTIVE = "_fivetran_active"
 _DIGITS = "'^[0-9]{9,16}$'"
+_OFFSET = r"'(Z|[+-]\d{2}(:?\d{2})?)\s*$'"
 _TABLE = "_table"
 _ITEM_COLUMNS = {"item": "JSON", "item_text": "VARCHAR"}
 
@@ -106,7 +107,7 @@ def _find_entity(
         for name in folded
         if (table := by_name.get(name))
         and _is_it(vendor, entity, layout, table)
-        and (landed_as.list_column is None or landed_as.list_column in table.columns)
+        and (landed_as.list_column is None or landed_as.find_list(table.columns))
     )
     found = {}
     for column in entity.columns:
@@ -180,11 +181,11 @@ def _create_entity(
     entity = landed.entity
     landed_as = entity.landed_as.get(layout.name, LandedAs(()))
     tables = [
-        _loaded(connection, vendor, layout, landed, number) if table.is_csv or table.load else table
+        _loaded(connection, vendor, layout, landed, number) if table.is_text or table.load else table
         for number, table in enumerate(landed.tables)
     ]
     if landed_as.list_column:
-        tables = [_unnested(table, landed_as.list_column) for table in tables]
+        tables = [_unnested(table, landed_as.find_list(table.columns) or "") for table in tables]
     selects = [_select(vendor, entity, layout, landed_as, table) for table in tables]
     rows = " union all ".join(selects) if selects else _select_nothing(entity)
     name = entity.name
@@ -276,23 +277,29 @@ def _loaded(
     """A temporary table with what is needed of a landed table that it would be slow to read several times."""
     table = landed.tables[number]
     name = f"{landed.entity.name}__loaded_{number}"
+    needed = _needed_columns(vendor, layout, landed, table)
     if table.load:
-        needed = _needed_columns(vendor, layout, landed, table)
         table.load(connection, name, needed)
-        columns = {
-            column: table.columns[column] for column in (*needed, *_ITEM_COLUMNS) if column in table.columns
-        }
     else:
-        connection.execute(f"create temp table {quote_identifier(name)} as from {table.relation}")
-        columns = dict(table.columns)
+        listed = ", ".join(map(quote_identifier, needed)) or "1 as nothing"
+        connection.execute(
+            f"create temp table {quote_identifier(name)} as select {listed} from {table.relation}"
+        )
+    columns = {
+        column: table.columns[column] for column in (*needed, *_ITEM_COLUMNS) if column in table.columns
+    }
     return LandedTable(table.name, quote_identifier(name), columns, table.files)
 
 
 def _unnested(table: LandedTable, column: str) -> LandedTable:
-    """A row for each item of the list that a column holds, as JSON or as a list of DuckDB."""
+    """A row for each item of the list that a column holds: JSON, a list of DuckDB or split by semicolons."""
     name = quote_identifier(column)
-    is_text = table.columns[column] in {"VARCHAR", "JSON"}
-    items = f"json_extract({f'try_cast({name} as json)' if is_text else f'to_json({name})'}, '$[*]')"
+    if table.columns[column] in {"VARCHAR", "JSON"}:
+        is_json = f"left(ltrim({name}), 1) = '['"
+        split = f"list_transform(string_split({name}, ';'), lambda item: to_json(trim(item)))"
+        items = f"case when {is_json} then json_extract(try_cast({name} as json), '$[*]') else {split} end"
+    else:
+        items = f"json_extract(to_json({name}), '$[*]')"
     relation = (
         "(select *, json_extract_string(item, '$') as item_text"
         f" from (select *, unnest({items}) as item from {table.relation}))"
@@ -305,7 +312,7 @@ def _needed_columns(vendor: Vendor, layout: Layout, landed: LandedColumns, table
         _fold(vendor, name) for name in (_ROW_ID, _PARENT_ROW_ID, _ACTIVE, *_LOAD_COLUMNS, *layout.deleted)
     }
     found = {name for names in landed.found.values() for name in names}
-    list_column = landed.entity.landed_as[layout.name].list_column
+    list_column = landed.entity.landed_as[layout.name].find_list(table.columns)
     bases = {name.partition(".")[0] for name in found} | found | ({list_column} if list_column else set())
     return [
         column
@@ -339,7 +346,7 @@ def _select(vendor: Vendor, entity: Entity, layout: Layout, landed_as: LandedAs,
         names = tuple(
             name for name in column.names.get(layout.name, ()) if parent or not name.startswith("parent.")
         )
-        value, unread = _value(vendor, column, names, table)
+        value, unread = _value(vendor, column, names, table, layout.time_zone)
         parts += [
             f"{value} as {quote_identifier(column.name)}",
             f"{unread} as {quote_identifier('_unread_' + column.name)}",
@@ -371,13 +378,13 @@ def _select(vendor: Vendor, entity: Entity, layout: Layout, landed_as: LandedAs,
 
 
 def _value(
-    vendor: Vendor, column: EntityColumn, names: tuple[str, ...], table: LandedTable
+    vendor: Vendor, column: EntityColumn, names: tuple[str, ...], table: LandedTable, time_zone: str | None
 ) -> tuple[str, str]:
     """SQL of a column's value, and of whether a value is there that can't be read."""
     values, texts = [], []
     for name in _match(vendor, table, names):
         source, landed_type = _read(table, name)
-        values.append(_convert(source, landed_type, column.data_type))
+        values.append(_convert(source, landed_type, column.data_type, time_zone))
         if landed_type == "VARCHAR" and column.data_type not in {"id", "text"}:
             texts.append(f"trim({source}) <> ''")
     values += [
@@ -428,11 +435,17 @@ def _fold(vendor: Vendor, name: str) -> str:
     return name.lower().replace("_", "") if vendor.has_loose_names else name.lower()
 
 
-def _convert(source: str, landed_type: str, data_type: str) -> str:
+def _convert(source: str, landed_type: str, data_type: str, time_zone: str | None) -> str:
     is_text = landed_type == "VARCHAR"
-    text = f"nullif(trim({source}), '')" if is_text else f"cast({source} as varchar)"
+    if is_text:
+        text = f"nullif(trim({source}), '')"
+    elif landed_type.endswith("]") or landed_type.startswith(("STRUCT", "MAP")):
+        # As JSON, which is how other loads have lists.
+        text = f"cast(to_json({source}) as varchar)"
+    else:
+        text = f"cast({source} as varchar)"
     value = text if is_text else source
-    moment = _moment(source, landed_type)
+    moment = _moment(source, landed_type, time_zone)
     # Where a CSV file or a text column holds what once was a number.
     text_id = f"case when suffix({text}, '.0') then left({text}, -2) else {text} end" if is_text else text
     return {
@@ -447,7 +460,7 @@ def _convert(source: str, landed_type: str, data_type: str) -> str:
     }[data_type]
 
 
-def _moment(source: str, landed_type: str) -> str:
+def _moment(source: str, landed_type: str, time_zone: str | None) -> str:
     """SQL of a timestamp in UTC. Numbers are seconds, milliseconds or microseconds since 1970."""
     if landed_type == "TIMESTAMP WITH TIME ZONE":
         return f"cast(timezone('UTC', {source}) as timestamp)"
@@ -455,6 +468,13 @@ def _moment(source: str, landed_type: str) -> str:
         return _since_1970(f"try_cast({source} as bigint)")
     # An offset behind the time is taken off by the cast.
     moment = f"try_cast({source} as timestamp)"
+    if time_zone:
+        # Midnight is a day that somebody picked, which is that day everywhere. An offset says more.
+        in_utc = f"timezone('UTC', timezone({quote_text(time_zone)}, {moment}))"
+        text = f"cast({source} as varchar)"
+        has_offset = f"length({text}) > 10 and regexp_matches({text}, {_OFFSET})"
+        is_as_written = f"({has_offset}) or {moment} = date_trunc('day', {moment})"
+        return f"case when {is_as_written} then {moment} else {in_utc} end"
     if landed_type == "VARCHAR":
         # A year alone has four digits.
         return (

@@ -11,6 +11,13 @@ A layout file layouts/<vendor>.yml reads:
         property: "{}"              # how the loader writes the vendor's property names
         deleted: [is_deleted]       # the columns that mark a deleted record
         epochs: true                # moments are seconds since 1970 (read either way; for generate --as)
+      csv:                          # an export by the vendor itself
+        labels: [Record ID]         # these columns, of which one is in each file, mean that it is one
+        time_zone: the account's    # whose time zone the moments are in; a user has to name it
+        files: {deals: "*deals*"}   # names of files, where they are not those of the tables
+        needs: {deal: [is_won]}     # columns without which numbers would be wrong
+        entities:                   # where it has an entity, all that the entities below do not say of it
+          deal: {table: deals, deal_id: Record ID}
     steps: [deal_states]            # what several meanings share, in order: <vendor>/_deal_states.sql
     fills: {deals: [deal]}          # tables of the contract, each with the entities that it needs
     entities:
@@ -37,7 +44,7 @@ of an item of a list, and `item_text` an item that is no object.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -78,11 +85,17 @@ class LandedAs:
         tables: The tables; those that are landed are put together.
         parent: The entity whose rows the rows belong to, by dlt's row ids; None: they stand alone.
         list_column: The column that holds a list, of which each item is a row; None: each row of the table.
+        other_list_column: The column that holds the list where `list_column` is not there.
     """
 
     tables: tuple[str, ...]
     parent: str | None = None
     list_column: str | None = None
+    other_list_column: str | None = None
+
+    def find_list(self, columns: Container[str]) -> str | None:
+        """The column of a table that holds the list; None where it has none."""
+        return next((name for name in (self.list_column, self.other_list_column) if name in columns), None)
 
 
 @dataclass(frozen=True)
@@ -124,6 +137,11 @@ class Layout:
         property_name: The loader's name of the vendor's property {}.
         deleted: The columns that mark a deleted record.
         has_epochs: Whether moments are landed as seconds since 1970.
+        labels: Columns of which each file of a vendor's own export has one; none: a loader landed it.
+        zone_owner: Whose time zone moments without an offset are in, for people; None: they are in UTC.
+        files: Patterns of the names of an export's files, by the table that they hold.
+        needs: For entities the columns without which numbers would be wrong.
+        time_zone: The time zone of moments without an offset, as the user named it; None: UTC.
     """
 
     name: str
@@ -133,6 +151,16 @@ class Layout:
     property_name: str = "{}"
     deleted: tuple[str, ...] = ()
     has_epochs: bool = False
+    labels: tuple[str, ...] = ()
+    zone_owner: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict, hash=False)
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    time_zone: str | None = None
+
+    @property
+    def is_export(self) -> bool:
+        """Whether it is an export by the vendor itself, with labels instead of names."""
+        return bool(self.labels)
 
 
 @dataclass(frozen=True)
@@ -186,8 +214,13 @@ def read_vendor(name: str) -> Vendor:
     if name not in vendors():
         raise InputError(f"There is no source {name!r}. There are: {', '.join(vendors())}.")
     content = yaml.safe_load((LAYOUTS_DIR / f"{name}.yml").read_text(encoding="utf-8"))
-    layouts = tuple(_layout(key, entry) for key, entry in content.pop("layouts").items())
-    entities = tuple(_entity(key, entry, layouts) for key, entry in content.pop("entities").items())
+    by_name = content.pop("layouts")
+    layouts = tuple(_layout(key, entry) for key, entry in by_name.items())
+    loaders = tuple(layout for layout in layouts if not layout.is_export)
+    entities = tuple(_entity(key, entry, loaders) for key, entry in content.pop("entities").items())
+    for layout in layouts:
+        exported = by_name[layout.name].get("entities", {})
+        entities = tuple(_with_export(entity, layout.name, exported.get(entity.name)) for entity in entities)
     return Vendor(
         name,
         content.pop("title"),
@@ -263,7 +296,26 @@ def _layout(name: str, entry: Mapping[str, Any]) -> Layout:
         property_name=entry.get("property", "{}"),
         deleted=tuple(entry.get("deleted", ())),
         has_epochs=bool(entry.get("epochs", False)),
+        labels=tuple(entry.get("labels", ())),
+        zone_owner=entry.get("time_zone"),
+        files=entry.get("files", {}),
+        needs={entity: tuple(columns) for entity, columns in entry.get("needs", {}).items()},
     )
+
+
+def _with_export(entity: Entity, layout: str, exported: Mapping[str, Any] | None) -> Entity:
+    """The entity with its table and columns in a vendor's own export; as it is where the export has none."""
+    if exported is None:
+        return entity
+    names = {key: _as_tuple(given) for key, given in exported.items() if key not in ("table", "list")}
+    columns = tuple(
+        replace(column, names={**column.names, layout: names[column.name]})
+        if column.name in names
+        else column
+        for column in entity.columns
+    )
+    landed_as = _landed_as({key: exported[key] for key in ("table", "list") if key in exported})
+    return replace(entity, landed_as={**entity.landed_as, layout: landed_as}, columns=columns)
 
 
 def _entity(name: str, entry: Mapping[str, Any], layouts: tuple[Layout, ...]) -> Entity:
@@ -285,9 +337,8 @@ def _entity(name: str, entry: Mapping[str, Any], layouts: tuple[Layout, ...]) ->
 
 def _landed_as(where: str | list[str] | dict[str, Any]) -> LandedAs:
     if isinstance(where, dict):
-        return LandedAs(
-            _as_tuple(where.get("tables") or where["table"]), where.get("parent"), where.get("list")
-        )
+        tables = _as_tuple(where.get("tables") or where["table"])
+        return LandedAs(tables, where.get("parent"), *_as_tuple(where.get("list", ())))
     return LandedAs((where,) if isinstance(where, str) else tuple(where))
 
 
@@ -310,7 +361,7 @@ def _expand(names: str | list[str], layout: Layout, *, literally_too: bool = Fal
     return tuple(expanded)
 
 
-def _as_tuple(names: str | list[str]) -> tuple[str, ...]:
+def _as_tuple(names: str | Sequence[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 

@@ -15,7 +15,10 @@ from crm_kpis.raw import csv_file
 from crm_kpis.sources import postgres
 from crm_kpis.sql import quote_identifier, quote_path, quote_text
 
-_SUFFIXES = (".parquet", ".csv", ".csv.gz")
+_CSV = (".csv", ".csv.gz")
+_JSON_LINES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
+_SUFFIXES = (".parquet", *_CSV, *_JSON_LINES)
+_GZIP = b"\x1f\x8b"
 _LOCK_HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 _NO_SCHEMAS = ("information_schema", "pg_catalog")
 
@@ -39,8 +42,8 @@ class LandedTable:
     load: postgres.Loader | None = field(default=None, compare=False)
 
     @property
-    def is_csv(self) -> bool:
-        """Whether it is read from CSV, so that all columns are text."""
+    def is_text(self) -> bool:
+        """Whether it is read from CSV or JSON lines, so that all columns are text."""
         return any(not path.name.endswith(".parquet") for path in self.files)
 
 
@@ -193,8 +196,8 @@ def _list_files(connection: duckdb.DuckDBPyConnection, place: Place) -> dict[str
         files.setdefault(_table_name(name), []).append(path)
     if not files:
         raise InputError(
-            f"{place.path} holds no landed tables. It needs files <table>.parquet or <table>.csv, "
-            "or a directory of such files for each table."
+            f"{place.path} holds no landed tables. It needs files <table>.parquet, <table>.csv or"
+            " <table>.jsonl, or a directory of such files for each table."
         )
     return {table: _describe(connection, table, paths) for table, paths in files.items()}
 
@@ -207,7 +210,8 @@ def _walk(directory: Path) -> Iterator[Path]:
 
 
 def _table_name(file_name: str) -> str:
-    is_csv = file_name.endswith((".csv", ".csv.gz"))
+    is_csv = file_name.endswith(_CSV)
+    file_name = file_name.removesuffix(".gz")
     for suffix in _SUFFIXES:
         file_name = file_name.removesuffix(suffix)
     if is_csv and file_name.endswith("_data") and not file_name.endswith("__data"):
@@ -217,21 +221,26 @@ def _table_name(file_name: str) -> str:
 
 
 def _describe(connection: duckdb.DuckDBPyConnection, table: str, paths: list[Path]) -> LandedTable:
-    kinds = {path.name.endswith(".parquet") for path in paths}
+    kinds = {path.name.removesuffix(".gz").rpartition(".")[2] for path in paths}
     if len(kinds) > 1:
         raise InputError(
-            f"The table {table} lies in {paths[0].parent} as Parquet and as CSV. Remove one of them."
+            f"The table {table} lies in {paths[0].parent} in several formats: {', '.join(sorted(kinds))}."
+            " Remove all but one of them."
         )
     for path in paths:
         if path.stat().st_size == 0:
             raise InputError(f"{path} is empty (0 bytes). Remove it, or land it again.")
     listed = ", ".join(quote_path(path) for path in paths)
-    if kinds == {True}:
-        # Otherwise a directory named day=3 would add a column.
-        relation = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
-    else:
-        relation = f"(from {' union all by name from '.join(_read_csv(path) for path in paths)})"
     try:
+        if kinds == {"parquet"}:
+            # Otherwise a directory named day=3 would add a column.
+            relation = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+        elif kinds == {"csv"}:
+            relation = f"(from {' union all by name from '.join(_read_csv(path) for path in paths)})"
+        else:
+            relation = (
+                f"(from {' union all by name from '.join(_read_json(connection, path) for path in paths)})"
+            )
         described = connection.execute(f"describe from {relation}").fetchall()
     except duckdb.Error as error:
         raise InputError(f"{paths[0]} can't be read: {first_line(str(error))}. Land it again.") from error
@@ -249,3 +258,19 @@ def _read_csv(path: Path) -> str:
         f" columns = {{{columns}}}, delim = {quote_text(header.delimiter)}, quote = '\"', escape = '\"',"
         " nullstr = '', strict_mode = true, null_padding = false, hive_partitioning = false)"
     )
+
+
+def _read_json(connection: duckdb.DuckDBPyConnection, path: Path) -> str:
+    with path.open("rb") as file:
+        # Older versions of dlt write compressed files without the ending .gz.
+        compression = "gzip" if file.read(2) == _GZIP else "uncompressed"
+    # All values are texts, as in CSV: DuckDB would guess types by the first values.
+    lines = (
+        f"read_json({quote_path(path)}, format = 'newline_delimited', compression = '{compression}',"
+        " maximum_depth = 1, sample_size = -1, records = true, hive_partitioning = false)"
+    )
+    names = [row[0] for row in connection.execute(f"describe from {lines}").fetchall()]
+    texts = ", ".join(
+        f"json_extract_string({quote_identifier(name)}, '$') as {quote_identifier(name)}" for name in names
+    )
+    return f"(select {texts} from {lines})"

@@ -6,9 +6,11 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import duckdb
 import yaml
@@ -20,7 +22,7 @@ from crm_kpis.sources.layout import Entity, Layout, Vendor, overlay, read_vendor
 from crm_kpis.sources.place import LandedTable, Place, opened
 from crm_kpis.sources.postgres import is_url
 
-_KEYS = ("vendor", "name", "database", "schema", "landed")
+_KEYS = ("vendor", "name", "database", "schema", "landed", "time_zone")
 _SHOWN_TABLES = 12
 # Without a table or column that only one loader writes, so many columns of known tables tell the loader.
 _FEWEST_COLUMNS = 4
@@ -34,11 +36,13 @@ class SourceSpec:
         vendor: The vendor's name.
         place: Where its tables lie.
         name: What the ids of its records begin with where there are several sources.
+        time_zone: The time zone of a vendor's own export, which does not say it; None: not given.
     """
 
     vendor: str
     place: Place
     name: str
+    time_zone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class SourceSettings:
                         "name": spec.name,
                         "landed" if spec.place.is_directory else "database": spec.place.address,
                         **({"schema": spec.place.schema} if spec.place.schema else {}),
+                        **({"time_zone": spec.time_zone} if spec.time_zone else {}),
                     }
                     for spec in self.sources
                 ],
@@ -186,21 +191,23 @@ def _read_spec(entry: Any, directory: Path, origin: str) -> SourceSpec:
         schema=entry.get("schema"),
         landed=directory / entry["landed"] if entry.get("landed") else None,
         name=entry.get("name"),
+        time_zone=entry.get("time_zone"),
     )
 
 
-def make_spec(
+def make_spec(  # noqa: PLR0913 - the keys of a source
     vendor: str | None,
     *,
     database: Path | str | None = None,
     schema: str | None = None,
     landed: Path | None = None,
     name: str | None = None,
+    time_zone: str | None = None,
 ) -> SourceSpec:
     """Make a source of what a user gave; a database that is a text is the address of a PostgreSQL database.
 
     Raises:
-        InputError: There is no such vendor, or not exactly one of database and landed.
+        InputError: There is no such vendor or time zone, or not exactly one of database and landed.
     """
     if vendor not in vendors():
         raise InputError(f"There is no source {vendor!r}. There are: {', '.join(vendors())}.")
@@ -211,10 +218,15 @@ def make_spec(
         )
     if landed is not None and schema:
         raise InputError(f"The source {vendor} has --schema, which belongs to --database, but --landed.")
+    if time_zone is not None and time_zone not in available_timezones():
+        raise InputError(
+            f"The source {vendor} has the time zone {time_zone!r}, which is not known."
+            " Name one such as Europe/Berlin."
+        )
     if isinstance(database, str):
-        return SourceSpec(vendor, Place(Path(), schema, url=database), name or vendor)
+        return SourceSpec(vendor, Place(Path(), schema, url=database), name or vendor, time_zone)
     path = Path(os.path.abspath(database or landed or "."))
-    return SourceSpec(vendor, Place(path, schema, landed is not None), name or vendor)
+    return SourceSpec(vendor, Place(path, schema, landed is not None), name or vendor, time_zone)
 
 
 def _database(given: Any, directory: Path) -> Path | str:
@@ -313,8 +325,11 @@ def _recognise(
     own = mapping.get(spec.vendor, {})
     if own:
         vendor = overlay(vendor, own, str(mapping_file))
-    layout = _find_layout(spec, vendor, tables)
+    _refuse_exports(vendor, tables)
+    tables = _name_files(vendor, tables)
+    layout = _with_time_zone(spec, vendor, _find_layout(spec, vendor, tables))
     columns = find_columns(vendor, layout, tables)
+    _check_needs(spec, vendor, layout, columns)
     _check_own(spec, columns, own, mapping_file)
     return Source(spec, vendor, layout, tables, columns, tuple(_warnings(spec, layout, columns)))
 
@@ -338,7 +353,7 @@ def _find_layout(spec: SourceSpec, vendor: Vendor, tables: Mapping[str, LandedTa
     by_column = [
         layout
         for layout in vendor.layouts
-        if any(_has_column(table, column) for table in landed for column in layout.columns)
+        if any(_has_column(table, column) for table in landed for column in (*layout.columns, *layout.labels))
     ]
     if len(by_column) == 1:
         return by_column[0]
@@ -348,11 +363,77 @@ def _find_layout(spec: SourceSpec, vendor: Vendor, tables: Mapping[str, LandedTa
     )
     if found >= _FEWEST_COLUMNS:
         return layout
-    looked_for = "; ".join(f"{layout.title}: {', '.join(layout.tables[:4])}" for layout in vendor.layouts)
+    looked_for = "; ".join(
+        f"{layout.title}: "
+        + (f"columns {', '.join(layout.labels)}" if layout.is_export else ", ".join(layout.tables[:4]))
+        for layout in vendor.layouts
+    )
     raise InputError(
         f"{spec.place} holds {vendor.title} in no known layout. Its tables: {names}."
         f" Looked for any of {looked_for}."
     )
+
+
+def _refuse_exports(vendor: Vendor, tables: Mapping[str, LandedTable]) -> None:
+    """Say what is missing in a vendor's own export that can't be read."""
+    for export in vendor.facts.get("not_read", ()):
+        for table in tables.values():
+            if any(set(labels) <= set(table.columns) for labels in export["labels"]):
+                lacks = " ".join(export["lacks"].split())
+                raise InputError(f"{_where(table)} is {export['what']}. {lacks}")
+
+
+def _where(table: LandedTable) -> str:
+    return str(table.files[0]) if table.files else table.name
+
+
+def _name_files(vendor: Vendor, tables: Mapping[str, LandedTable]) -> Mapping[str, LandedTable]:
+    """The tables, those of a vendor's own export by what they hold instead of the names of their files."""
+    named: dict[str, LandedTable] = {}
+    for name, table in tables.items():
+        holds = name
+        for layout in vendor.layouts:
+            if table.is_text and any(label in table.columns for label in layout.labels):
+                patterns = layout.files.items()
+                holds = next((held for held, pattern in patterns if fnmatch(name.lower(), pattern)), name)
+        if holds in named:
+            files = " and ".join(str(each.files[0]) for each in (named[holds], table))
+            raise InputError(
+                f"{files} are both exports of {holds}. Keep the latest one, or put both into a directory"
+                f" {holds}, where the last change of a record counts."
+            )
+        named[holds] = table
+    return named
+
+
+def _with_time_zone(spec: SourceSpec, vendor: Vendor, layout: Layout) -> Layout:
+    if layout.zone_owner is None:
+        if spec.time_zone:
+            raise InputError(
+                f"{spec.place} is {vendor.title} as {layout.title} lands it, in UTC."
+                " Leave out the time zone of the source."
+            )
+        return layout
+    if spec.time_zone is None:
+        raise InputError(
+            f"{spec.place} is {layout.title}, whose times are in {layout.zone_owner} time zone and do not say"
+            " which. Name it: --time-zone Europe/Berlin, or time_zone of the source in settings.yml."
+        )
+    return replace(layout, time_zone=spec.time_zone)
+
+
+def _check_needs(
+    spec: SourceSpec, vendor: Vendor, layout: Layout, columns: tuple[LandedColumns, ...]
+) -> None:
+    for landed in columns:
+        for name in layout.needs.get(landed.entity.name, ()):
+            if landed.tables and name not in landed.found:
+                column = next(column for column in landed.entity.columns if column.name == name)
+                label = " or ".join(column.names[layout.name])
+                raise InputError(
+                    f"{_where(landed.tables[0])} has no column {label}, without which numbers would be wrong."
+                    f" Export it, too. Where it has another name, {_hint(spec, landed.entity, name)}"
+                )
 
 
 def _has_column(table: LandedTable, mark: str) -> bool:

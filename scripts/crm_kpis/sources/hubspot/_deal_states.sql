@@ -18,8 +18,8 @@ deals_with_status as (
         *,
         case
             when is_won then 'won'
-            when is_closed then 'lost'
-            when is_closed = false then 'open'
+            when is_lost or is_closed then 'lost'
+            when is_closed = false or (is_lost = false and is_won = false) then 'open'
             when is_closed_stage and is_won is null and coalesce(probability = 1, stage_id = 'closedwon') then 'won'
             when is_closed_stage then 'lost'
             when is_closed_stage is null and is_won is null and stage_id = 'closedwon' then 'won'

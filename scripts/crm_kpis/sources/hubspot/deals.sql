@@ -37,7 +37,8 @@ select
     deal_states.expected_close_on,
     deal_states.stage,
     coalesce(pipeline.label, deal_states.pipeline_id) as pipeline,
-    case deal_states.deal_type
+    -- HubSpot's own export has labels: New Business.
+    case replace(lower(deal_states.deal_type), ' ', '')
         when 'newbusiness' then 'new'
         when 'existingbusiness' then 'upsell'
         else deal_states.deal_type

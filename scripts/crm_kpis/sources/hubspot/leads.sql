@@ -47,7 +47,7 @@ select
     case
         when upper(contact.lead_status) = 'UNQUALIFIED' then 'disqualified'
         when lower(contact.lifecycle_stage) in ('customer', 'evangelist') then 'converted'
-        when lower(contact.lifecycle_stage) in ('salesqualifiedlead', 'opportunity') then 'qualified'
+        when lower(contact.lifecycle_stage) in ('salesqualifiedlead', 'sales qualified lead', 'opportunity') then 'qualified'
         else 'new'
     end as status,
     -- HubSpot's score has no upper limit.

@@ -18,8 +18,9 @@ select
         when 'lost' then coalesce(deal.lost_at, deal.closed_at)
     end as closed_at,
     deal.expected_close_on,
-    stage.name as stage,
-    pipeline.name as pipeline,
+    -- Pipedrive's own export has names instead of ids.
+    coalesce(stage.name, deal.stage_id) as stage,
+    coalesce(pipeline.name, deal.pipeline_id) as pipeline,
     main_products.product_id,
     deal.source,
     deal.organization_id as account_id,
