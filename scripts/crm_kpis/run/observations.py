@@ -162,17 +162,19 @@ def observe(warehouse: Path, manifest: Path, output: Path, run_id: str) -> Obser
 
 def _count_unmatched_keys(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:
     keys = {table.name: table.key[0] for table in read_contract()}
-    queries = [
-        f"select '{table.name}', '{column.name}', count(*) from warehouse.main.stg_{table.name} as rows_of"
-        f" where {column.name} is not null and not exists (select 1 from"
-        f" warehouse.main.stg_{column.references}"
-        f" as held where held.{keys[column.references]} = rows_of.{column.name})"
-        for table in read_contract()
-        for column in table.columns
-        if column.references
-    ]
-    rows = connection.execute(" union all ".join(queries)).fetchall()
-    return {(table, column): count for table, column, count in rows}
+    counts = {}
+    for table in read_contract():
+        for column in table.columns:
+            if column.references:
+                # A query for each key: DuckDB plans one of all of them in five times the time.
+                rows = connection.execute(
+                    f"select count(*) from warehouse.main.stg_{table.name} as rows_of"
+                    f" where {column.name} is not null and not exists (select 1 from"
+                    f" warehouse.main.stg_{column.references}"
+                    f" as held where held.{keys[column.references]} = rows_of.{column.name})"
+                ).fetchall()
+                counts[table.name, column.name] = rows[0][0]
+    return counts
 
 
 def _find_moves(connection: duckdb.DuckDBPyConnection, manifest: Path, published: Path) -> dict[str, Move]:
