@@ -112,6 +112,22 @@ def test_an_account_that_was_matched_itself_is_matched_with_the_first(tmp_path: 
         both(tmp_path, match=match | {"hubspot.company.id": "zendesk.organization.id"})
 
 
+@pytest.mark.parametrize("written", ["0015g00000AbCdE", "0015g00000AbCdEAAV", " 0015g00000AbCdEAAV "])
+def test_a_salesforce_id_of_15_letters_is_that_of_18(tmp_path: Path, written: str) -> None:
+    ids = ("0015g00000AbCdEAAV", "0015g00000aBCdEAAW")
+    accounts: Rows = [{"Id": key, "Name": key, "SystemModstamp": utc("2024-01-01")} for key in ids]
+    organizations: Rows = [{"id": 1, "name": "Alder", "external_id": written}]
+    sources = [
+        {"vendor": "zendesk", "landed": str(land(tmp_path / "z", ZENDESK | {"organization": organizations}))},
+        {"vendor": "salesforce", "landed": str(land(tmp_path / "s", {"Account": accounts}))},
+    ]
+    match = ["zendesk.organization.external_id = salesforce.account.id"]
+    result = Mapped(read_settings({"sources": sources, "match": match}, tmp_path, "the test"))
+    assert result.rows("accounts", "account_id") == [(f"salesforce:{key}",) for key in ids]
+    # Letters differ by case: the other account is another one.
+    assert result.rows("tickets", "ticket_id", "account_id")[0] == ("zendesk:1", f"salesforce:{ids[0]}")
+
+
 def test_a_raw_file_that_takes_the_place_of_a_source_is_said(tmp_path: Path) -> None:
     settings = read_settings(
         {"sources": [{"vendor": "hubspot", "landed": str(land(tmp_path, HUBSPOT))}]}, tmp_path, "the test"
@@ -252,6 +268,38 @@ def test_values_that_can_not_be_read_are_counted(tmp_path: Path) -> None:
     assert "hubspot: 1 values of deal.amount can't be read, and are taken as missing." in result.warnings
 
 
+@pytest.mark.parametrize(
+    "moments",
+    [
+        [
+            *("2024-03-05T02:30:00+02:30", "2024-03-04T19:00:00.000-0500", "2024-03-05 00:00:00+00"),
+            *("2024-03-05T00:00:00.000000Z", "2024-03-05 00:00:00 UTC", " 2024-03-05T00:00:00Z "),
+            *("2024-03-05", "2024-03-05 00:00", "1709596800", "1709596800.0", "1709596800000"),
+            *("1709596800000000", "1709596800000000000"),
+        ],
+        [1709596800, 1709596800000, 1709596800000000, 1709596800000000000],
+        [1709596800.0],
+    ],
+)
+def test_a_moment_is_the_same_however_it_is_written(tmp_path: Path, moments: list[Any]) -> None:
+    deals = [
+        DEAL | {"id": str(number), "closedate": moment, "pipeline": "default"}
+        for number, moment in enumerate(moments)
+    ]
+    result = mapped(land(tmp_path, HUBSPOT | {"deals": deals}), "hubspot")
+    read = {row[0]: row[1] for row in result.rows("deals", "deal_id", "closed_at")}
+    assert read == {str(number): "2024-03-05 00:00:00" for number in range(len(moments))}
+
+
+@pytest.mark.parametrize(
+    "flags", [["true", "True", "TRUE", " true ", "1", "1.0", "t", "yes"], [True], [1], [1.0]]
+)
+def test_a_flag_is_the_same_however_it_is_written(tmp_path: Path, flags: list[Any]) -> None:
+    deals = [DEAL | {"id": str(number), "is_deleted": flag} for number, flag in enumerate(flags)]
+    left_out = mapped(land(tmp_path, HUBSPOT | {"deals": deals}), "hubspot").left_out()
+    assert left_out == {"entity deal: deleted": len(flags)}
+
+
 def test_csv_files_are_read_whatever_their_delimiter(tmp_path: Path) -> None:
     land(tmp_path, {name: rows for name, rows in HUBSPOT.items() if name != "deals"})
     (tmp_path / "deals.csv").write_text(
@@ -380,6 +428,78 @@ def test_reconcile_counts_by_the_vendors_own_words(tmp_path: Path) -> None:
     assert lines[0] == "hubspot: Deals by stage"
     assert lines[2] == "    closedwon: 1"
     assert "    2024-03 (company currency): 7" in lines
+
+
+RECORDS: dict[str, tuple[dict[str, Rows], list[str]]] = {
+    "pipedrive": (
+        {
+            "deal": [
+                {
+                    "id": 1,
+                    "status": "won",
+                    "value": 1500,
+                    "currency": "EUR",
+                    "won_time": "2024-03-05 12:00:00",
+                },
+                {
+                    "id": 2,
+                    "status": "won",
+                    "value": 0.5,
+                    "currency": "EUR",
+                    "won_time": "2024-03-31 23:00:00",
+                },
+                {"id": 3, "status": "deleted", "value": 9, "currency": "EUR", "won_time": None},
+            ]
+        },
+        ["    won: 2", "    2024-03 EUR: 1,500.50"],
+    ),
+    "salesforce": (
+        {
+            "Opportunity": [
+                {
+                    "Id": "1",
+                    "StageName": "Signed",
+                    "IsWon": True,
+                    "Amount": 12000.5,
+                    "CloseDate": "2024-03-05",
+                },
+                {"Id": "2", "StageName": "Talks", "IsWon": False, "Amount": 7.0, "CloseDate": "2024-03-05"},
+            ],
+            "Lead": [{"Id": "1", "IsConverted": True}, {"Id": "2", "IsConverted": False}],
+            "Case": [{"Id": "1", "Status": "New"}],
+        },
+        [
+            *("    Signed: 1", "    Talks: 1", "    2024-03 (corporate currency): 12,000.50"),
+            *("    converted: 1", "    not converted: 1", "    New: 1"),
+        ],
+    ),
+    "stripe": (
+        {
+            "invoice": [
+                {
+                    "id": "1",
+                    "status": "paid",
+                    "total": 12345,
+                    "currency": "eur",
+                    "created": utc("2024-03-05"),
+                },
+                {"id": "2", "status": "paid", "total": 5000, "currency": "jpy", "created": utc("2024-03-05")},
+                {"id": "3", "status": "void", "total": 1, "currency": "eur", "created": utc("2024-03-05")},
+            ],
+            "subscription_history": [{"id": "1", "status": "active"}],
+        },
+        ["    paid: 2", "    void: 1", "    2024-03 EUR: 123.45", "    2024-03 JPY: 5,000", "    active: 1"],
+    ),
+    "zendesk": (ZENDESK, ["    2024-03: 2", "    open: 2"]),
+}
+
+
+@pytest.mark.parametrize("vendor", RECORDS)
+def test_reconcile_counts_for_each_vendor(tmp_path: Path, vendor: str) -> None:
+    tables, numbers = RECORDS[vendor]
+    arguments = ["sources", "reconcile", "--source", vendor, "--landed", str(land(tmp_path, tables))]
+    lines = CliRunner().invoke(cli, arguments).output.splitlines()
+    assert [line for line in lines if line.startswith("    ")] == numbers
 
 
 @pytest.mark.parametrize("name", vendors())

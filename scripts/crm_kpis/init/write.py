@@ -140,16 +140,44 @@ def _write_loads(directory: Path, sources: Sequence[str]) -> None:
     load.mkdir()
     for source in sources:
         shutil.copyfile(_LOAD / f"{source}.txt", load / f"load_{source}.py")
-    packages = [package for source in sources for package in _LOADS[source].packages]
-    # dlt's source of Zendesk stops under 1.31 outside of a scheduler.
-    dlt = "dlt[duckdb]>=1.4,<1.31" if "zendesk" in sources else "dlt[duckdb]>=1.4"
-    (load / "requirements.txt").write_text("\n".join([dlt, *packages, ""]), encoding="utf-8")
+    (load / "requirements.txt").write_text("\n".join([*_packages(sources), ""]), encoding="utf-8")
     listed = "".join(
         f"  - {{vendor: {source}, database: ../landed/{source}.duckdb, schema: {source}}}\n"
         for source in sources
     )
     with (directory / "settings" / KEYS_FILE).open("a", encoding="utf-8") as keys:
         keys.write(f"\n# What load/ has loaded. Paths start from this directory.\nsources:\n{listed}")
+
+
+def _packages(sources: Sequence[str]) -> list[str]:
+    """What has to be installed to load the sources."""
+    # dlt's source of Zendesk stops under 1.31 outside of a scheduler.
+    dlt = "dlt[duckdb]>=1.4,<1.31" if "zendesk" in sources else "dlt[duckdb]>=1.4"
+    return [dlt, *(package for source in sources for package in _LOADS[source].packages)]
+
+
+def load_example(source: str) -> Iterator[str]:
+    """How a source is loaded by dlt without a project of ours: the lines of a page in Markdown.
+
+    Args:
+        source: One of `loadable()`.
+    """
+    loaded = _LOADS[source]
+    packages = " ".join(f"'{package}'" for package in _packages([source]))
+    yield f"`crm-kpis init crm --source {source}` writes a project that has all of this ready. By hand, once:"
+    yield from ("", "```sh", "python -m venv .load", f".load/bin/pip install {packages}", "mkdir load")
+    yield from ("cd load", f"../.load/bin/dlt --non-interactive init {loaded.source} duckdb", "```", "")
+    yield f"`load/load_{source}.py`, with what the KPIs need beyond dlt's defaults:"
+    script = (_LOAD / f"{source}.txt").read_text(encoding="utf-8")
+    yield from ("", "```python", script.rstrip(), "```", "")
+    secrets = ", ".join(f"`{secret}`" for secret in loaded.secrets)
+    yield (
+        f"The keys are in the environment ({secrets}) or in `load/.dlt/secrets.toml`."
+        " Every night, by cron or a step of a workflow:"
+    )
+    yield from ("", "```sh", f"(cd load && {_load_commands([source])[0]})")
+    yield f"crm-kpis run --source {source} --database landed/{source}.duckdb --schema {source}"
+    yield "```"
 
 
 def _load_steps(sources: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import duckdb
 
+from crm_kpis.init.write import load_example
 from crm_kpis.project import PROJECT_DIR
 from crm_kpis.published.connect import OFFLINE
 from crm_kpis.raw.contract import read_contract
@@ -73,7 +74,7 @@ def _render(vendor: Vendor) -> Iterator[str]:
         if layout.is_export:
             tables = "columns " + ", ".join(f"`{label}`" for label in layout.labels)
         yield f"| {layout.title} | {tables} | {' '.join(vendor.facts['loads'][layout.name].split())} |"
-    yield from _describe_exports(vendor)
+    yield from (*_describe_exports(vendor), "", "## Load with dlt", "", *load_example(vendor.name))
     yield from ("", "## What is read", "", "| raw table | filled | left empty |", "|---|---|---|")
     columns = _describe_columns(vendor)
     for table in read_contract():

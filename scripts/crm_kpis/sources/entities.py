@@ -45,7 +45,7 @@ _WHOLE_TYPES = {
 _ROW_ID, _PARENT_ROW_ID = "_dlt_id", "_dlt_parent_id"
 _LOAD_COLUMNS = ("_dlt_load_id", "_fivetran_synced", "_airbyte_extracted_at", "_airbyte_emitted_at")
 _ACTIVE = "_fivetran_active"
-_DIGITS = "'^[0-9]{9,16}$'"
+_DIGITS = r"'^\s*(-?[0-9]{9,19})(\.[0-9]*)?\s*$'"
 _OFFSET = r"'(Z|[+-]\d{2}(:?\d{2})?)\s*$'"
 _TABLE = "_table"
 _ITEM_COLUMNS = {"item": "JSON", "item_text": "VARCHAR"}
@@ -340,6 +340,10 @@ def _select(vendor: Vendor, entity: Entity, layout: Layout, landed_as: LandedAs,
         found = folded.get(_fold(vendor, name))
         return f"landed.{quote_identifier(found)}" if found else None
 
+    def flag(name: str) -> str | None:
+        found = folded.get(_fold(vendor, name))
+        return found and _convert(*_read(table, found), "boolean", None)
+
     parent = landed_as.parent if landed(_PARENT_ROW_ID) else None
     parts = []
     for column in entity.columns:
@@ -352,19 +356,15 @@ def _select(vendor: Vendor, entity: Entity, layout: Layout, landed_as: LandedAs,
             f"{unread} as {quote_identifier('_unread_' + column.name)}",
         ]
     loads = [expression for name in _LOAD_COLUMNS if (expression := landed(name))]
-    deleted = [
-        f"coalesce(try_cast({expression} as boolean), false)"
-        for name in layout.deleted
-        if (expression := landed(name))
-    ]
+    deleted = [f"coalesce({mark}, false)" for name in layout.deleted if (mark := flag(name))]
     if entity.keeps_deleted:
         deleted = []
-    active = None if entity.keeps_versions else landed(_ACTIVE)
+    active = None if entity.keeps_versions else flag(_ACTIVE)
     row_id = landed(_ROW_ID)
     parts += [
         f"{f'cast({row_id} as varchar)' if row_id else 'cast(null as varchar)'} as _row_id",
         f"{f'cast({loads[0]} as varchar)' if loads else 'cast(null as varchar)'} as _load",
-        f"{f'not coalesce(try_cast({active} as boolean), true)' if active else 'false'} as _is_old",
+        f"{f'not coalesce({active}, true)' if active else 'false'} as _is_old",
         f"{' or '.join(deleted) if deleted else 'false'} as _is_deleted",
         f"{'parent._row_id is null' if parent else 'false'} as _is_orphan",
     ]
@@ -393,7 +393,8 @@ def _value(
         if name.startswith("parent.")
     ]
     if _TABLE in names:
-        values.append(quote_text(table.name))
+        # Snowflake unloads names in capitals.
+        values.append(quote_text(table.name.lower()))
     if not values:
         return f"cast(null as {_SQL_TYPES[column.data_type]})", "false"
     value = values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
@@ -456,30 +457,34 @@ def _convert(source: str, landed_type: str, data_type: str, time_zone: str | Non
         # By way of a number with decimals: '120.0' is a whole number.
         "integer": f"try_cast(try_cast({value} as double) as bigint)",
         "decimal": f"try_cast({value} as {_SQL_TYPES['decimal']})",
-        "boolean": f"try_cast({value} as boolean)",
+        "boolean": f"try_cast({text_id if is_text else value} as boolean)",
     }[data_type]
 
 
 def _moment(source: str, landed_type: str, time_zone: str | None) -> str:
-    """SQL of a timestamp in UTC. Numbers are seconds, milliseconds or microseconds since 1970."""
+    """SQL of a timestamp in UTC. Numbers are seconds since 1970, or thousandths to billionths of them."""
     if landed_type == "TIMESTAMP WITH TIME ZONE":
         return f"cast(timezone('UTC', {source}) as timestamp)"
     if landed_type in _WHOLE_TYPES or _is_fraction(landed_type):
         return _since_1970(f"try_cast({source} as bigint)")
-    # An offset behind the time is taken off by the cast.
     moment = f"try_cast({source} as timestamp)"
+    # The cast to a timestamp overlooks an offset, and the one that does not asks a calendar of zones, which
+    # takes seventy times as long.
+    in_utc = f"timezone('UTC', try_cast({source} as timestamptz))"
     if time_zone:
-        # Midnight is a day that somebody picked, which is that day everywhere. An offset says more.
-        in_utc = f"timezone('UTC', timezone({quote_text(time_zone)}, {moment}))"
+        # Midnight is a day that somebody picked, which is that day everywhere.
         text = f"cast({source} as varchar)"
+        local = f"timezone('UTC', timezone({quote_text(time_zone)}, {moment}))"
         has_offset = f"length({text}) > 10 and regexp_matches({text}, {_OFFSET})"
-        is_as_written = f"({has_offset}) or {moment} = date_trunc('day', {moment})"
-        return f"case when {is_as_written} then {moment} else {in_utc} end"
+        is_day = f"{moment} = date_trunc('day', {moment})"
+        return f"case when {has_offset} then {in_utc} when {is_day} then {moment} else {local} end"
     if landed_type == "VARCHAR":
+        is_to_the_second = f"length({source}) = 19 and substring({source}, 17, 1) = ':'"
+        is_utc = f"suffix({source}, 'Z') or suffix({source}, '+00:00') or {is_to_the_second}"
+        moment = f"case when {is_utc} or length({source}) <= 16 then {moment} else {in_utc} end"
         # A year alone has four digits.
-        return (
-            f"coalesce({moment}, {_since_1970(f'try_cast(regexp_extract({source}, {_DIGITS}) as bigint)')})"
-        )
+        since_1970 = _since_1970(f"try_cast(regexp_extract({source}, {_DIGITS}, 1) as bigint)")
+        return f"coalesce({moment}, {since_1970})"
     return moment
 
 
@@ -487,7 +492,8 @@ def _since_1970(number: str) -> str:
     return (
         f"case when abs({number}) < 100000000000 then make_timestamp({number} * 1000000)"
         f" when abs({number}) < 100000000000000 then make_timestamp({number} * 1000)"
-        f" else make_timestamp({number}) end"
+        f" when abs({number}) < 100000000000000000 then make_timestamp({number})"
+        f" else make_timestamp({number} // 1000) end"
     )
 
 

@@ -44,7 +44,7 @@ of an item of a list, and `item_text` an item that is no object.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -93,9 +93,11 @@ class LandedAs:
     list_column: str | None = None
     other_list_column: str | None = None
 
-    def find_list(self, columns: Container[str]) -> str | None:
-        """The column of a table that holds the list; None where it has none."""
-        return next((name for name in (self.list_column, self.other_list_column) if name in columns), None)
+    def find_list(self, columns: Iterable[str]) -> str | None:
+        """The column of a table that holds the list, as it is written there; None where it has none."""
+        written = {column.lower(): column for column in columns}
+        names = (name.lower() for name in (self.list_column, self.other_list_column) if name)
+        return next((written[name] for name in names if name in written), None)
 
 
 @dataclass(frozen=True)

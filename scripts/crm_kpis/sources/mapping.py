@@ -158,7 +158,7 @@ class _Filler:
             for values in self.connection.execute(query).fetchall():
                 self._warn(warning.format(*values))
         self._keep_for_matches()
-        for view in ("__mapped", *reversed(vendor.steps)):
+        for view in reversed(vendor.steps):
             self.connection.execute(f"drop view if exists temp.{quote_identifier(view)}")
         drop_views(self.connection, vendor)
 
@@ -175,12 +175,12 @@ class _Filler:
         sql, path = meaning
         relation = f"{_SCHEMA}.{quote_identifier('_mapped_' + table.name)}"
         try:
-            self.connection.execute(f"create or replace temp view __mapped as\n{sql}")
-            columns = [row[0] for row in self.connection.execute("describe __mapped").fetchall()]
+            described = self.connection.execute(f"describe (from (\n{sql}\n))").fetchall()
+            columns = [row[0] for row in described]
             _check_columns(path, table, columns)
             before = Counter[str | None]() if is_first else self._count_by_reason(relation)
             into = f"create table {relation} as" if is_first else f"insert into {relation}"
-            self.connection.execute(f"{into} {self._query(table, columns)}")
+            self.connection.execute(f"{into} {self._query(table, sql, columns)}")
             added = self._count_by_reason(relation) - before
             # To leave rows out on their way would take making them twice, since they are counted by reason.
             # To number them on their way costs a third of the mapping; the table has numbers anyway.
@@ -207,7 +207,7 @@ class _Filler:
             reasons.append(f"case when {found} then {quote_text(_MATCHED)} end")
         return f"coalesce({', '.join(reasons)})" if len(reasons) > 1 else next(iter(reasons), None)
 
-    def _query(self, table: RawTable, columns: list[str]) -> str:
+    def _query(self, table: RawTable, sql: str, columns: list[str]) -> str:
         join, parts = "", []
         for column in table.columns:
             data_type = _TYPES_OF_COLUMNS.get(column.name, _TYPES[column.data_type])
@@ -221,7 +221,7 @@ class _Filler:
                         join = f" left join {self.matches} as matches on mapped.account_id = source_id"
             parts.append(f"{value} as {quote_identifier(column.name)}")
         parts.append(f"cast({self._reason(table, columns) or 'null'} as varchar) as _left_out")
-        return f"select {', '.join(parts)} from __mapped as mapped{join}"
+        return f"select {', '.join(parts)} from (\n{sql}\n) as mapped{join}"
 
     def _note(
         self, level: str, name: str, counted: tuple[str, int, int], left_out: Mapping[str, int]
@@ -270,7 +270,7 @@ class _Filler:
             f" select matched.{key} as source_id, min(known.account_id) as account_id"
             f" from {quote_identifier(entity)} as matched"
             f" inner join {quote_identifier(f'__accounts_{right}')} as known"
-            f" on trim(cast(matched.{quote_identifier(column)} as varchar)) = known.match_value group by all"
+            f" on {_match_value(f'matched.{quote_identifier(column)}')} = known.match_value group by all"
         )
         accounts, empty, unmatched = self.connection.execute(
             f"select count(*), count(*) filter (where {quote_identifier(column)} is null),"
@@ -308,7 +308,7 @@ class _Filler:
                 join = f" left join {self.matches} as matches on known.{key} = matches.source_id"
             self.connection.execute(
                 f"create or replace temp table {quote_identifier(f'__accounts_{right}')} as"
-                f" select trim(cast(known.{quote_identifier(column)} as varchar)) as match_value,"
+                f" select {_match_value(f'known.{quote_identifier(column)}')} as match_value,"
                 f" {account_id} as account_id from {quote_identifier(entity)} as known{join}"
                 f" where known.{quote_identifier(column)} is not null"
             )
@@ -385,6 +385,15 @@ def read_warnings(connection: duckdb.DuckDBPyConnection) -> list[str]:
     ).fetchall():
         warnings.append(f"{source}: no rows are landed in {tables}.")
     return warnings
+
+
+def _match_value(column: str) -> str:
+    """SQL of what accounts meet by."""
+    value = f"trim(cast({column} as varchar))"
+    # Salesforce's id of an account has 18 letters, of which reports and older links leave out the last three.
+    return (
+        f"case when regexp_matches({value}, '^001[0-9A-Za-z]{{15}}$') then left({value}, 15) else {value} end"
+    )
 
 
 def _create_counts(connection: duckdb.DuckDBPyConnection) -> None:

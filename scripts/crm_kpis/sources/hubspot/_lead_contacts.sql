@@ -1,5 +1,5 @@
--- One row per contact: whether it is a lead. One past the lifecycle stage subscriber is.
+-- One row per contact, with all of it: whether it is a lead. One past the lifecycle stage subscriber is.
 select
-    contact_id,
+    *,
     coalesce(lower(lifecycle_stage) not in ('subscriber', 'other'), false) as is_lead
 from contact

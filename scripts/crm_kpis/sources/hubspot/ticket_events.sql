@@ -13,11 +13,31 @@ stage_changes as (
     where ticket_change.property = 'hs_pipeline_stage'
 ),
 
+-- To put all changes in order costs more than all else. A ticket that was closed once, at last, does not need it.
+tickets_closed_again as (
+    select ticket_id
+    from stage_changes
+    group by ticket_id
+    having
+        count(*) filter (where is_closed) > 1
+        or max(changed_at) filter (where not is_closed) >= min(changed_at) filter (where is_closed)
+),
+
 stage_changes_with_previous as (
     select
-        *,
-        coalesce(lag(is_closed) over (partition by ticket_id order by changed_at, value), false) as was_closed
+        stage_changes.*,
+        coalesce(
+            lag(stage_changes.is_closed) over (partition by stage_changes.ticket_id order by stage_changes.changed_at, stage_changes.value),
+            false
+        ) as was_closed
     from stage_changes
+    inner join tickets_closed_again on stage_changes.ticket_id = tickets_closed_again.ticket_id
+    union all
+    select
+        stage_changes.*,
+        false as was_closed
+    from stage_changes
+    where not exists (select 1 from tickets_closed_again where stage_changes.ticket_id = tickets_closed_again.ticket_id)
 ),
 
 events as (

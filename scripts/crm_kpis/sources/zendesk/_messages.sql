@@ -1,4 +1,4 @@
--- One row per public comment, with its number within the ticket. An internal note is no message.
+-- One row per public comment. An internal note is no message.
 with
 
 comments as (
@@ -24,7 +24,6 @@ select
     comments.ticket_id,
     comments.person_id,
     comments.sent_at,
-    coalesce(people.is_agent, false) as is_agent,
-    row_number() over (partition by comments.ticket_id order by comments.sent_at, comments.message_id) as message_number
+    coalesce(people.is_agent, false) as is_agent
 from comments
 left join people on comments.person_id = people.person_id

@@ -1,13 +1,20 @@
 with
 
+first_messages as (
+    select
+        ticket_id,
+        min((sent_at, message_id)) as first_message,
+        min((sent_at, message_id), 2) filter (where is_agent) as agent_messages
+    from messages
+    group by ticket_id
+),
+
 -- The first answer is a public comment of an agent that is not what opened the ticket.
 answers as (
     select
         ticket_id,
-        min(sent_at) as answered_at
-    from messages
-    where is_agent and message_number > 1
-    group by ticket_id
+        case when agent_messages[1] = first_message then agent_messages[2][1] else agent_messages[1][1] end as answered_at
+    from first_messages
 ),
 
 solved as (
