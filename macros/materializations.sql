@@ -3,7 +3,7 @@
     materializations build under another name, rename twice, drop, and look for keys and indexes to carry over: ten statements a model, whose Python
     costs more than all SQL does on small data. Hooks are run; indexes and grants are not looked at.
 
-    Macros: replace_relation, replace_spark_table, compute_once.
+    Macros: replace_relation, replace_spark_table, compute_once, with_steps_read.
 #}
 {% materialization table, adapter='duckdb' %}
     {{ return(crm_kpis.replace_relation('table', compiled_code)) }}
@@ -84,28 +84,59 @@
 {% endmacro %}
 
 {#
-    Makes a table of each CTE of a query that is marked by computed_once(): Spark would compute it anew wherever it is read. Returns the query that
-    reads the tables, and the tables, which are to be dropped afterwards.
+    Spark plans and computes a CTE anew wherever it is read. This makes a table of each CTE that is read more than once and long enough for a table
+    to take less time than to plan it again, with all that it reads; and of a CTE that is too long, so, to be planned with what reads it. Returns the
+    query that reads these tables, and the tables, which are to be dropped afterwards.
+
+    query    CTEs begin and end at the beginning of a line; a query in which others do so is left as it is
+    again    how many letters of SQL take as long to plan as a table takes to make
+    at_once  how many letters are planned together at most; their time grows faster than their number
 #}
-{% macro compute_once(query, file_format) %}
-    {%- set rest = namespace(query=query) -%}
-    {%- set tables = [] -%}
-    {%- for _ in range(query.count('/* computed once */')) -%}
-        {%- set cte = modules.re.search('(?ms)^(\\w+) as /[*] computed once [*]/ [(]\n(.*?)\n[)]', rest.query) -%}
-        {%- if cte -%}
-            {%- set table = this.incorporate(path={'identifier': this.identifier ~ '__' ~ cte.group(1)}, type='table') -%}
-            {%- set before, after = rest.query[:cte.start()], rest.query[cte.end():] -%}
+{% macro compute_once(query, file_format, again=6000, at_once=20000) %}
+    {%- set steps = modules.re.finditer('(?ms)^(\\w+)( [(][^()\n]*[)])? as +[(]\n(.*?)\n[)](?=,\n|\n *\n)', query) | list -%}
+    {%- if not steps or modules.re.findall('(?m)^\\w+[^\n]* as +[(]$', query) | length > steps | length -%}
+        {{ return([query, []]) }}
+    {%- endif -%}
+    {%- set after_steps = query[(steps | last).end():] -%}
+    {%- set read = modules.re.findall('\\b(?:from|join) (\\w+)', query) -%}
+    {%- set sizes, tables, known = {}, [], [] -%}
+    {%- for step in steps -%}
+        {%- set name, columns, body = step.group(1), step.group(2) or '', step.group(3) -%}
+        {%- set size = namespace(letters=body | length) -%}
+        {%- for source in modules.re.findall('\\b(?:from|join) (\\w+)', body) -%}
+            {%- set size.letters = size.letters + sizes.get(source, 0) -%}
+        {%- endfor -%}
+        {%- if (read.count(name) - 1) * size.letters < again and size.letters < at_once -%}
+            {%- do sizes.update({name: size.letters}) -%}
+            {%- do known.append([name, columns, body]) -%}
+        {%- else -%}
+            {%- set table = this.incorporate(path={'identifier': this.identifier ~ '__' ~ name}, type='table') -%}
+            {%- set once = crm_kpis.with_steps_read(known + [[name, columns, body]], '\n\nselect * from ' ~ name) -%}
             {%- call statement('drop_computed') -%} drop table if exists {{ table }} {%- endcall -%}
             {%- call statement('compute') -%}
                 create table {{ table }} using {{ file_format }} as
-                {{ before }}{{ cte.group(1) }} as (
-                {{ cte.group(2) }}
-                )
-                select * from {{ cte.group(1) }}
+                {{ once }}
             {%- endcall -%}
             {%- do tables.append(table) -%}
-            {%- set rest.query = before ~ cte.group(1) ~ ' as (select * from ' ~ table ~ ')' ~ after -%}
+            {%- do known.append([name, '', '    select * from ' ~ table]) -%}
         {%- endif -%}
     {%- endfor -%}
-    {{ return([rest.query, tables]) }}
+    {{ return([crm_kpis.with_steps_read(known, after_steps), tables]) }}
+{% endmacro %}
+
+{#
+    A query with those of the CTEs before it that it reads, or that these read: Spark analyses the others, too.
+
+    steps  a list of [name, columns, body]
+    rest   the query behind the CTEs
+#}
+{% macro with_steps_read(steps, rest) %}
+    {%- set found = namespace(words=modules.re.findall('\\w+', rest), ctes=[]) -%}
+    {%- for name, columns, body in steps | reverse -%}
+        {%- if name in found.words -%}
+            {%- set found.words = found.words + modules.re.findall('\\w+', body) -%}
+            {%- set found.ctes = [name ~ columns ~ ' as (\n' ~ body ~ '\n)'] + found.ctes -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(('with\n\n' ~ found.ctes | join(',\n\n') if found.ctes else '') ~ rest) }}
 {% endmacro %}

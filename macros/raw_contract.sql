@@ -2,8 +2,8 @@
     The raw contract at work: the checks of models/staging/_sources.yml as SQL. Everything here is rendered from that file's metadata, so a
     new column, accepted value or check is a line there and nothing here.
 
-    Macros: raw_tables, raw_table, is_id, row_key, row_as_json, computed_once, columns_named_in, rejected_rows_of, rejected_values_of,
-    value_in_row.
+    Macros: raw_tables, raw_table, is_id, row_key, row_as_json, computed_once, columns_named_in, rejected_rows_of, first_failures,
+    rejected_values_of, value_in_row.
 #}
 
 {# The names of the raw tables, in an order in which what is referenced comes first where possible. #}
@@ -73,8 +73,8 @@
 
 
 {#
-    Renders what stands before the parenthesis of a CTE that is read several times, and costs more to compute again than to keep. On Spark it is a
-    comment, by which the materialization finds CTEs at the beginning of a line and makes each a table for as long as the model is made.
+    Renders what stands before the parenthesis of a CTE that is read several times, and costs more to compute again than to keep. On Spark the
+    macro compute_once finds such CTEs.
 #}
 {% macro computed_once() -%}
     {{ return(adapter.dispatch('computed_once', 'crm_kpis')()) }}
@@ -82,7 +82,7 @@
 
 {% macro duckdb__computed_once() -%} materialized {%- endmacro %}
 
-{% macro default__computed_once() -%} /* computed once */ {%- endmacro %}
+{% macro default__computed_once() -%}{%- endmacro %}
 
 
 {# The columns whose names stand in one of the expressions. Engines drop a column that nobody reads, but only once they have planned it. #}
@@ -102,8 +102,7 @@
 
         {{ rejected_rows_of('deals') }}
 
-    Keys are grouped before anything is ranked: few keys are there twice, so few rows are sorted. A value is looked at as text only where it is
-    NULL once typed.
+    A value is looked at as text only where it is NULL once typed.
 #}
 {% macro rejected_rows_of(table_name) -%}
 {%- set relation = source('raw', table_name) -%}
@@ -153,6 +152,34 @@
         from typed
     ),
 
+    {{ first_failures(meta) }}
+
+    select
+        '{{ table_name }}' as raw_table,
+        raw_rows._row_number as row_number,
+        {{ row_key(table) }} as row_key,
+        nullif(split_part(verdicts.failure, ':', 1), '') as column_name,
+        split_part(verdicts.failure, ':', 2) as reason,
+        {{ row_as_json(columns) }} as raw_row
+    from verdicts
+    inner join {{ relation }} as raw_rows
+        on verdicts._row_number = raw_rows._row_number
+{%- endif -%}
+{%- endmacro %}
+
+
+{#
+    The CTE `verdicts` of rejected_rows_of, and those that it needs: each row of `judged` that fails, with its failure; a row that is right but
+    not the latest of its key fails, too.
+
+    meta  that of the raw table: key, latest_by
+#}
+{% macro first_failures(meta) -%}
+    {{ return(adapter.dispatch('first_failures', 'crm_kpis')(meta)) }}
+{%- endmacro %}
+
+{# Keys are grouped before anything is ranked: few keys are there twice, so few rows are sorted. #}
+{% macro duckdb__first_failures(meta) -%}
     repeated_keys as (
         select {{ meta.key | join(', ') }}
         from judged
@@ -179,18 +206,28 @@
         union all
         select _row_number, ':duplicate_key' as failure from ranked where recency > 1
     )
+{%- endmacro %}
 
-    select
-        '{{ table_name }}' as raw_table,
-        raw_rows._row_number as row_number,
-        {{ row_key(table) }} as row_key,
-        nullif(split_part(verdicts.failure, ':', 1), '') as column_name,
-        split_part(verdicts.failure, ':', 2) as reason,
-        {{ row_as_json(columns) }} as raw_row
-    from verdicts
-    inner join {{ relation }} as raw_rows
-        on verdicts._row_number = raw_rows._row_number
-{%- endif -%}
+{# Spark would type all rows anew for each time that they are read. #}
+{% macro default__first_failures(meta) -%}
+    ranked as (
+        select
+            _row_number,
+            failure,
+            row_number() over (
+                partition by {{ meta.key | join(', ') }}, failure
+                order by {{ 'latest_by desc nulls last, ' if meta.latest_by }}_row_number desc
+            ) as recency
+        from judged
+    ),
+
+    verdicts as (
+        select
+            _row_number,
+            coalesce(failure, ':duplicate_key') as failure
+        from ranked
+        where failure is not null or recency > 1
+    )
 {%- endmacro %}
 
 
@@ -250,19 +287,35 @@
                 from {{ rejected_rows }} as rejected
                 where rejected.raw_table = '{{ table_name }}' and rejected.row_number = typed._row_number
             )
+    ),
+
+    -- The letter before a value keeps one that is missing.
+    failures as (
+        select
+            _row_number,
+            {{ row_key(table, 'raw_') }} as row_key,
+            {%- for column, reason, condition in checks %}
+            case when {{ condition }} then '=' || coalesce({{ to_text('raw_' ~ column) }}, '') end as {{ adapter.quote(column ~ ':' ~ reason) }}
+            {{- ',' if not loop.last }}
+            {%- endfor %}
+        from flawed
     )
-    {% for column, reason, condition in checks %}
+
     select
         '{{ table_name }}' as raw_table,
         _row_number as row_number,
-        {{ row_key(table, 'raw_') }} as row_key,
-        '{{ column }}' as column_name,
-        '{{ reason }}' as reason,
-        {{ to_text('raw_' ~ column) }} as raw_value
-    from flawed
-    where {{ condition }}
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+        row_key,
+        split_part(failure, ':', 1) as column_name,
+        split_part(failure, ':', 2) as reason,
+        nullif(substr(failed_value, 2), '') as raw_value
+    from failures
+    unpivot (
+        failed_value for failure in (
+            {%- for column, reason, condition in checks %}
+            {{ adapter.quote(column ~ ':' ~ reason) }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        )
+    )
 {%- endif -%}
 {%- endmacro %}
 

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import duckdb
 
 _HOST = "127.0.0.1"
 _SECONDS_TO_START = 120
+_EXECUTOR_MEMORY = "768m"
 _TOLERANCE = 1e-9
 # They say when and how a run went, and differ between any two.
 _OF_RUNS = {"runs", "run_tables", "run_columns", "run_kpis"}
@@ -126,13 +127,11 @@ def standalone_cluster(workers: int, directory: Path) -> Iterator[str]:
     Raises:
         RuntimeError: They did not start; the message has the end of the log.
     """
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     master = f"spark://{_HOST}:{port}"
-    commands = [("master.Master", "--host", _HOST, "--port", str(port), "--webui-port", "0")] + [
+    commands = [("deploy.master.Master", "--host", _HOST, "--port", str(port), "--webui-port", "0")] + [
         (
-            *("worker.Worker", "--host", _HOST, "--webui-port", "0", "--cores", "1", "--memory", "1g"),
+            *("deploy.worker.Worker", "--host", _HOST, "--webui-port", "0", "--cores", "1", "--memory", "1g"),
             *("--work-dir", str(directory / "work"), master),
         )
     ] * workers
@@ -152,6 +151,75 @@ def standalone_cluster(workers: int, directory: Path) -> Iterator[str]:
             process.wait(30)
 
 
+@contextmanager
+def thrift_server(master: str, directory: Path) -> Iterator[int]:
+    """Spark's Thrift server on the loopback interface, with a metastore in memory; it ends with the block.
+
+    Args:
+        master: The address of the master.
+        directory: For its log, its metastore's log and its tables.
+
+    Yields:
+        Its port.
+
+    Raises:
+        RuntimeError: It did not start; the message has the end of the log.
+    """
+    from crm_kpis.spark.session import DEFAULTS, REQUIRED  # noqa: PLC0415 - its path is known by then
+
+    port = _free_port()
+    settings = (
+        DEFAULTS
+        | REQUIRED
+        | {
+            "spark.sql.warehouse.dir": str(directory / "tables"),
+            "spark.executor.memory": _EXECUTOR_MEMORY,
+            "spark.hadoop.javax.jdo.option.ConnectionURL": "jdbc:derby:memory:metastore;create=true",
+            "spark.hadoop.datanucleus.schema.autoCreateAll": "true",
+            "spark.hadoop.hive.server2.thrift.bind.host": _HOST,
+            "spark.hadoop.hive.server2.thrift.port": str(port),
+        }
+    )
+    # Before Java starts this one is an option, not a setting.
+    memory = settings.pop("spark.driver.memory")
+    java = settings.pop("spark.driver.extraJavaOptions")
+    options = [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
+    command = (
+        *("deploy.SparkSubmit", "--master", master, "--driver-memory", memory),
+        *("--driver-java-options", f"{java} -Dderby.stream.error.file={directory / 'derby.log'}", *options),
+        *("--class", "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2", "spark-internal"),
+    )
+    log = directory / "thrift.log"
+    process = _start(command, log)
+    try:
+        deadline = time.monotonic() + _SECONDS_TO_START
+        while not _is_open(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(
+                    f"Spark's Thrift server did not start. The end of its log:\n{_end_of(log)}"
+                )
+            time.sleep(0.5)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        return probe.getsockname()[1]
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((_HOST, port)) == 0
+
+
+def _end_of(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-10:])
+
+
 def _start(command: tuple[str, ...], log: Path) -> subprocess.Popen[bytes]:
     import pyspark  # noqa: PLC0415 - an extra
 
@@ -163,7 +231,7 @@ def _start(command: tuple[str, ...], log: Path) -> subprocess.Popen[bytes]:
     }
     with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603
-            [str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{command[0]}", *command[1:]],
+            [str(home / "bin" / "spark-class"), f"org.apache.spark.{command[0]}", *command[1:]],
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environment,
@@ -174,18 +242,16 @@ def _await(log: Path, text: str, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + _SECONDS_TO_START
     while text not in log.read_text(errors="replace"):
         if process.poll() is not None or time.monotonic() > deadline:
-            end = "\n".join(log.read_text(errors="replace").splitlines()[-10:])
-            raise RuntimeError(f"Spark did not start: {text!r} is not in its log, which ends with\n{end}")
+            raise RuntimeError(
+                f"Spark did not start: {text!r} is not in its log, which ends with\n{_end_of(log)}"
+            )
         time.sleep(0.2)
 
 
 def _run(arguments: list[str], environment: dict[str, str]) -> float:
     started = time.monotonic()
     subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "crm_kpis.cli", "run", *arguments],
-        check=True,
-        env=os.environ | environment,
-        stdout=subprocess.DEVNULL,
+        [sys.executable, "-m", "crm_kpis.cli", "run", *arguments], check=True, env=os.environ | environment
     )
     return time.monotonic() - started
 
@@ -194,6 +260,10 @@ def main() -> int:
     """Build on both engines, compare, and say what came of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--raw-dir", help="the raw directory; the sample unless given")
+    parser.add_argument(
+        "--method", choices=("session", "thrift"), default="session", help="how dbt reaches Spark"
+    )
+    parser.add_argument("--unit-tests", action="store_true", help="run the unit tests on Spark, too")
     parser.add_argument("--output", type=Path, help="keep what both engines publish below this directory")
     options = parser.parse_args()
     raw = ["--raw-dir", options.raw_dir] if options.raw_dir else []
@@ -202,15 +272,22 @@ def main() -> int:
         logs = Path(scratch) / "cluster"
         logs.mkdir()
         seconds = {"DuckDB": _run([*raw, "--output", str(output / "duckdb")], {})}
-        with standalone_cluster(2, logs) as master:
+        with ExitStack() as stack:
+            master = stack.enter_context(standalone_cluster(2, logs))
             print(f"A master and two workers run: {master}", flush=True)
-            seconds["Spark"] = _run(
-                [*raw, "--output", str(output / "spark"), "--target", "spark"],
-                {
+            environment = {"SPARK_LOCAL_IP": _HOST, "CRM_KPIS_SPARK_METHOD": options.method}
+            if options.unit_tests:
+                environment["CRM_KPIS_SPARK_UNIT_TESTS"] = "1"
+            if options.method == "thrift":
+                port = stack.enter_context(thrift_server(master, logs))
+                environment |= {"CRM_KPIS_SPARK_HOST": _HOST, "CRM_KPIS_SPARK_PORT": str(port)}
+            else:
+                environment |= {
                     "CRM_KPIS_SPARK_MASTER": master,
-                    "SPARK_LOCAL_IP": _HOST,
-                    "PYSPARK_SUBMIT_ARGS": "--conf spark.executor.memory=768m pyspark-shell",
-                },
+                    "PYSPARK_SUBMIT_ARGS": f"--conf spark.executor.memory={_EXECUTOR_MEMORY} pyspark-shell",
+                }
+            seconds["Spark"] = _run(
+                [*raw, "--output", str(output / "spark"), "--target", "spark"], environment
             )
         comparisons = compare_marts(output / "duckdb" / "kpis.duckdb", output / "spark" / "kpis.duckdb")
     for engine, taken in seconds.items():

@@ -52,9 +52,11 @@ chances as (
     {% endfor %}
 ),
 
--- Only days whose time is over can be judged.
+-- Only days whose time is over can be judged. Chances that differ by less than a DOUBLE can tell are a tie on all engines.
 judged_chances as (
-    select chances.*
+    select
+        chances.*,
+        cast(chances.chance as decimal(12, 9)) as tied_chance
     from chances
     inner join outlook_days on chances.outlook_on = outlook_days.outlook_on
     where outlook_days.days_back >= chances.horizon_days and chances.chance is not null
@@ -106,9 +108,9 @@ outcomes as (
 ranks as (
     select
         *,
-        rank() over (partition by event, horizon_days, outlook_on order by chance)
-        + (count(*) over (partition by event, horizon_days, outlook_on, chance) - 1) / 2.0 as chance_rank,
-        row_number() over (partition by event, horizon_days, outlook_on order by chance, account_id) as place,
+        rank() over (partition by event, horizon_days, outlook_on order by tied_chance)
+        + (count(*) over (partition by event, horizon_days, outlook_on, tied_chance) - 1) / 2.0 as chance_rank,
+        row_number() over (partition by event, horizon_days, outlook_on order by tied_chance, account_id) as place,
         count(*) over (partition by event, horizon_days, outlook_on) as customers,
         cast(sum(happened) over (partition by event, horizon_days, outlook_on) as double)
         / count(*) over (partition by event, horizon_days, outlook_on) as base_rate

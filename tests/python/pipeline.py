@@ -104,14 +104,14 @@ def dbt_build(output: Path, **dbt_vars: Any) -> Build:
     return _run(output, _DBT, *arguments, cwd=PROJECT_DIR, DBT_TARGET_PATH=str(output / "dbt_target"))
 
 
-def dbt_compile(output: Path, selected: str) -> Path:
+def dbt_compile(output: Path, selected: str, *arguments: str, **environment: str) -> Path:
     """Compile a part of the project by dbt, and return the target directory."""
-    arguments = ["compile", "--quiet", "--select", selected]
+    arguments = ("compile", "--quiet", "--select", selected, *arguments)
     target = output / "dbt_target"
     # What the last run has parsed; dbt parses what has changed since.
     parsed = str(PROJECT_DIR / "target" / "crm_kpis" / "partial_parse.msgpack")
     options = {"DBT_TARGET_PATH": str(target), "DBT_PARTIAL_PARSE_FILE_PATH": parsed}
-    result = _run(output, _DBT, *arguments, cwd=PROJECT_DIR, **options)
+    result = _run(output, _DBT, *arguments, cwd=PROJECT_DIR, **options, **environment)
     assert result.status == 0, result.all_output
     return target
 

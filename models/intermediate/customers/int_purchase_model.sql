@@ -144,21 +144,22 @@ likelihoods_{{ round }} as (
                 - (shape + purchases) * ln(rate_days + known_days)
                 + greatest(log_odds, 0.0)
                 + ln(1 + exp(-abs(log_odds)))
-            ) as decimal(28, 8)
+            ) as decimal(28, 12)
         )) as log_likelihood,
         cast((
             min(log_shape) * min(log_shape)
             + (min(logit_stop) + 1) * (min(logit_stop) + 1)
             + (min(log_stop_size) - 1) * (min(log_stop_size) - 1)
-        ) / 8 as decimal(28, 8)) as doubt
+        ) / 8 as decimal(28, 12)) as doubt
     from cell_terms_{{ round }}
     group by outlook_on, move_number
 ),
 
+-- What differs by less than a DOUBLE can tell is alike, so that all engines take the same point.
 ranked_{{ round }} as (
     select
         *,
-        row_number() over (partition by outlook_on order by log_likelihood - doubt desc, moved asc, move_number asc) as place
+        row_number() over (partition by outlook_on order by cast(log_likelihood - doubt as decimal(28, 9)) desc, moved asc, move_number asc) as place
     from likelihoods_{{ round }}
 ),
 

@@ -32,6 +32,8 @@ from crm_kpis.sources.source import SourceSettings
 
 WAREHOUSE = "warehouse.duckdb"
 SPARK = "spark"
+# Set where unit tests are to be run on Spark, too, as `make spark ARGS=--unit-tests` does.
+_UNIT_TESTS = "CRM_KPIS_SPARK_UNIT_TESTS"
 # What dbt knows of the project's files, from one run to the next.
 _PARSED = "partial_parse.msgpack"
 _TEST_TYPES = ("test", "unit_test")
@@ -209,7 +211,8 @@ def _build_on_spark(options: BuildOptions) -> BuildResult:
         arguments = [
             "build",
             *_common_arguments(options.project_dir, target_dir),
-            *("--target", SPARK, "--exclude-resource-type", "unit_test", "--exclude", "tag:examples"),
+            *("--target", SPARK, "--exclude", "tag:examples"),
+            *(() if os.environ.get(_UNIT_TESTS) else ("--exclude-resource-type", "unit_test")),
         ]
         settings = read_settings(options.settings_dir)
         as_of = {"as_of": options.as_of.isoformat()} if options.as_of else {}

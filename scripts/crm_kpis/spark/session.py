@@ -1,7 +1,8 @@
-"""The Spark session of a run, in which dbt-spark runs its statements (method: session).
+"""The Spark of a run: a session in this process, or those of a Thrift server (CRM_KPIS_SPARK_METHOD).
 
-Spark's own ways of configuration hold: spark-defaults.conf, and PYSPARK_SUBMIT_ARGS for what must be known
-before Java starts. What is set here is what the models rely on, and defaults for a machine without a cluster.
+In this process Spark's own configuration holds: spark-defaults.conf, and PYSPARK_SUBMIT_ARGS for what must
+be known before Java starts. What is set here is what the models rely on, and defaults for a machine without a
+cluster. A Thrift server is configured by who starts it; what the models rely on is looked at.
 """
 
 from __future__ import annotations
@@ -15,8 +16,16 @@ from typing import Any
 from crm_kpis.errors import InputError, first_line
 
 _MASTER = "CRM_KPIS_SPARK_MASTER"
+# As in profiles.yml.
+_METHOD, _THRIFT = "CRM_KPIS_SPARK_METHOD", "thrift"
+_SERVER = {
+    "host": ("CRM_KPIS_SPARK_HOST", "localhost"),
+    "port": ("CRM_KPIS_SPARK_PORT", "10000"),
+    "auth": ("CRM_KPIS_SPARK_AUTH", "NONE"),
+    "username": ("CRM_KPIS_SPARK_USER", "crm_kpis"),
+}
 # Times are in UTC; a value that is none is NULL; times in Parquet are such that others read them.
-_REQUIRED = {
+REQUIRED = {
     "spark.app.name": "crm-kpis",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "false",
@@ -24,8 +33,9 @@ _REQUIRED = {
     # Each CTE that reads another one takes some.
     "spark.sql.analyzer.maxIterations": "1000",
 }
+_REQUIRED_OF_SERVER = {name: value for name, value in REQUIRED.items() if name.startswith("spark.sql.")}
 # Of small data a run is planning, which adaptive execution does again and compiling Java makes longer.
-_DEFAULTS = {
+DEFAULTS = {
     "spark.driver.memory": "3g",
     "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:TieredStopAtLevel=1"
     " -XX:ReservedCodeCacheSize=256m -XX:+UseParallelGC",
@@ -35,10 +45,65 @@ _DEFAULTS = {
     "spark.sql.adaptive.enabled": "false",
     # What a column must be, deduced from each filter and each alias: minutes for a plan with many columns.
     "spark.sql.constraintPropagation.enabled": "false",
+    # What nobody reads here: the plan of each query as text.
+    "spark.sql.ui.explainMode": "simple",
+    "spark.sql.maxPlanStringLength": "1000",
+    # A task waits three seconds for the worker that has its data, longer than the task takes.
+    "spark.locality.wait": "0s",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.log.level": "ERROR",
 }
+
+
+class _ThriftRows:
+    def __init__(self, rows: list[tuple[Any, ...]]) -> None:
+        self._rows = rows
+
+    def collect(self) -> list[tuple[Any, ...]]:
+        return self._rows
+
+
+class _ThriftSession:
+    """A session of a Thrift server, with what is needed here of pyspark's."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def sql(self, statement: str) -> _ThriftRows:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement)
+            return _ThriftRows(cursor.fetchall() if cursor.description else [])
+
+
+@contextmanager
+def _thrift_session() -> Iterator[_ThriftSession]:
+    try:
+        from pyhive import hive  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise InputError(
+            "PyHive is not installed with this Python. Install it: pip install 'crm-kpis[spark]'."
+        ) from error
+    server = {name: os.environ.get(variable, default) for name, (variable, default) in _SERVER.items()}
+    place = f"{server['host']}:{server['port']}"
+    try:
+        connection = hive.connect(**server | {"port": int(server["port"])})
+    except Exception as error:  # of Thrift, SASL or the network: they have no class in common
+        raise InputError(
+            f"The Thrift server {place} can't be reached: {first_line(str(error))}. CRM_KPIS_SPARK_HOST,"
+            " CRM_KPIS_SPARK_PORT, CRM_KPIS_SPARK_USER and CRM_KPIS_SPARK_AUTH say where it is."
+        ) from error
+    try:
+        session = _ThriftSession(connection)
+        for name, value in _REQUIRED_OF_SERVER.items():
+            ((_, found),) = session.sql(f"set {name}").collect()
+            if found.lower() != value.lower():
+                raise InputError(
+                    f"The Thrift server {place} has {name}={found}. Start it with --conf {name}={value}."
+                )
+        yield session
+    finally:
+        connection.close()
 
 
 @contextmanager
@@ -46,11 +111,16 @@ def spark_session(tables: Path) -> Iterator[Any]:
     """A session, which ends with the block.
 
     Args:
-        tables: The directory of the tables, unless spark-defaults.conf names another.
+        tables: The directory of the tables, unless spark-defaults.conf or the Thrift server has another.
 
     Raises:
-        InputError: pyspark or Java is not installed, or the master can't be reached.
+        InputError: pyspark or Java is not installed, or the master or server can't be reached, or the server
+            is not set up as the models need it.
     """
+    if os.environ.get(_METHOD) == _THRIFT:
+        with _thrift_session() as thrift:
+            yield thrift
+        return
     try:
         from pyspark.conf import SparkConf  # noqa: PLC0415 - an extra
         from pyspark.errors import PySparkException  # noqa: PLC0415
@@ -64,12 +134,12 @@ def spark_session(tables: Path) -> Iterator[Any]:
     master = os.environ.get(_MASTER)
     if master or "--master" not in submitted:
         builder = builder.master(master or "local[2]")
-    settings = {name: value for name, value in _DEFAULTS.items() if name not in submitted} | _REQUIRED
+    settings = {name: value for name, value in DEFAULTS.items() if name not in submitted} | REQUIRED
     if "spark.sql.warehouse.dir" not in submitted:
         settings["spark.sql.warehouse.dir"] = str(tables)
     defaults = SparkConf()
     for name, value in settings.items():
-        if name in _REQUIRED or not defaults.contains(name):
+        if name in REQUIRED or not defaults.contains(name):
             builder = builder.config(name, value)
     try:
         session = builder.getOrCreate()

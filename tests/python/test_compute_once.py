@@ -1,0 +1,134 @@
+"""Which CTEs of a query become tables on Spark, and what is left of the query. Needs no Spark."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import jinja2
+import pytest
+from crm_kpis.raw.contract import PROJECT_DIR
+
+_MACROS = re.sub(
+    r"{%-? materialization .*?{%-? endmaterialization -?%}",
+    "",
+    (PROJECT_DIR / "macros" / "materializations.sql").read_text(encoding="utf-8"),
+    flags=re.DOTALL,
+)
+
+
+class _Return(Exception):  # noqa: N818 - dbt's own way out of a macro
+    pass
+
+
+def _return(value: Any) -> None:
+    raise _Return(value)
+
+
+def _relation(path: dict[str, str], **_: str) -> str:
+    return f"kpis.{path['identifier']}"
+
+
+def _call(macro: Any, *values: Any, **named: Any) -> Any:
+    try:
+        return macro(*values, **named)
+    except _Return as returned:
+        return returned.args[0]
+
+
+def compute_once(query: str, **limits: int) -> tuple[str, list[str], list[str]]:
+    """The query that is left, the names of the tables, and the statements that make them."""
+    statements: list[str] = []
+
+    def statement(_: str, caller: Any) -> str:
+        statements.append(" ".join(caller().split()))
+        return ""
+
+    environment = jinja2.Environment(autoescape=False, extensions=["jinja2.ext.do"])  # noqa: S701
+    package = SimpleNamespace()
+    environment.globals |= {
+        "return": _return,
+        "modules": {"re": re},
+        "statement": statement,
+        "crm_kpis": package,
+        "this": SimpleNamespace(identifier="model", incorporate=_relation),
+    }
+    module: Any = environment.from_string(_MACROS).module
+    package.with_steps_read = lambda *values: _call(module.with_steps_read, *values)
+    left, tables = _call(module.compute_once, query, "parquet", **limits)
+    return left, tables, [made for made in statements if made.startswith("create")]
+
+
+def cte(name: str, body: str) -> str:
+    return f"{name} as (\n    {body}\n)"
+
+
+def query(*ctes: str, end: str = "select * from c") -> str:
+    return "with\n\n" + ",\n\n".join(ctes) + "\n\n" + end
+
+
+def test_what_is_long_and_read_twice_is_a_table():
+    number = "select 1" + " + 1" * 50
+    long = cte("a", number)
+    given = query(
+        cte("source", "select 1"), long, cte("unread", "select 2"), end="select * from a join a as b"
+    )
+    left, tables, made = compute_once(given, again=200)
+    assert tables == ["kpis.model__a"]
+    assert made == [f"create table kpis.model__a using parquet as with a as ( {number} ) select * from a"]
+    assert left == query(cte("a", "select * from kpis.model__a"), end="select * from a join a as b")
+    # What nobody reads is left out; else the query is as it was.
+    left, tables, _ = compute_once(given, again=300)
+    assert not tables
+    assert left == query(long, end="select * from a join a as b")
+
+
+def test_what_a_step_reads_is_part_of_its_length():
+    steps = [cte("a", "select 1 as x" + " + 1" * 50), cte("b", "select * from a")]
+    _, tables, (made,) = compute_once(query(*steps, end="select * from b union select * from b"), again=200)
+    assert tables == ["kpis.model__b"]
+    assert made.endswith("b as ( select * from a ) select * from b")
+
+
+def test_a_chain_is_cut_where_it_is_too_long():
+    steps = [cte("step_0", "select 1 as x")]
+    steps += [cte(f"step_{n}", f"select x + {n} as x from step_{n - 1}") for n in range(1, 10)]
+    left, tables, made = compute_once(query(*steps, end="select * from step_9"), at_once=100)
+    assert tables == ["kpis.model__step_3", "kpis.model__step_7"]
+    assert left == query(
+        cte("step_7", "select * from kpis.model__step_7"), *steps[8:], end="select * from step_9"
+    )
+    assert "step_3 as ( select * from kpis.model__step_3 ), step_4 as" in made[1]
+    assert "step_2" not in made[1]
+
+
+def test_a_cte_with_named_columns_keeps_them():
+    values = "numbers (number, name) as (\n    values (1, 'a')\n)"
+    left, tables, _ = compute_once(query(values, end="select * from numbers"))
+    assert (left, tables) == (query(values, end="select * from numbers"), [])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        # As dbt-spark's dateadd renders it.
+        "select cast(add(\n1\n)\n    as date) as x",
+        "select 1 -- a, b\n    from (select 2 as y) as z",
+    ],
+)
+def test_a_parenthesis_within_a_step_does_not_end_it(body):
+    given = query(cte("a", body), cte("c", "select * from a"))
+    assert compute_once(given) == (given, [], [])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "select * from t",
+        # Another query in it, as own columns of a company put it.
+        query(cte("contract_columns", "\n" + query(cte("a", "select 1"), end="select * from a"))),
+    ],
+)
+def test_other_queries_are_left_as_they_are(given):
+    assert compute_once(given, again=0, at_once=0) == (given, [], [])
