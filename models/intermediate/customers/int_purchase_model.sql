@@ -159,7 +159,9 @@ likelihoods_{{ round }} as (
 ranked_{{ round }} as (
     select
         *,
-        row_number() over (partition by outlook_on order by cast(log_likelihood - doubt as decimal(28, 9)) desc, moved asc, move_number asc) as place
+        row_number() over (
+            partition by outlook_on order by cast(log_likelihood - doubt as decimal(28, 9)) desc, moved asc, move_number asc
+        ) as place
     from likelihoods_{{ round }}
 ),
 
