@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from crm_kpis.errors import InputError
 from crm_kpis.raw.raw_directory import inspect, register
 from crm_kpis.spark.inputs import register_inputs
 from crm_kpis.spark.outputs import register_outputs
+from crm_kpis.spark.session import REQUIRED, spark_session
 from crm_kpis.sql import quote_path, quote_text
 from try_spark import Comparison, compare_marts
 
@@ -104,6 +106,93 @@ def test_a_table_of_spark_is_a_view_with_times_in_utc(tmp_path):
 def test_a_table_that_can_not_be_read_here_is_told(tmp_path, place):
     with pytest.raises(InputError, match=r"`s`\.`t` can't be published from here.*" + place[1]):
         register_outputs(tmp_path / "w.duckdb", session_of(*place), {"t": "`s`.`t`"})
+
+
+class Cursor:
+    """A cursor of PyHive's, of a server that has these settings."""
+
+    def __init__(self, settings: dict[str, str]) -> None:
+        self._settings = settings
+
+    def __enter__(self) -> Cursor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def execute(self, statement: str) -> None:
+        self.description = None if statement.startswith("create") else [("key",), ("value",)]
+        name = statement.removeprefix("set ")
+        self._rows = [(name, self._settings.get(name, "<undefined>"))]
+
+    def fetchall(self) -> list[tuple[str, str]]:
+        return self._rows
+
+
+def serve(monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]) -> dict[str, object]:
+    """Put a Thrift server in the place of PyHive; returns with what it was asked for, once it was."""
+    asked: dict[str, object] = {}
+
+    def connect(**server: object) -> SimpleNamespace:
+        if server["port"] == 1:
+            raise OSError("Connection refused")
+        asked.update(server)
+        return SimpleNamespace(cursor=lambda: Cursor(settings), close=lambda: asked.update(is_closed=True))
+
+    monkeypatch.setitem(sys.modules, "pyhive", SimpleNamespace(hive=SimpleNamespace(connect=connect)))
+    monkeypatch.setenv("CRM_KPIS_SPARK_METHOD", "thrift")
+    return asked
+
+
+NEEDED = {name: value.upper() for name, value in REQUIRED.items()}
+
+
+def test_a_thrift_server_is_a_session(monkeypatch, tmp_path):
+    asked = serve(monkeypatch, NEEDED)
+    monkeypatch.setenv("CRM_KPIS_SPARK_PORT", "10001")
+    with spark_session(tmp_path) as session:
+        assert session.sql("create view a as select 1").collect() == []
+        assert session.sql("set spark.sql.ansi.enabled").collect() == [("spark.sql.ansi.enabled", "FALSE")]
+    assert asked == {
+        "host": "localhost",
+        "port": 10001,
+        "auth": "NONE",
+        "username": "crm_kpis",
+        "is_closed": True,
+    }
+
+
+def test_a_thrift_server_that_models_can_not_rely_on_is_told(monkeypatch, tmp_path):
+    asked = serve(monkeypatch, NEEDED | {"spark.sql.session.timeZone": "Europe/Berlin"})
+    message = (
+        r"localhost:10000 has spark\.sql\.session\.timeZone=Europe/Berlin\."
+        r" Start it with --conf spark\.sql\.session\.timeZone=UTC\."
+    )
+    with pytest.raises(InputError, match=message), spark_session(tmp_path):
+        pass
+    assert asked["is_closed"]
+
+
+def test_a_thrift_server_that_is_not_there_is_told(monkeypatch, tmp_path):
+    serve(monkeypatch, NEEDED)
+    monkeypatch.setenv("CRM_KPIS_SPARK_PORT", "1")
+    message = "server localhost:1 can't be reached: Connection refused. CRM_KPIS_SPARK_HOST"
+    with pytest.raises(InputError, match=message), spark_session(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("port", ["", "ten"])
+def test_a_port_that_is_no_number_is_told(monkeypatch, tmp_path, port):
+    serve(monkeypatch, NEEDED)
+    monkeypatch.setenv("CRM_KPIS_SPARK_PORT", port)
+    with pytest.raises(InputError, match=f"CRM_KPIS_SPARK_PORT is '{port}'"), spark_session(tmp_path):
+        pass
+
+
+def test_another_method_is_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("CRM_KPIS_SPARK_METHOD", "odbc")
+    with pytest.raises(InputError, match="is 'odbc'\\. Set it to session or thrift"), spark_session(tmp_path):
+        pass
 
 
 def write_marts(path: Path, *tables: str) -> Path:

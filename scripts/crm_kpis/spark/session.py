@@ -17,7 +17,7 @@ from crm_kpis.errors import InputError, first_line
 
 _MASTER = "CRM_KPIS_SPARK_MASTER"
 # As in profiles.yml.
-_METHOD, _THRIFT = "CRM_KPIS_SPARK_METHOD", "thrift"
+_METHOD, _SESSION, _THRIFT = "CRM_KPIS_SPARK_METHOD", "session", "thrift"
 _SERVER = {
     "host": ("CRM_KPIS_SPARK_HOST", "localhost"),
     "port": ("CRM_KPIS_SPARK_PORT", "10000"),
@@ -85,6 +85,10 @@ def _thrift_session() -> Iterator[_ThriftSession]:
             "PyHive is not installed with this Python. Install it: pip install 'crm-kpis[spark]'."
         ) from error
     server = {name: os.environ.get(variable, default) for name, (variable, default) in _SERVER.items()}
+    if not server["port"].isdecimal():
+        raise InputError(
+            f"The environment variable {_SERVER['port'][0]} is {server['port']!r}, which is no port."
+        )
     place = f"{server['host']}:{server['port']}"
     try:
         connection = hive.connect(**server | {"port": int(server["port"])})
@@ -117,7 +121,12 @@ def spark_session(tables: Path) -> Iterator[Any]:
         InputError: pyspark or Java is not installed, or the master or server can't be reached, or the server
             is not set up as the models need it.
     """
-    if os.environ.get(_METHOD) == _THRIFT:
+    method = os.environ.get(_METHOD, _SESSION)
+    if method not in (_SESSION, _THRIFT):
+        raise InputError(
+            f"The environment variable {_METHOD} is {method!r}. Set it to {_SESSION} or {_THRIFT}."
+        )
+    if method == _THRIFT:
         with _thrift_session() as thrift:
             yield thrift
         return
