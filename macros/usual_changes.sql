@@ -6,13 +6,13 @@
 
 {#
     How much chance among its records tells of a KPI, from columns of kpi_catalogue: 'proportion' (of independent trials), 'mean' (of independent values,
-    Net Promoter Scores too) or 'plain': totals, medians, and what is counted in bunches that are alike, which the usual changes alone judge.
+    Net Promoter Scores too) or 'plain': totals, medians, rates of events, and what is counted in bunches that are alike, which the usual changes alone judge.
 
         {{ testing_method() }} as testing_method
 #}
 {% macro testing_method() -%}
     case
-        when interval_method = 'none' or records_alike_because is not null then 'plain'
+        when interval_method in ('none', 'poisson') or records_alike_because is not null then 'plain'
         when interval_method = 'wilson' then 'proportion'
         else 'mean'
     end

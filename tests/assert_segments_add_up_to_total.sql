@@ -1,5 +1,6 @@
 -- Each row of a fact is in one segment of each dimension, so segments add up to the total. Medians do not add up, nor do
--- products of ratios (the lifetime value), nor the customers that every type of cost is divided by.
+-- products of ratios (the lifetime value), nor the customers that every type of cost is divided by, nor the units that every category of
+-- tickets is.
 with
 
 measures as (
@@ -7,6 +8,7 @@ measures as (
     where
         measure not like '%median'
         and measure not in ('lifetime_value', 'lifetime_value_customers', 'customers_to_retain')
+        and not (measure in ('units_sold', 'thousands_of_units_sold') and segment_by = 'category')
 ),
 
 totals as (

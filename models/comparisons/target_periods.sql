@@ -204,6 +204,8 @@ with_pooled_intervals as (
         {% for bound in ['low', 'high'] %}
         case pooled_interval_method
             when 'wilson' then {{ wilson_bound('three_months_numerator', 'three_months_denominator', '-' if bound == 'low' else '+') }}
+            when 'poisson' then
+                {{ (poisson_low if bound == 'low' else poisson_high)('three_months_numerator', 'three_months_denominator') }}
             when 'mean' then {{ mean_bound(
                 'three_months_numerator', 'three_months_squares', 'three_months_denominator', '-' if bound == 'low' else '+'
             ) }}

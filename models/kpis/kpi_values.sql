@@ -312,11 +312,13 @@ select
     case
         when interval_method = 'none' then null
         when interval_method = 'wilson' then {{ wilson_low('numerator', 'denominator') }}
+        when interval_method = 'poisson' then {{ poisson_low('numerator', 'denominator') }}
         else {{ mean_within_low('numerator', 'squares', 'denominator', 'possible_low', 'possible_high') }}
     end as interval_low,
     case
         when interval_method = 'none' then null
         when interval_method = 'wilson' then {{ wilson_high('numerator', 'denominator') }}
+        when interval_method = 'poisson' then {{ poisson_high('numerator', 'denominator') }}
         else {{ mean_within_high('numerator', 'squares', 'denominator', 'possible_low', 'possible_high') }}
     end as interval_high,
     case

@@ -26,6 +26,8 @@
     'measures_resolution_median',
     'measures_ticket_backlog',
     'measures_satisfaction',
+    'measures_units_sold',
+    'measures_units_sold_by_category',
     'measures_customer_effort',
     'measures_net_promoter',
     'measures_active_customers',

@@ -17,6 +17,7 @@ typed as (
         {{ to_text('account_id') }} as account_id,
         {{ to_text('contact_id') }} as contact_id,
         {{ to_text('assignee_id') }} as assignee_id,
+        {{ to_text('product_id') }} as product_id,
 
         -- text
         lower({{ to_text('status') }}) as status,
@@ -52,6 +53,7 @@ checked as (
         account_id,
         contact_id,
         assignee_id,
+        product_id,
 
         -- text
         status,

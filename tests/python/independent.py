@@ -572,6 +572,7 @@ class Sample:
             )
             .with_columns(plain("channel", "category", "priority"))
         )
+        tickets = named(tickets, "product_id", self["products"], "product_id", "product")
         return self.with_user(tickets, "assignee_id")
 
     @cached_property
@@ -586,6 +587,16 @@ class Sample:
         gone = _c("status").str.to_lowercase().is_in(["cancelled", "refunded"]).fill_null(value=False)
         orders = self["orders"].filter(~gone).with_columns(day=_c("ordered_at").dt.date())
         return self.with_account(self._money(orders, "amount", "day"))
+
+    @cached_property
+    def lines(self) -> pl.DataFrame:
+        """Lines of these orders with what is theirs of the order's amount, as a share of it."""
+        lines = named(self["order_items"], "product_id", self["products"], "product_id", "product")
+        whole = _c("amount").sum().over("order_id")
+        is_split = (whole != 0) & (2 * whole.abs() >= _c("amount").abs().sum().over("order_id"))
+        share = pl.when(is_split).then(_c("amount").fill_null(0) / whole).otherwise(1.0)
+        lines = lines.with_columns(share=share)
+        return lines.join(self.orders.select("order_id", "day", order="amount"), on="order_id")
 
     @cached_property
     def purchases(self) -> pl.DataFrame:
@@ -715,13 +726,16 @@ class Sample:
     def responses(self) -> pl.DataFrame:
         """Survey responses with their scale, and their segments."""
         tickets = self.tickets.select(
-            "ticket_id", "channel", "category", ticket_account="account_id", ticket_agent="assignee_id"
+            *("ticket_id", "channel", "category", "product"),
+            ticket_account="account_id",
+            ticket_agent="assignee_id",
         )
         responses = self["survey_responses"].with_columns(
             *plain("touchpoint"), low=_SCALE_MIN, high=_SCALE_MAX
         )
         responses = look_up(
-            responses, "ticket_id", tickets, "ticket_id", channel="channel", category="category"
+            *(responses, "ticket_id", tickets, "ticket_id"),
+            **{name: name for name in ("channel", "category", "product")},
         )
         responses = responses.join(
             tickets.select("ticket_id", "ticket_account", "ticket_agent"), on="ticket_id", how="left"
@@ -1185,7 +1199,7 @@ def tickets(s: Sample) -> Kpis:
     waiting = s.at_end(
         s.tickets.filter(_c("resolved").is_not_null() | ~_c("is_done")), "created_at", "resolved"
     )
-    yield total(s, "tickets_created", created, OF_TICKETS, pl.len())
+    yield total(s, "tickets_created", created, f"{OF_TICKETS} product", pl.len())
     yield total(s, "ticket_backlog", waiting, OF_TICKETS, pl.len())
     yield ratio(s, "resolution_hours", resolved, OF_TICKETS, _c("hours").sum(), per=pl.len())
     yield median(s, "resolution_hours_median", resolved, OF_TICKETS, _c("hours"))
@@ -1239,13 +1253,37 @@ def surveys(s: Sample) -> Kpis:
     satisfied, share = _c("satisfied").sum(), _c("share")
     by = "touchpoint channel category owner team"
     points = 100 * ((_c("score") >= 9).cast(pl.Int32) - (_c("score") <= 6).cast(pl.Int32))
-    yield ratio(s, "customer_satisfaction_score", csat, f"{by} industry country", satisfied, per=pl.len())
+    yield ratio(
+        s, "customer_satisfaction_score", csat, f"{by} industry country product", satisfied, per=pl.len()
+    )
     yield ratio(s, "customer_satisfaction_average", csat, by, (1 + 4 * share).sum(), per=pl.len())
     yield ratio(s, "net_promoter_score", nps, f"touchpoint {OF_CUSTOMERS}", points.sum(), per=pl.len())
     yield ratio(
         s, "customer_effort_score", ces, "touchpoint channel category", (1 + 6 * share).sum(), per=pl.len()
     )
     yield ratio(s, "employee_satisfaction_score", staff, "team", satisfied, per=pl.len())
+
+
+def complaints(s: Sample) -> Kpis:
+    """Tickets and low scores of products, by the units that were sold of them."""
+    tickets, csat = s.during(s.tickets, "created_at"), s.during(s.survey("csat"), "responded_at")
+    units = _c("quantity").fill_null(1)
+    is_sold = (_c("product") != NONE) & (units > 0) & ~(_c("order") * _c("share") < 0).fill_null(value=False)
+    sold = cells(
+        s.during(s.lines.filter(is_sold), "day"), "product", denominator=units.cast(pl.Float64).sum() / 1000
+    )
+    # Each category of tickets is divided by all that was sold.
+    categories = pl.concat(cells(rows, "category", n=pl.len()) for rows in (tickets, csat))
+    categories = categories.filter(_c("segment_by") == "category").select(CELL).unique()
+    everything = sold.filter(_c("segment_by") == "all").drop("segment_by", "segment")
+    of_categories = categories.join(everything, on=["period_grain", "period_start"])
+    sold = pl.concat([sold, of_categories.select(sold.columns)])
+    has_product = _c("product") != NONE
+    for kpi_id, rows, numerator in (
+        ("tickets_per_1000_sold", tickets, has_product.sum()),
+        ("low_scores_per_1000_sold", csat, (has_product & ~_c("satisfied")).sum()),
+    ):
+        yield kpi(s, kpi_id, both(cells(rows, "product category", numerator=numerator), sold))
 
 
 # ---- team --------------------------------------------------------------------------------------------------
@@ -1351,6 +1389,7 @@ FAMILIES: list[Callable[[Sample], Kpis]] = [
     tickets,
     business_time,
     surveys,
+    complaints,
     activities,
     records,
     completeness,

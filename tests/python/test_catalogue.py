@@ -97,6 +97,7 @@ def test_the_interval_fits_the_unit(kpi):
     if kpi["aggregation"] != "ratio":
         assert method == "none"
     assert method != "wilson" or unit == "ratio"
+    assert method != "poisson" or unit == "number"
     assert method != "nps" or unit == "score"
     assert method != "mean" or unit != "ratio"
     assert float(kpi["per_unit"]) == (3600 if unit == "hours" else 1)

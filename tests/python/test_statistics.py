@@ -70,6 +70,26 @@ def test_what_is_no_proportion_has_no_wilson_interval(bound):
     assert compute(f"wilson_{bound}('k', 'n')", "k, n", rows) == [None] * len(rows)
 
 
+# Poisson
+
+
+def test_the_poisson_interval_is_nearly_the_exact_one():
+    rows = [(k, n) for k in [*range(60), 1_000, 10**6] for n in (0.25, 1, 300)]
+    low, high = (compute(f"poisson_{bound}('k', 'n')", "k, n", rows) for bound in ("low", "high"))
+    for (events, exposure), lower, upper in zip(rows, low, high, strict=True):
+        exact_low = float(stats.chi2.ppf(0.025, 2 * events)) / 2 if events else 0.0
+        exact_high = float(stats.chi2.ppf(0.975, 2 * events + 2)) / 2
+        assert lower * exposure == pytest.approx(exact_low, abs=0.03)
+        assert upper * exposure == pytest.approx(exact_high, abs=0.03)
+        assert 0 <= lower <= events / exposure <= upper
+
+
+@pytest.mark.parametrize("bound", ["low", "high"])
+def test_what_is_no_rate_has_no_poisson_interval(bound):
+    rows = [(0, 0), (1, 0), (3, -2), (-1, 2), (None, 2), (1, None)]
+    assert compute(f"poisson_{bound}('k', 'n')", "k, n", rows) == [None] * len(rows)
+
+
 # Means
 
 

@@ -42,6 +42,7 @@ linked as (
         tickets.ticket_id as found_ticket_id,
         coalesce(scaled.account_id, nullif(tickets.account_id, '(none)')) as any_account_id,
         coalesce(scaled.user_id, nullif(tickets.owner_id, '(none)')) as any_user_id,
+        tickets.product_id,
         tickets.channel,
         tickets.category
     from scaled
@@ -53,6 +54,7 @@ select
     linked.response_id,
     {{ segment('accounts.account_id', key='linked.any_account_id', found='accounts.account_id') }} as account_id,
     {{ segment('users.user_id', key='linked.any_user_id', found='users.user_id') }} as owner_id,
+    {{ segment('linked.product_id', key='linked.ticket_id', found='linked.found_ticket_id') }} as product_id,
     linked.ticket_id,
     linked.deal_id,
 

@@ -16,6 +16,10 @@ users as (
     select * from {{ ref('dim_users') }}
 ),
 
+products as (
+    select * from {{ ref('dim_products') }}
+),
+
 business_days as (
     select * from {{ ref('business_days') }}
 ),
@@ -144,6 +148,7 @@ select
     measured.ticket_id,
     {{ segment('accounts.account_id', key='measured.account_id', found='accounts.account_id') }} as account_id,
     {{ segment('users.user_id', key='measured.assignee_id', found='users.user_id') }} as owner_id,
+    {{ segment('products.product_id', key='measured.product_id', found='products.product_id') }} as product_id,
 
     -- segments
     {{ segment('users.team', key='measured.assignee_id', found='users.user_id') }} as team,
@@ -191,3 +196,4 @@ select
 from measured
 left join accounts on measured.account_id = accounts.account_id
 left join users on measured.assignee_id = users.user_id
+left join products on measured.product_id = products.product_id

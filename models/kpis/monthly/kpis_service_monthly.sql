@@ -14,4 +14,6 @@
     'customer_satisfaction_average',
     'net_promoter_score',
     'customer_effort_score',
+    'tickets_per_1000_sold',
+    'low_scores_per_1000_sold',
 ]) }}

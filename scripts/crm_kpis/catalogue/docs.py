@@ -22,6 +22,7 @@ MONTHLY_DIR = PROJECT_DIR / "models" / "kpis" / "monthly"
 
 _INTERVALS = {
     "wilson": "Wilson score interval of a proportion",
+    "poisson": "Poisson interval of a rate of events, after Byar",
     "mean": "mean -/+ t * s / sqrt(n)",
     "nps": "as of a mean of -100, 0 and 100, within -100 and 100",
     "none": "none: not a sample statistic",

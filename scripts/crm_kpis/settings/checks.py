@@ -514,6 +514,8 @@ def _check_parts(kpi: dict[str, Any]) -> Iterator[tuple[str, str]]:
     method = kpi["interval_method"] or "none"
     if method == "wilson" and (not is_ratio or kpi["unit"] != "ratio"):
         yield "interval_method", "wilson is for a ratio whose unit is ratio. Take none."
+    if method == "poisson" and (not is_ratio or kpi["unit"] == "ratio"):
+        yield "interval_method", "poisson is for a ratio whose unit is not ratio. Take wilson or none."
     if method in ("mean", "nps") and kpi["squares"] is None:
         yield "squares", f"it is empty, and {method} needs the sum of squares. Name a measure, or take none."
     if (kpi["matures"] or "none") != "none" and kpi["matures_in_days"] is None:

@@ -131,7 +131,7 @@ select
     answers.answered_at as first_responded_at,
     case when tickets.status in ('resolved', 'closed') then tickets.resolved_at end as resolved_at,
     '001' || tickets.account_id as account_id, '003' || tickets.contact_id as contact_id, '005' || tickets.assignee_id as assignee_id,
-    tickets.channel, tickets.category, tickets.priority, tickets.updated_at
+    '01t' || tickets.product_id as product_id, tickets.channel, tickets.category, tickets.priority, tickets.updated_at
 from raw.tickets
 left join answers on tickets.ticket_id = answers.ticket_id
 
@@ -334,13 +334,14 @@ select
     '500' || ticket_id as case_id, created_at,
     case status when 'pending' then 'On Hold' when 'open' then 'New' else 'Closed' end as status,
     status in ('resolved', 'closed') as is_closed, resolved_at as closed_at, '001' || account_id as account_id,
-    '003' || contact_id as contact_id, '005' || assignee_id as owner_id, channel, category, priority, updated_at, null as master_id,
+    '003' || contact_id as contact_id, '005' || assignee_id as owner_id, '01t' || product_id as product_id, channel, category, priority,
+    updated_at, null as master_id,
     false as _is_deleted
 from raw.tickets
 union all
 (
     select
-        '500M' || ticket_id, created_at, 'Closed', true, resolved_at, null, null, '00GQUEUE', channel, category, priority, updated_at,
+        '500M' || ticket_id, created_at, 'Closed', true, resolved_at, null, null, '00GQUEUE', null, channel, category, priority, updated_at,
         '500' || ticket_id, true
     from raw.tickets
     order by ticket_id

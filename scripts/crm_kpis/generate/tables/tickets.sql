@@ -108,6 +108,9 @@ select
     end as contact_id,
     case when u('tickets.no_assignee', finished.n) > 0.03 then user_on(assignees, finished.created_at::date) end
         as assignee_id,
+    case when u('tickets.no_product', finished.n) > 0.1
+        then 'P' || product_number(pow(u('tickets.product', finished.clump_n), 0.7))
+    end as product_id,
     pick_word(['email', 'email', 'email', 'phone', 'phone', 'chat', 'web'], u('tickets.channel', finished.n)) as channel,
     case when u('tickets.no_category', finished.n) > 0.04
         then pick_word(['defect', 'question', 'question', 'billing', 'installation', 'complaint'],

@@ -27,6 +27,7 @@ select
     cases.account_id,
     cases.contact_id,
     case when cases.owner_id not like '00G%' then cases.owner_id end as assignee_id,
+    cases.product_id,
     lower(cases.channel) as channel,
     cases.category,
     cases.priority,
