@@ -69,11 +69,18 @@ select
     benchmarks.benchmark_high,
     cast(benchmarks.benchmark_year as bigint) as benchmark_year,
     latest_values.kpi_value,
+    latest_values.interval_low,
+    latest_values.interval_high,
+    latest_values.sample_size,
     latest_values.kpi_value - case
         when latest_values.kpi_value < benchmarks.benchmark_low then benchmarks.benchmark_low
         when latest_values.kpi_value > benchmarks.benchmark_high then benchmarks.benchmark_high
         else latest_values.kpi_value
-    end as difference
+    end as difference,
+
+    -- dates
+    latest_values.period_start,
+    latest_values.period_end
 from benchmarks_of_segments as benchmarks
 inner join catalogue on benchmarks.kpi_id = catalogue.kpi_id
 left join latest_values

@@ -9,6 +9,14 @@ target_periods as (
     select * from {{ ref('target_periods') }}
 ),
 
+benchmarks as (
+    select
+        *,
+        kpi_value - difference as nearer_end
+    from {{ ref('kpi_benchmarks') }}
+    where kpi_value is not null
+),
+
 -- Of each target the last complete period of each grain.
 latest_targets as (
     select
@@ -76,3 +84,32 @@ select
     cast(null as double) as p_value_records
 from latest_targets
 where recency = 1
+union all
+select
+    kpi_id,
+    segment_by,
+    segment,
+    period_grain,
+    'benchmark' as comparison,
+    period_name,
+    period_start,
+    period_end,
+    kpi_value,
+    interval_low,
+    interval_high,
+    sample_size,
+    source as compared_with,
+    nearer_end as compared_value,
+    benchmark_low as compared_interval_low,
+    benchmark_high as compared_interval_high,
+    cast(null as bigint) as compared_sample_size,
+    difference as absolute_change,
+    difference / nullif(abs(nearer_end), 0) as relative_change,
+    cast(null as double) as p_value,
+    cast(null as {{ dbt.type_string() }}) as verdict,
+    cast(null as {{ dbt.type_string() }}) as target_status,
+    cast(null as double) as usual_change,
+    cast(null as bigint) as earlier_comparisons,
+    cast(null as {{ dbt.type_string() }}) as evidence_basis,
+    cast(null as double) as p_value_records
+from benchmarks

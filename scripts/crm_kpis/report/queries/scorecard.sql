@@ -14,5 +14,5 @@ select
     scorecard.verdict,
     scorecard.target_status
 from marts.kpi_scorecard as scorecard
-where scorecard.segment_by = 'all'
+where scorecard.segment_by = 'all' and scorecard.comparison <> 'benchmark'
 order by scorecard.kpi_id, scorecard.period_grain, scorecard.comparison
