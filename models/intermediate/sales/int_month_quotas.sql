@@ -1,8 +1,10 @@
 {#
-    The quota of a month ahead: a part of what the settings give for the month, its quarter or its year; where they give several, the one
-    for the shortest period. A team without a quota of its own has the sum of its users', a company the sum of its teams'.
+    The quota of a month ahead: a part of what the settings give for the month, its quarter or its year, of the calendar or fiscal; where
+    they give several, the one for the shortest period. A team without a quota of its own has the sum of its users', a company the sum of
+    its teams'.
 #}
 {% set text = dbt.type_string() %}
+{% set fiscal_year_starts_in = setting('fiscal_year_starts_in') %}
 
 with
 
@@ -31,6 +33,16 @@ months as (
     cross join numbers
 ),
 
+{% if fiscal_year_starts_in %}
+-- Moved back by the months before it starts, a fiscal year is a calendar year: as in dim_dates.
+fiscal_months as (
+    select
+        month_start,
+        cast(month_start - interval {{ fiscal_year_starts_in - 1 }} month as date) as fiscal_month
+    from months
+),
+
+{% endif %}
 named_months as (
     select
         month_start,
@@ -49,6 +61,21 @@ named_months as (
         12 as months,
         substring(cast(month_start as {{ text }}), 1, 4) as period
     from months
+    {% if fiscal_year_starts_in %}
+    union all
+    select
+        month_start,
+        3 as months,
+        'FY' || cast(extract(year from fiscal_month) + 1 as {{ text }})
+        || '-Q' || cast(extract(quarter from fiscal_month) as {{ text }}) as period
+    from fiscal_months
+    union all
+    select
+        month_start,
+        12 as months,
+        'FY' || cast(extract(year from fiscal_month) + 1 as {{ text }}) as period
+    from fiscal_months
+    {% endif %}
 ),
 
 given_quotas as (
@@ -58,7 +85,7 @@ given_quotas as (
         coalesce(quotas.owner_id, quotas.team, 'all') as segment,
         cast(quotas.amount / named_months.months as decimal(38, 4)) as quota,
         row_number() over (
-            partition by named_months.month_start, quotas.owner_id, quotas.team order by named_months.months
+            partition by named_months.month_start, quotas.owner_id, quotas.team order by named_months.months, named_months.period
         ) as place
     from quotas
     inner join named_months on quotas.period = named_months.period
