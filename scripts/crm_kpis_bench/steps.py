@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 from crm_kpis.published.connect import OFFLINE
-from crm_kpis.published.write import Run, publish
+from crm_kpis.published.write import TAG, Run, publish
 from crm_kpis.raw.contract import PROJECT_DIR, read_contract
 from crm_kpis.raw.raw_directory import inspect, register
 from crm_kpis.run import build
@@ -34,6 +34,7 @@ _LAYERS = (
     *("seeds", "staging", "calendar", "dimensions", "rejections", "facts", "intermediate", "measures"),
     *("kpis", "comparisons", "evaluation", "next_steps", "tests"),
 )
+_NEXT_STEPS = "next_steps"
 _SETTINGS = OFFLINE | {"threads": 2}
 
 
@@ -106,6 +107,7 @@ def compute_layers(raw_dir: Path, run: Path, result: Path) -> None:
     nodes = _read_nodes(run)
     models = {key: node for key, node in nodes.items() if node["resource_type"] == "model"}
     order = TopologicalSorter({key: node["depends_on"]["nodes"] for key, node in models.items()})
+    next_steps = _find_next_steps(models)
     counts: Counter[str] = Counter()
     seconds: defaultdict[str, float] = defaultdict(float)
     warehouse = result.with_suffix(".duckdb")
@@ -133,7 +135,8 @@ def compute_layers(raw_dir: Path, run: Path, result: Path) -> None:
         for model in (models[key] for key in order.static_order() if key in models):
             kind = "view" if model["config"]["materialized"] == "view" else "table"
             statement = f"create {kind} {model['relation_name']} as {model['compiled_code']}"
-            execute(model["fqn"][1], statement)
+            layer = _NEXT_STEPS if model["name"] in next_steps else model["fqn"][1]
+            execute(layer, statement)
         for node in nodes.values():
             if node["resource_type"] == "test" and node.get("compiled_code"):
                 execute("tests", f"select count(*) from ({node['compiled_code']})")
@@ -233,6 +236,22 @@ def known_values(computed: str, kpi_values: str) -> str:
         anti join (select * from {kpi_values} where coverage = 'none') as unknown
             using (kpi_id, period_grain, period_start, segment_by, segment)
     """
+
+
+def _find_next_steps(models: dict[str, Any]) -> set[str]:
+    """The names of the models of next steps, and of those that nothing else needs."""
+    readers: defaultdict[str, set[str]] = defaultdict(set)
+    for key, model in models.items():
+        for read in model["depends_on"]["nodes"]:
+            readers[read].add(key)
+    found = {key for key, model in models.items() if model["fqn"][1] == _NEXT_STEPS}
+    while alone := {
+        key
+        for key, model in models.items()
+        if key not in found and TAG not in model["tags"] and readers[key] and readers[key] <= found
+    }:
+        found |= alone
+    return {models[key]["name"] for key in found}
 
 
 def _read_nodes(run: Path) -> dict[str, Any]:
