@@ -181,6 +181,21 @@ def test_a_day_of_the_past_knows_no_subscriber_better_than_a_run_on_that_day(com
     assert afterwards == at_the_time
 
 
+def test_a_forecast_of_the_past_is_that_of_a_run_on_that_day(compiled, sample_warehouse):
+    # At the end of a quarter, for the months of the next one, with the range that was known by then.
+    day = date(2025, 9, 30)
+    queries = (
+        "select month_start, segment_by, segment, open_deals, open_amount, forecast_revenue"
+        " from main.int_month_forecasts where forecast_on = ? and months_ahead < 3 order by all",
+        "select * from main.int_forecast_ranges where forecast_on = ? order by all",
+    )
+    only = compiled.with_inputs("int_month_forecasts", "int_forecast_ranges")
+    with compiled.run(SAMPLE_DIR, day, only=only) as warehouse:
+        at_the_time = [warehouse.execute(query, [day]).fetchall() for query in queries]
+    assert [len(rows) > 3 for rows in at_the_time] == [True, True]
+    assert at_the_time == [sample_warehouse.execute(query, [day]).fetchall() for query in queries]
+
+
 def test_no_customer_has_no_outlook(compiled, tmp_path):
     (tmp_path / "raw").mkdir()
     write_csv(tmp_path / "raw" / "accounts.csv", ["account_id", "created_at"], [["a1", "2024-01-01"]])
