@@ -1,8 +1,8 @@
 {#
     Days: of timestamps, between days, and of the calendar.
 
-    Macros: local_date, local_hour, local_weekday, business_time_zone, wall_clock_to_utc, days_between, seconds_between, add_days, days_of, as_of_override,
-    today_override.
+    Macros: local_date, local_hour, local_weekday, business_time_zone, wall_clock_to_utc, days_between, seconds_between, add_days, written_day, days_of,
+    as_of_override, today_override.
 #}
 
 {#
@@ -136,6 +136,21 @@
 
 {% macro default__add_days(date, days) -%}
     date_add({{ date }}, cast({{ days }} as int))
+{%- endmacro %}
+
+
+{#
+    A date as people of a language write it: 2026-12-31 in English, 31.12.2026 in German.
+
+        'fällig am ' || {{ written_day('due_on', 'de') }} as why_de
+#}
+{% macro written_day(date, language) -%}
+    {%- set text = 'cast(' ~ date ~ ' as ' ~ dbt.type_string() ~ ')' -%}
+    {%- if language == 'de' -%}
+        substr({{ text }}, 9, 2) || '.' || substr({{ text }}, 6, 2) || '.' || substr({{ text }}, 1, 4)
+    {%- else -%}
+        {{ text }}
+    {%- endif -%}
 {%- endmacro %}
 
 

@@ -83,6 +83,7 @@
             'open_tickets': "'open tickets: '",
             'low_satisfaction': "'last satisfaction '",
             'of_five': "' of 5'",
+            'decimal_mark': "'.'",
         },
         'de': {
             'one_purchase': "'ein Kauf, am '",
@@ -96,6 +97,7 @@
             'open_tickets': "'offene Tickets: '",
             'low_satisfaction': "'letzte Zufriedenheit '",
             'of_five': "' von 5'",
+            'decimal_mark': "','",
         },
     }) }}
 {%- endmacro %}

@@ -2,11 +2,10 @@
     Each rule is a CTE that renders the same columns; rules that the settings turn off have no rows. Steps:
     rules     the rules with their limits: those of alert_rules.csv before their own
     <rule>    what the rule finds
-    found     all of it
+    found     all of it; a deal that two rules find has one row
 #}
-{% set text = dbt.type_string() %}
 {% set rules = {
-    'deal_long_in_stage': 0, 'deal_overdue': 0, 'lead_unanswered': 1, 'ticket_due': 1, 'customer_at_risk': 0, 'kpi_worsened': 0,
+    'deal_long_in_stage': 0, 'deal_overdue': 0, 'lead_unanswered': 24, 'ticket_due': 1, 'customer_at_risk': 0, 'kpi_worsened': 0,
     'target_behind': 0,
 } %}
 
@@ -49,8 +48,16 @@ users as (
     select * from {{ ref('dim_users') }}
 ),
 
+business_days as (
+    select * from {{ ref('business_days') }}
+),
+
 reporting_window as (
     select * from {{ ref('reporting_window') }}
+),
+
+business_time as (
+    select count(*) > 0 as has_business_hours from business_days
 ),
 
 default_rules as (
@@ -65,14 +72,31 @@ default_rules as (
 rules as (
     select
         default_rules.rule,
-        coalesce(alert_rules.limit_value, default_rules.limit_value) as limit_value,
+        coalesce(
+            alert_rules.limit_value,
+            -- A day of business, where hours are those of business.
+            case when default_rules.rule = 'lead_unanswered' and business_time.has_business_hours then 8 end,
+            default_rules.limit_value
+        ) as limit_value,
         reporting_window.as_of
     from default_rules
     cross join reporting_window
+    cross join business_time
     left join alert_rules on default_rules.rule = alert_rules.rule
     where coalesce(alert_rules.is_on, 'on') = 'on'
 ),
 
+overdue_deals as (
+    select
+        stalled_deals.deal_id,
+        stalled_deals.overdue_days > 30 as is_urgent,
+        {{ add_days('stalled_deals.expected_close_on', 'rules.limit_value + 1') }} as since_on
+    from stalled_deals
+    inner join rules on rules.rule = 'deal_overdue' and stalled_deals.overdue_days > rules.limit_value
+    where stalled_deals.is_overdue
+),
+
+-- That a deal is overdue, too, is in the reasons of stalled_deals.
 deal_long_in_stage as (
     select
         rules.rule,
@@ -80,13 +104,22 @@ deal_long_in_stage as (
         stalled_deals.deal_id as subject_id,
         stalled_deals.account_id,
         stalled_deals.owner_id,
-        case when stalled_deals.stage_days > 2 * stalled_deals.long_stage_days then 'high' else 'middle' end as urgency,
+        case
+            when stalled_deals.stage_days > 2 * stalled_deals.long_stage_days or coalesce(overdue_deals.is_urgent, false) then 'high'
+            else 'middle'
+        end as urgency,
         stalled_deals.reasons_en as why_en,
         stalled_deals.reasons_de as why_de,
         cast(stalled_deals.amount as double) as amount,
-        {{ add_days('stalled_deals.stage_entered_on', 'stalled_deals.long_stage_days + 1') }} as since_on
+        least(
+            {{ add_days('stalled_deals.stage_entered_on', 'stalled_deals.long_stage_days + 1') }},
+            coalesce(
+                overdue_deals.since_on, {{ add_days('stalled_deals.stage_entered_on', 'stalled_deals.long_stage_days + 1') }}
+            )
+        ) as since_on
     from stalled_deals
     inner join rules on rules.rule = 'deal_long_in_stage' and stalled_deals.stage_days > rules.limit_value
+    left join overdue_deals on stalled_deals.deal_id = overdue_deals.deal_id
     where stalled_deals.is_longer_than_usual
 ),
 
@@ -97,16 +130,24 @@ deal_overdue as (
         stalled_deals.deal_id as subject_id,
         stalled_deals.account_id,
         stalled_deals.owner_id,
-        case when stalled_deals.overdue_days > 30 then 'high' else 'middle' end as urgency,
-        'expected close was ' || cast(stalled_deals.expected_close_on as {{ text }}) as why_en,
-        'erwarteter Abschluss war am ' || cast(stalled_deals.expected_close_on as {{ text }}) as why_de,
+        case when overdue_deals.is_urgent then 'high' else 'middle' end as urgency,
+        'expected close was ' || {{ written_day('stalled_deals.expected_close_on', 'en') }} as why_en,
+        'erwarteter Abschluss war am ' || {{ written_day('stalled_deals.expected_close_on', 'de') }} as why_de,
         cast(stalled_deals.amount as double) as amount,
-        {{ add_days('stalled_deals.expected_close_on', 'rules.limit_value + 1') }} as since_on
-    from stalled_deals
-    inner join rules on rules.rule = 'deal_overdue' and stalled_deals.overdue_days > rules.limit_value
-    where stalled_deals.is_overdue
+        overdue_deals.since_on
+    from overdue_deals
+    inner join stalled_deals on overdue_deals.deal_id = stalled_deals.deal_id
+    cross join rules
+    where
+        rules.rule = 'deal_overdue'
+        and not exists (
+            select 1
+            from deal_long_in_stage
+            where deal_long_in_stage.subject_id = overdue_deals.deal_id
+        )
 ),
 
+-- A lead that has stalled is one for open_leads: nobody is waiting for the answer any more.
 lead_unanswered as (
     select
         rules.rule,
@@ -115,13 +156,13 @@ lead_unanswered as (
         coalesce(open_leads.account_id, '(none)') as account_id,
         open_leads.owner_id,
         case when open_leads.score >= 60 or open_leads.is_ideal_customer then 'high' else 'middle' end as urgency,
-        'no activity since it came on ' || cast(open_leads.created_on as {{ text }}) as why_en,
-        'keine Aktivität seit dem Eingang am ' || cast(open_leads.created_on as {{ text }}) as why_de,
+        'no activity since it came on ' || {{ written_day('open_leads.created_on', 'en') }} as why_en,
+        'keine Aktivität seit dem Eingang am ' || {{ written_day('open_leads.created_on', 'de') }} as why_de,
         cast(null as double) as amount,
-        {{ add_days('open_leads.created_on', 'ceil(rules.limit_value)') }} as since_on
+        open_leads.created_on as since_on
     from open_leads
-    inner join rules on rules.rule = 'lead_unanswered' and open_leads.age_days >= rules.limit_value
-    where open_leads.activities = 0
+    inner join rules on rules.rule = 'lead_unanswered' and open_leads.unanswered_hours >= rules.limit_value
+    where not open_leads.is_stalled
 ),
 
 ticket_due as (
@@ -132,8 +173,8 @@ ticket_due as (
         tickets.account_id,
         tickets.owner_id,
         case when {{ local_date('tickets.due_at') }} <= rules.as_of then 'high' else 'middle' end as urgency,
-        'not resolved, due on ' || cast({{ local_date('tickets.due_at') }} as {{ text }}) as why_en,
-        'nicht gelöst, fällig am ' || cast({{ local_date('tickets.due_at') }} as {{ text }}) as why_de,
+        'not resolved, due on ' || {{ written_day(local_date('tickets.due_at'), 'en') }} as why_en,
+        'nicht gelöst, fällig am ' || {{ written_day(local_date('tickets.due_at'), 'de') }} as why_de,
         cast(null as double) as amount,
         greatest(tickets.created_on, {{ add_days(local_date('tickets.due_at'), '-ceil(rules.limit_value)') }}) as since_on
     from tickets
@@ -197,12 +238,13 @@ kpi_worsened as (
     where worse_kpis.place = 1
 ),
 
+-- A target is judged in the month in which it is due, not in those after it.
 latest_targets as (
     select
         *,
         row_number() over (partition by target_id order by period_end desc) as recency
     from target_status
-    where is_complete and kpi_value is not null
+    where is_complete and kpi_value is not null and (due_on is null or period_start <= due_on)
 ),
 
 target_behind as (
@@ -261,10 +303,11 @@ select
     -- amounts
     found.amount,
 
-    -- booleans
-    found.since_on > {{ add_days('reporting_window.as_of', '-7') }} as is_new,
+    -- booleans: as in a first publication
+    true as is_new,
 
     -- dates
+    reporting_window.as_of as known_since_on,
     found.since_on
 from found
 cross join reporting_window

@@ -206,18 +206,19 @@ select
     -- words
     {% for language, words in outlook_words().items() %}
     {{ joined_reasons([
-        "case when purchases = 1 then " ~ words.one_purchase ~ " || cast(last_purchased_on as " ~ text ~ ")"
+        "case when purchases = 1 then " ~ words.one_purchase ~ " || " ~ written_day("last_purchased_on", language)
         ~ " when purchases > 1 then cast(purchases as " ~ text ~ ") || " ~ words.purchases
-        ~ " || cast(last_purchased_on as " ~ text ~ ") end",
-        "case when is_purchase_overdue then " ~ words.overdue ~ " || cast(next_purchase_due_on as " ~ text ~ ") end",
+        ~ " || " ~ written_day("last_purchased_on", language) ~ " end",
+        "case when is_purchase_overdue then " ~ words.overdue ~ " || " ~ written_day("next_purchase_due_on", language) ~ " end",
         "case when purchases > 0 and purchase_chance_90_days is null then " ~ words.no_purchase_model ~ " end",
-        "case when is_subscribed and ends_on is not null then " ~ words.subscription_ends ~ " || cast(ends_on as " ~ text ~ ")"
+        "case when is_subscribed and ends_on is not null then " ~ words.subscription_ends ~ " || "
+        ~ written_day("ends_on", language)
         ~ " when is_subscribed then " ~ words.subscribed
-        ~ " when has_subscription then " ~ words.subscription_ended ~ " || cast(ends_on as " ~ text ~ ") end",
+        ~ " when has_subscription then " ~ words.subscription_ended ~ " || " ~ written_day("ends_on", language) ~ " end",
         "case when is_subscribed and churn_chance_365_days is null then " ~ words.no_churn_model ~ " end",
         "case when open_tickets > 0 then " ~ words.open_tickets ~ " || cast(open_tickets as " ~ text ~ ") end",
         "case when last_satisfaction < 4 then " ~ words.low_satisfaction
-        ~ " || cast(cast(last_satisfaction as decimal(3, 1)) as " ~ text ~ ")"
+        ~ " || replace(cast(cast(last_satisfaction as decimal(3, 1)) as " ~ text ~ "), '.', " ~ words.decimal_mark ~ ")"
         ~ " || " ~ words.of_five ~ " end",
     ]) }} as reasons_{{ language }},
     {% endfor %}

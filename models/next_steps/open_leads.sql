@@ -13,6 +13,10 @@ activities as (
     select * from {{ ref('fct_activities') }}
 ),
 
+business_days as (
+    select * from {{ ref('business_days') }}
+),
+
 reporting_window as (
     select * from {{ ref('reporting_window') }}
 ),
@@ -86,10 +90,23 @@ measured as (
             coalesce(dated.qualified_on, dated.created_on),
             coalesce(dated.last_activity_on, dated.created_on)
         ) as last_moved_on,
+        -- By the end of as_of: within business hours, where there are any in the settings.
+        coalesce(
+            last_days.business_seconds_before + last_days.business_seconds - first_days.business_seconds_before
+            - case
+                when dated.created_at > first_days.opens_at
+                    then least({{ seconds_between('first_days.opens_at', 'dated.created_at') }}, first_days.business_seconds)
+                else 0
+            end,
+            {{ seconds_between('dated.created_at', wall_clock_to_utc('reporting_window.as_of', '1440')) }}
+        ) as waiting_seconds,
         reporting_window.as_of
     from dated
     cross join reporting_window
     left join usual_days on dated.source = usual_days.source
+    left join business_days as first_days
+        on {{ local_date('dated.created_at', business_time_zone()) }} = first_days.day
+    left join business_days as last_days on reporting_window.as_of = last_days.day
     where not dated.is_decided
 ),
 
@@ -149,6 +166,7 @@ select
     days_without_move,
     usual_decision_days,
     long_decision_days,
+    case when activities = 0 then greatest(waiting_seconds, 0) / 3600e0 end as unanswered_hours,
 
     -- numerics
     score,

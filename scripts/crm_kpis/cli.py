@@ -12,7 +12,7 @@ import os
 import sys
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -20,6 +20,9 @@ from crm_kpis.days import FIRST_DAY, LAST_DAY, parse_day
 from crm_kpis.errors import InputError, MachineError
 from crm_kpis.printable import printable_lines
 from crm_kpis.sources.command import CommandWithSources, source_options
+
+if TYPE_CHECKING:
+    from crm_kpis.settings.declaration import Settings
 
 # Those of the catalogue.
 _UNITS = ("ratio", "currency", "days", "hours", "score", "count", "number")
@@ -98,6 +101,15 @@ _SETTINGS = click.option(
     help="The directory with the company's settings; docs/settings.md explains its files.  "
     "[default: settings in a company's project, else in the raw directory]",
 )
+
+
+def _read_settings(directory: Path | None) -> Settings:
+    """Those that are named, else of the company's project."""
+    from crm_kpis.project import find_project
+    from crm_kpis.settings.read import find_settings_dir, read_settings
+
+    named = Path(os.path.abspath(directory)) if directory else find_settings_dir(find_project(Path.cwd()))
+    return read_settings(named)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -399,10 +411,12 @@ def account(key: str, output: Path, language: str | None, file_format: str) -> N
 @click.option("--owner", metavar="USER_ID", help="Only those of this user.")
 @click.option("--team", help="Only those of this team.")
 @click.option("--rule", help="Only those of this rule, such as deal_overdue.")
-@click.option("--new", "only_new", is_flag=True, help="Only what has been so for less than seven days.")
+@click.option("--new", "only_new", is_flag=True, help="Only what the publication before did not have.")
 @click.option(
     "--notify", "urls", multiple=True, metavar="URL", help="Send them there instead, as apprise writes it."
 )
+@click.option("--each", is_flag=True, help="Send to each of alert_receivers.csv its own.")
+@_SETTINGS
 @_ROWS_FORMAT
 def alerts(  # noqa: PLR0913, PLR0917 - an argument for each option
     output: Path,
@@ -412,6 +426,8 @@ def alerts(  # noqa: PLR0913, PLR0917 - an argument for each option
     rule: str | None,
     only_new: bool,
     urls: tuple[str, ...],
+    each: bool,
+    settings: Path | None,
     file_format: str,
 ) -> int:
     """Show what somebody should look at, or send it.
@@ -424,13 +440,25 @@ def alerts(  # noqa: PLR0913, PLR0917 - an argument for each option
       crm-kpis alerts --format json > alerts.json
     To a person, after each run:
       crm-kpis alerts --owner U7 --notify mailto://user:password@mail.example.com?to=u7@example.com
+    To each owner and team of alert_receivers.csv what is new of its own:
+      crm-kpis alerts --each --new --notify mailto://user:password@mail.example.com?to={address}
 
     The rules and their limits are in alert_rules.csv of the settings. The table alerts has the same.
     """
-    from crm_kpis.published.alerts import Choice, send_alerts, show_alerts
+    from crm_kpis.published.alerts import Choice, read_receivers, send_alerts, show_alerts
 
     choice = Choice(owner, team, rule, only_new)
     output = Path(os.path.abspath(output))
+    if each:
+        if owner or team:
+            raise click.UsageError("--each takes the owners and teams of alert_receivers.csv.")
+        status = 0
+        for receiver in read_receivers(_read_settings(settings), choice, urls):
+            spoken = receiver.language or language
+            for complaint in send_alerts(output, receiver.choice, spoken, [receiver.url]):
+                click.echo(f"{printable_lines(receiver.name)}: {complaint}", err=True)
+                status = 1
+        return status
     if urls:
         complaints = send_alerts(output, choice, language, urls)
         for complaint in complaints:

@@ -341,7 +341,12 @@ _BROKEN = [
     (
         "quotas.csv",
         ["owner_id,team,period,amount", "U1,,2026-13,10"],
-        "line 2, period: '2026-13' is no month, quarter or year. Write 2026-07, 2026-Q3 or 2026.",
+        "line 2, period: '2026-13' is no month, quarter or year. Write 2026-07, 2026-Q3 or 2026",
+    ),
+    (
+        "quotas.csv",
+        ["owner_id,team,period,amount", "U1,,FY2027-Q1,10"],
+        "line 2, period: 'FY2027-Q1' is fiscal, and no fiscal year is known. Set fiscal_year_starts_in",
     ),
     ("quotas.csv", ["owner_id,period,amount", "U1,2026,-1"], "line 2, amount: '-1'"),
     (
@@ -360,6 +365,20 @@ _BROKEN = [
         "line 2, value_high: 0.2 is less than value_low, 0.3",
     ),
     ("alert_rules.csv", ["rule,is_on", "deal_overdu,off"], "line 2, rule: 'deal_overdu'"),
+    (
+        "alert_receivers.csv",
+        ["owner_id,team,address", "U1,North,u1@example.com"],
+        "line 2, team: the row names an owner already",
+    ),
+    ("alert_receivers.csv", ["team,address", "North,"], "line 2, address"),
+    (
+        "own_kpis.csv",
+        [
+            "kpi_id,area,label_en,unit,good,aggregation,numerator,denominator,interval_method",
+            "a,sales,A,ratio,up,ratio,deals_won,deals_created,poisson",
+        ],
+        "line 2, interval_method: poisson is for a ratio whose unit is not ratio",
+    ),
     # kpi_targets.csv
     (
         "kpi_targets.csv",

@@ -133,7 +133,10 @@ select
     known.created_on,
     known.qualified_on,
     known.converted_on,
-    known.disqualified_on
+    known.disqualified_on,
+
+    -- timestamps
+    known.created_at
 from known
 cross join profile_size
 cross join int_known_costs

@@ -76,6 +76,19 @@ _RUNS_COLUMNS = {
 }
 
 
+_KNOWN_ALERTS = f"select rule, subject_id, known_since_on from before_run.{SCHEMA}.alerts"
+_MARK_KNOWN_ALERTS = f"""
+update kpis.{SCHEMA}.alerts as alerts
+set is_new = false, known_since_on = known.known_since_on
+from (
+    select
+        unnest(?::varchar[]) as rule,
+        unnest(?::varchar[]) as subject_id,
+        unnest(?::date[]) as known_since_on
+) as known
+where alerts.rule = known.rule and alerts.subject_id = known.subject_id
+"""
+
 # What a model's YAML can't say: the columns of the company's own.
 _OWN_COMMENTS = """
 select published_as, any_value(format('{}. Own column {}.{}.', label_en, raw_table, column_name))
@@ -193,7 +206,7 @@ def publish(  # noqa: PLR0913 - each has a name
     unfinished = output / f"{_UNFINISHED}{os.getpid()}.unfinished"
     sweep(output)
     try:
-        _write(warehouse, manifest, unfinished, runs, statistics or Statistics())
+        _write(warehouse, manifest, unfinished, runs, statistics or Statistics(), published)
         if published.exists() and len(runs) > 1:
             keep(published, runs[-2].run_id, kept)
         _put_in_place(unfinished, published)
@@ -271,7 +284,9 @@ def _read_runs(path: Path) -> list[Run]:
         ]
 
 
-def _write(warehouse: Path, manifest: Path, target: Path, runs: list[Run], statistics: Statistics) -> None:
+def _write(  # noqa: PLR0913, PLR0917 - each has a name
+    warehouse: Path, manifest: Path, target: Path, runs: list[Run], statistics: Statistics, before: Path
+) -> None:
     tables = read_published_tables(manifest)
     with duckdb.connect(config=OFFLINE | {"temp_directory": f"{target}.tmp"}) as connection:
         connection.execute("set TimeZone = 'UTC'")
@@ -286,6 +301,8 @@ def _write(warehouse: Path, manifest: Path, target: Path, runs: list[Run], stati
             # A view becomes a table, too: quicker to read, and no other name of the file can break it.
             connection.execute(f"create table {table.target} as from {table.source}")
             _comment(connection, replace(table, column_comments=own | table.column_comments))
+        if len(runs) > 1 and any(table.name == "alerts" for table in tables):
+            _take_known_alerts(connection, before)
         _write_runs(connection, runs)
         write_statistics(connection, statistics)
         _write_measure_definitions(connection, manifest)
@@ -295,6 +312,19 @@ def _write(warehouse: Path, manifest: Path, target: Path, runs: list[Run], stati
         connection.execute(f"attach {quote_text(str(target))} as kpis (read_only)")
         for table in tables:
             _audit(connection, table)
+
+
+def _take_known_alerts(connection: duckdb.DuckDBPyConnection, before: Path) -> None:
+    """Say of each alert that the publication before had since when it is known."""
+    with readable(before) as path, duckdb.connect(config=OFFLINE) as reading:
+        reading.execute(f"attach {quote_text(str(path))} as before_run (read_only)")
+        try:
+            known = reading.execute(_KNOWN_ALERTS).fetchall()
+        except (duckdb.CatalogException, duckdb.BinderException):
+            return  # another version published it
+    if known:
+        rules, subjects, days = zip(*known, strict=True)
+        connection.execute(_MARK_KNOWN_ALERTS, [list(rules), list(subjects), list(days)])
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> None:

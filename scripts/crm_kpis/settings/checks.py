@@ -37,7 +37,7 @@ _CALENDAR_NAME = re.compile(
 )
 # A greater relative change is a percentage that was not divided by 100.
 _GREATEST_CHANGE = 2
-_QUOTA_PERIOD = re.compile(r"\d{4}(-Q[1-4]|-(0[1-9]|1[0-2]))?", re.ASCII)
+_QUOTA_PERIOD = re.compile(r"\d{4}(-Q[1-4]|-(0[1-9]|1[0-2]))?|(?P<fiscal>FY\d{4}(-Q[1-4])?)", re.ASCII)
 _KPI_ID = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 
@@ -346,10 +346,13 @@ def _check_quotas(settings: Settings) -> _Complaints:
         if row.values["owner_id"] is not None and row.values["team"] is not None:
             message = "a quota is of a user or of a team, not of both. Leave one of owner_id and team empty."
             yield row.line, "team", message
-        period = row.values["period"]
-        if not _QUOTA_PERIOD.fullmatch(period):
-            message = f"{display(period)} is no month, quarter or year. Write 2026-07, 2026-Q3 or 2026."
-            yield row.line, "period", message
+        period = _QUOTA_PERIOD.fullmatch(row.values["period"])
+        if period is None:
+            message = f"{display(row.values['period'])} is no month, quarter or year. Write 2026-07, 2026-Q3"
+            yield row.line, "period", f"{message} or 2026; of a fiscal year FY2027-Q1 or FY2027."
+        elif period["fiscal"] and settings.values["fiscal_year_starts_in"] is None:
+            message = f"{display(row.values['period'])} is fiscal, and no fiscal year is known."
+            yield row.line, "period", f"{message} Set fiscal_year_starts_in in {KEYS_FILE}."
 
 
 def _check_benchmarks(settings: Settings) -> _Complaints:
@@ -597,6 +600,12 @@ def _columns_of(settings: Settings, table_name: str | None) -> dict[str, RawColu
     }
 
 
+def _check_alert_receivers(settings: Settings) -> _Complaints:
+    for row in settings.rows["alert_receivers"]:
+        if row.values["owner_id"] and row.values["team"]:
+            yield row.line, "team", "the row names an owner already. Write a row for each."
+
+
 _TABLE_CHECKS: dict[str, Callable[[Settings], _Complaints]] = {
     "named_periods": _check_named_periods,
     "own_kpis": _check_own_kpis,
@@ -604,6 +613,7 @@ _TABLE_CHECKS: dict[str, Callable[[Settings], _Complaints]] = {
     "evaluations": _check_evaluations,
     "kpi_targets": _check_kpi_targets,
     "quotas": _check_quotas,
+    "alert_receivers": _check_alert_receivers,
     "benchmarks": _check_benchmarks,
     "mandatory_fields": _check_mandatory_fields,
     "pipeline_stages": _check_pipeline_stages,
