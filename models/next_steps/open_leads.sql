@@ -31,11 +31,18 @@ lead_activities as (
     group by lead_id
 ),
 
+-- Where the records have no activity of any lead, none of one lead says nothing.
+recorded_activities as (
+    select count(*) > 0 as has_activities
+    from lead_activities
+),
+
 -- A lead is decided when it becomes a deal or a customer, or is given up, whichever comes first.
 dated as (
     select
         leads.*,
         coalesce(lead_activities.activities, 0) as activities,
+        recorded_activities.has_activities and lead_activities.lead_id is null as is_untouched,
         lead_activities.last_activity_on,
         least(
             coalesce(lead_deals.first_deal_on, cast('2100-01-01' as date)),
@@ -44,6 +51,7 @@ dated as (
         ) as decided_on,
         leads.is_converted or leads.is_won or leads.is_disqualified or lead_deals.lead_id is not null as is_decided
     from leads
+    cross join recorded_activities
     left join lead_deals on leads.lead_id = lead_deals.lead_id
     left join lead_activities on leads.lead_id = lead_activities.lead_id
 ),
@@ -145,7 +153,7 @@ select
         else ''
     end
     || case
-        when activities = 0 then '; no activity so far'
+        when is_untouched then '; no activity so far'
         else '; no move for ' || cast(days_without_move as {{ text }}) || ' days'
     end as reasons_en,
     'Vor ' || cast(age_days as {{ text }}) || ' Tagen angelegt'
@@ -157,7 +165,7 @@ select
         else ''
     end
     || case
-        when activities = 0 then '; bisher keine Aktivität'
+        when is_untouched then '; bisher keine Aktivität'
         else '; keine Bewegung seit ' || cast(days_without_move as {{ text }}) || ' Tagen'
     end as reasons_de,
 
@@ -166,7 +174,7 @@ select
     days_without_move,
     usual_decision_days,
     long_decision_days,
-    case when activities = 0 then greatest(waiting_seconds, 0) / 3600e0 end as unanswered_hours,
+    case when is_untouched then greatest(waiting_seconds, 0) / 3600e0 end as unanswered_hours,
 
     -- numerics
     score,

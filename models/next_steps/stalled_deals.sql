@@ -3,7 +3,6 @@ with
 
 deals as (
     select * from {{ ref('fct_deals') }}
-    where is_open
 ),
 
 stage_visits as (
@@ -12,6 +11,12 @@ stage_visits as (
 
 reporting_window as (
     select * from {{ ref('reporting_window') }}
+),
+
+-- Where the records have no activity of any deal, none of one deal says nothing.
+recorded_activities as (
+    select count(last_activity_on) > 0 as has_activities
+    from deals
 ),
 
 -- Few whole days differ, so they are counted before they are ranked.
@@ -51,6 +56,7 @@ usual_days as (
 measured as (
     select
         deals.*,
+        recorded_activities.has_activities,
         usual_days.usual_visits,
         usual_days.usual_stage_days,
         usual_days.long_stage_days,
@@ -62,7 +68,9 @@ measured as (
         {{ days_between('deals.last_activity_on', 'reporting_window.as_of') }} as days_without_activity
     from deals
     cross join reporting_window
+    cross join recorded_activities
     left join usual_days on deals.pipeline = usual_days.pipeline and deals.stage = usual_days.stage
+    where deals.is_open
 ),
 
 -- The ninth of ten of a handful of visits is chance.
@@ -100,7 +108,10 @@ select
         else ''
     end
     || coalesce('; expected close passed ' || cast(overdue_days as {{ text }}) || ' days ago', '')
-    || coalesce('; last activity ' || cast(days_without_activity as {{ text }}) || ' days ago', '; no activity so far') as reasons_en,
+    || coalesce(
+        '; last activity ' || cast(days_without_activity as {{ text }}) || ' days ago',
+        case when has_activities then '; no activity so far' else '' end
+    ) as reasons_en,
     case
         when stage = '(none)' then 'Kein Phasenwechsel seit '
         else 'In Phase ' || stage || ' seit '
@@ -113,8 +124,10 @@ select
         else ''
     end
     || coalesce('; erwarteter Abschluss seit ' || cast(overdue_days as {{ text }}) || ' Tagen überschritten', '')
-    || coalesce('; letzte Aktivität vor ' || cast(days_without_activity as {{ text }}) || ' Tagen', '; bisher keine Aktivität')
-        as reasons_de,
+    || coalesce(
+        '; letzte Aktivität vor ' || cast(days_without_activity as {{ text }}) || ' Tagen',
+        case when has_activities then '; bisher keine Aktivität' else '' end
+    ) as reasons_de,
 
     -- amounts
     amount,
