@@ -1,7 +1,7 @@
 {#
     Days: of timestamps, between days, and of the calendar.
 
-    Macros: local_date, local_hour, local_weekday, business_time_zone, wall_clock_to_utc, days_between, seconds_between, add_days, written_day, days_of,
+    Macros: local_date, local_hour, local_weekday, business_time_zone, wall_clock_to_utc, days_between, seconds_between, add_days, written_day, written_days, days_of,
     as_of_override, today_override.
 #}
 
@@ -151,6 +151,17 @@
     {%- else -%}
         {{ text }}
     {%- endif -%}
+{%- endmacro %}
+
+
+{#
+    A number of days in words of a language, in German in the dative: 1 day, 2 days; 1 Tag, 2 Tagen.
+
+        'seit ' || {{ written_days('stage_days', 'de') }} as why_de
+#}
+{% macro written_days(days, language) -%}
+    {%- set one, more = {'en': (' day', ' days'), 'de': (' Tag', ' Tagen')}[language] -%}
+    cast({{ days }} as {{ dbt.type_string() }}) || case when {{ days }} = 1 then '{{ one }}' else '{{ more }}' end
 {%- endmacro %}
 
 

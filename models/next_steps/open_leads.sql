@@ -144,7 +144,7 @@ select
     score_band,
 
     -- words
-    'Created ' || cast(age_days as {{ text }}) || ' days ago'
+    'Created ' || {{ written_days('age_days', 'en') }} || ' ago'
     || case
         when usual_leads >= 20
             then
@@ -154,9 +154,9 @@ select
     end
     || case
         when is_untouched then '; no activity so far'
-        else '; no move for ' || cast(days_without_move as {{ text }}) || ' days'
+        else '; no move for ' || {{ written_days('days_without_move', 'en') }}
     end as reasons_en,
-    'Vor ' || cast(age_days as {{ text }}) || ' Tagen angelegt'
+    'Vor ' || {{ written_days('age_days', 'de') }} || ' angelegt'
     || case
         when usual_leads >= 20
             then
@@ -166,7 +166,7 @@ select
     end
     || case
         when is_untouched then '; bisher keine Aktivität'
-        else '; keine Bewegung seit ' || cast(days_without_move as {{ text }}) || ' Tagen'
+        else '; keine Bewegung seit ' || {{ written_days('days_without_move', 'de') }}
     end as reasons_de,
 
     -- durations

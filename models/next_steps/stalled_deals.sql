@@ -99,7 +99,7 @@ select
     case
         when stage = '(none)' then 'No change of stage for '
         else 'In stage ' || stage || ' for '
-    end || cast(stage_days as {{ text }}) || ' days'
+    end || {{ written_days('stage_days', 'en') }}
     || case
         when usual_visits >= 20
             then
@@ -107,15 +107,15 @@ select
                 || ', nine in ten take up to ' || cast(long_stage_days as {{ text }})
         else ''
     end
-    || coalesce('; expected close passed ' || cast(overdue_days as {{ text }}) || ' days ago', '')
+    || coalesce('; expected close passed ' || {{ written_days('overdue_days', 'en') }} || ' ago', '')
     || coalesce(
-        '; last activity ' || cast(days_without_activity as {{ text }}) || ' days ago',
+        '; last activity ' || {{ written_days('days_without_activity', 'en') }} || ' ago',
         case when has_activities then '; no activity so far' else '' end
     ) as reasons_en,
     case
         when stage = '(none)' then 'Kein Phasenwechsel seit '
         else 'In Phase ' || stage || ' seit '
-    end || cast(stage_days as {{ text }}) || ' Tagen'
+    end || {{ written_days('stage_days', 'de') }}
     || case
         when usual_visits >= 20
             then
@@ -123,9 +123,9 @@ select
                 || cast(long_stage_days as {{ text }})
         else ''
     end
-    || coalesce('; erwarteter Abschluss seit ' || cast(overdue_days as {{ text }}) || ' Tagen überschritten', '')
+    || coalesce('; erwarteter Abschluss seit ' || {{ written_days('overdue_days', 'de') }} || ' überschritten', '')
     || coalesce(
-        '; letzte Aktivität vor ' || cast(days_without_activity as {{ text }}) || ' Tagen',
+        '; letzte Aktivität vor ' || {{ written_days('days_without_activity', 'de') }},
         case when has_activities then '; bisher keine Aktivität' else '' end
     ) as reasons_de,
 
