@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import random
+import re
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
-from pipeline import SAMPLE_DIR, CompiledProject, write_csv
+from crm_kpis.published.query import answer
+from pipeline import PROJECT_DIR, SAMPLE_DIR, CompiledProject, write_csv
 from scipy.optimize import minimize
 from scipy.special import gammaln
 from statistics_macros import compute
@@ -194,6 +197,17 @@ def test_a_forecast_of_the_past_is_that_of_a_run_on_that_day(compiled, sample_wa
         at_the_time = [warehouse.execute(query, [day]).fetchall() for query in queries]
     assert [len(rows) > 3 for rows in at_the_time] == [True, True]
     assert at_the_time == [sample_warehouse.execute(query, [day]).fetchall() for query in queries]
+
+
+def test_the_tables_of_the_docs_are_those_of_the_sample(sample_build):
+    text = (PROJECT_DIR / "docs" / "outlook.md").read_text(encoding="utf-8")
+    tables = re.findall(r"```sql\n([^`]+)```\n\n((?:\|.*\n)+)", text)
+    assert len(tables) == 4
+    for query, table in tables:
+        stream = io.StringIO()
+        answer(sample_build.output, query, "markdown", stream)
+        # Within words an underscore is no markup.
+        assert stream.getvalue().replace("&#95;", "_") == table
 
 
 def test_no_customer_has_no_outlook(compiled, tmp_path):
