@@ -21,7 +21,7 @@ from crm_kpis.errors import InputError
 from crm_kpis.project import is_company_project
 from crm_kpis.raw.formats import read_formats
 from crm_kpis.raw.raw_directory import inspect, register
-from crm_kpis.settings.checks import check_day, check_vars
+from crm_kpis.settings.checks import check_catalogue, check_day, check_vars
 from crm_kpis.settings.declaration import Settings
 from crm_kpis.settings.own_columns import describe_settings, extend_contract
 from crm_kpis.settings.read import find_settings_dir, read_settings
@@ -83,6 +83,7 @@ class Plugin(BasePlugin):
         try:
             own = project_dir if is_company_project(project_dir) else None
             check_vars(given, project_dir)
+            check_catalogue()
             self._settings = self._read_settings(
                 Path(named) if named else find_settings_dir(own, self._raw_dir)
             )
@@ -129,7 +130,7 @@ class Plugin(BasePlugin):
         contract = extend_contract(self._settings)
         raw_directory = inspect(self._raw_dir, contract, read_formats(self._settings))
         time_zone = self._settings.values["reporting_time_zone"]
-        with opened_sources(conn, self._sources) as sources:
+        with opened_sources(conn, self._sources, contract) as sources:
             register(conn, raw_directory, SourceMapping(sources, self._sources, time_zone, contract))
             warnings = [warning for source in sources for warning in source.warnings]
         return [*raw_directory.warnings, *warnings, *read_warnings(conn)]

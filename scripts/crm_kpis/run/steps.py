@@ -34,7 +34,7 @@ from crm_kpis.run.notification import Notification
 from crm_kpis.run.observations import Observations, observe
 from crm_kpis.run.record import RunRecord, is_of_machine, recorded
 from crm_kpis.run.summary import Summary, read_summary
-from crm_kpis.settings.checks import check_vars
+from crm_kpis.settings.checks import check_catalogue, check_vars
 from crm_kpis.settings.declaration import Settings
 from crm_kpis.settings.own_columns import extend_contract
 from crm_kpis.settings.read import read_settings
@@ -106,6 +106,7 @@ def run(options: BuildOptions, run_options: RunOptions) -> RunRecord:
                 check_free(options.snapshots_dir, run_options.snapshot)
         history = _read_output(options)
         check_vars({}, options.project_dir)
+        check_catalogue()
         raw_directory = inspect(options.raw_dir, extend_contract(settings), read_formats(settings))
         source_warnings = inspect_sources(options.sources)
         for warning in (*raw_directory.warnings, *source_warnings):

@@ -12,8 +12,8 @@ from typing import Any
 
 import duckdb
 
-from crm_kpis.catalogue.docs import read_catalogue
-from crm_kpis.catalogue.measures import MeasureModel, find_measures
+from crm_kpis.catalogue.docs import CATALOGUE_FILE, read_catalogue
+from crm_kpis.catalogue.measures import OWN_MEASURES, MeasureModel, find_measures
 from crm_kpis.days import FIRST_DAY, LAST_DAY, parse_day
 from crm_kpis.errors import InputError
 from crm_kpis.project import PACKAGE, PROJECT_DIR, PROJECT_FILE, read_project
@@ -72,6 +72,41 @@ def check_vars(given: Mapping[str, Any], project_dir: Path) -> None:
                 )
 
 
+def check_catalogue() -> None:
+    """Refuse a row of the shipped catalogue that names a measure which no model computes.
+
+    Without the check its KPI would have no value, and nobody would know.
+
+    Raises:
+        InputError: There is such a row; one line each.
+    """
+    measures = find_measures()
+    messages = [
+        f"{CATALOGUE_FILE}, line {line}, {role}: {complaint}"
+        for line, kpi in enumerate(read_catalogue(), start=2)
+        for role, complaint in _check_measures(kpi, measures, "models/measures/measures.sql")
+    ]
+    if messages:
+        raise InputError("\n".join(messages))
+
+
+def _check_measures(
+    kpi: Mapping[str, Any], measures: Mapping[str, MeasureModel], listed_in: str
+) -> Iterator[tuple[str, str]]:
+    """What is wrong with the measures that a KPI names: the column, and the message with the way out."""
+    for role in ("numerator", "denominator", "squares", "sample_measure"):
+        measure = kpi[role]
+        if not measure:
+            continue
+        model = measures.get(measure)
+        if model is None:
+            message = f"no model computes the measure {display(measure)}."
+            yield role, f"{message} {suggest(measure, sorted(measures))}"
+        elif not model.is_listed:
+            message = f"{listed_in} does not list the model {model.name}, which computes {display(measure)}."
+            yield role, f"{message} Add it there."
+
+
 def _check_directory(value: Any) -> str | None:
     return None if isinstance(value, str) and value else "it must be the path of a directory."
 
@@ -84,7 +119,7 @@ def _check_models(value: Any) -> str | None:
 
 _VAR_CHECKS: dict[str, Callable[[Any], str | None]] = {
     **dict.fromkeys(PATH_VARS, _check_directory),
-    "own_measures": _check_models,
+    OWN_MEASURES: _check_models,
 }
 
 
@@ -478,11 +513,8 @@ def _check_own_kpis(settings: Settings) -> _Complaints:
     }
     for row in _sound(settings, "own_kpis"):
         kpi = row.values
-        for role in ("numerator", "denominator", "squares", "sample_measure"):
-            measure = kpi[role]
-            if measure is not None and measure not in measures:
-                message = f"no model computes the measure {display(measure)}."
-                yield row.line, role, f"{message} {suggest(measure, sorted(measures))}"
+        listed_in = f"the var {OWN_MEASURES} in {PROJECT_FILE}"
+        yield from ((row.line, *complaint) for complaint in _check_measures(kpi, measures, listed_in))
         if not _KPI_ID.fullmatch(kpi["kpi_id"]):
             way_out = "Write small letters, digits and _, such as large_deals_won."
             yield row.line, "kpi_id", f"{display(kpi['kpi_id'])} can't be the key of a KPI. {way_out}"
