@@ -68,9 +68,10 @@ sample: setup ## Write the sample in seeds/sample anew
 	$(BIN)/python -c "from crm_kpis.raw.contract import PROJECT_DIR; from crm_kpis.generate.sample import write_sample; write_sample(PROJECT_DIR)"
 
 .PHONY: kpi-docs
-kpi-docs: setup ## Write kpis.md, the monthly tables, measure_inputs.csv and docs/settings.md again, from what declares them
+kpi-docs: setup ## Write kpis.md, the monthly tables, measure_inputs.csv, raw_tables.sql and docs of settings and sources again, from what declares them
 	$(BIN)/python -c "from crm_kpis.catalogue.docs import write_docs, write_monthly; write_docs(); write_monthly()"
 	$(BIN)/python -c "from crm_kpis.catalogue.inputs import write_inputs; write_inputs()"
+	$(BIN)/python -c "from crm_kpis.raw.contract import write_tables; write_tables()"
 	$(BIN)/python -c "from crm_kpis.settings.docs import write_docs; write_docs()"
 	$(BIN)/python -c "from crm_kpis.sources.docs import write_docs; write_docs()"
 

@@ -2,22 +2,9 @@
     The raw contract at work: the checks of models/staging/_sources.yml as SQL. Everything here is rendered from that file's metadata, so a
     new column, accepted value or check is a line there and nothing here.
 
-    Macros: raw_tables, raw_table, is_id, row_key, row_as_json, computed_once, columns_named_in, rejected_rows_of, first_failures,
-    rejected_values_of, value_in_row.
+    Macros: raw_table, value_or_default, with_defaults, is_id, row_key, row_as_json, computed_once, columns_named_in, rejected_rows_of,
+    first_failures, rejected_values_of, value_in_row.
 #}
-
-{# The names of the raw tables, in an order in which what is referenced comes first where possible. #}
-{% macro raw_tables() %}
-    {{ return([
-        'accounts', 'contacts', 'users',
-        'campaigns', 'campaign_days', 'email_events', 'web_sessions', 'leads',
-        'deals', 'deal_stages', 'products',
-        'orders', 'order_items', 'subscriptions', 'costs',
-        'tickets', 'ticket_events', 'survey_responses',
-        'activities', 'exchange_rates',
-    ]) }}
-{% endmacro %}
-
 
 {# The contract's entry for a raw table: its columns, the company's own ones among them, and config.meta. Only there when dbt executes, not while it parses. #}
 {% macro raw_table(name) %}
@@ -27,6 +14,28 @@
     {% endfor %}
     {{ exceptions.raise_compiler_error("raw contract: no table " ~ name ~ " in the source `raw`") }}
 {% endmacro %}
+
+
+{#
+    A column of a raw table, or what the contract takes where it is empty (config.meta.default, SQL over the other columns).
+
+        {{ value_or_default('survey_responses', 'scale_min', 'responses.scale_min') }} as lowest
+
+    value  SQL of the column; its name where none is given
+#}
+{% macro value_or_default(table_name, column_name, value=none) -%}
+    coalesce({{ value or column_name }}, {{ raw_defaults()[table_name][column_name] }})
+{%- endmacro %}
+
+
+{# A check of the contract as SQL: each column that has a default is that where it is empty. #}
+{% macro with_defaults(table_name, condition) -%}
+    {%- set parts = [condition] -%}
+    {%- for column in raw_defaults().get(table_name, {}) -%}
+        {%- do parts.append(modules.re.sub('\\b' ~ column ~ '\\b', value_or_default(table_name, column), parts[-1])) -%}
+    {%- endfor -%}
+    {{ return(parts[-1]) }}
+{%- endmacro %}
 
 
 {#
@@ -146,7 +155,7 @@
                 when {{ column.name }} in ('(none)', '(unknown)') then '{{ column.name }}:reserved_value'
                 {%- endfor %}
                 {%- for reason, condition in row_checks.items() %}
-                when {{ condition }} then ':{{ reason }}'
+                when {{ with_defaults(table_name, condition) }} then ':{{ reason }}'
                 {%- endfor %}
             end as failure
         from typed

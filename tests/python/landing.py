@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import polars as pl
 from crm_kpis.published.connect import OFFLINE
+from crm_kpis.raw.contract import RawTable, read_contract
 from crm_kpis.sources.mapping import SourceMapping, read_warnings
 from crm_kpis.sources.source import SourceSettings, opened_sources
 
@@ -32,14 +33,20 @@ class Mapped:
     """The raw tables that sources make."""
 
     def __init__(
-        self, settings: SourceSettings, time_zone: str = "UTC", skipped: tuple[str, ...] = ()
+        self,
+        settings: SourceSettings,
+        time_zone: str = "UTC",
+        skipped: tuple[str, ...] = (),
+        contract: tuple[RawTable, ...] | None = None,
     ) -> None:
+        contract = contract or read_contract()
         self._connection = duckdb.connect(config=OFFLINE)
         self._connection.execute("set TimeZone = 'UTC'")
         self._connection.execute("create schema raw")
-        with opened_sources(self._connection, settings) as sources:
+        with opened_sources(self._connection, settings, contract) as sources:
             self._connection.execute("begin")
-            self.tables = SourceMapping(sources, settings, time_zone).fill(self._connection, skipped)
+            mapping = SourceMapping(sources, settings, time_zone, contract)
+            self.tables = mapping.fill(self._connection, skipped)
             self._connection.execute("commit")
             self.layouts = [source.layout.name for source in sources]
             self.warnings = [warning for source in sources for warning in source.warnings]
@@ -90,9 +97,15 @@ class Mapped:
         ).fetchall()
 
 
-def mapped(landed: Path, vendor: str, time_zone: str = "UTC", **more: Any) -> Mapped:
+def mapped(
+    landed: Path,
+    vendor: str,
+    time_zone: str = "UTC",
+    contract: tuple[RawTable, ...] | None = None,
+    **more: Any,
+) -> Mapped:
     """Map one directory of landed tables."""
     from crm_kpis.sources.source import read_settings  # noqa: PLC0415
 
     content = {"sources": [{"vendor": vendor, "landed": str(landed)}]} | more
-    return Mapped(read_settings(content, Path.cwd(), "the test"), time_zone)
+    return Mapped(read_settings(content, Path.cwd(), "the test"), time_zone, contract=contract)

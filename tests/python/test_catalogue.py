@@ -9,7 +9,7 @@ import pytest
 import yaml
 from crm_kpis.catalogue.docs import DOCS_FILE, MONTHLY_DIR, read_examples, render_docs, render_monthly
 from crm_kpis.catalogue.inputs import INPUTS_FILE, render_inputs
-from crm_kpis.raw.contract import PROJECT_DIR
+from crm_kpis.raw.contract import PROJECT_DIR, TABLES_FILE, render_tables
 from crm_kpis.settings.declaration import read_declaration
 from pipeline import CONTRACT
 
@@ -193,3 +193,7 @@ def test_inputs_are_those_of_numerators_and_denominators():
     known |= {("settings", name, "") for name in read_declaration().tables}
     assert {(row["raw_table"], row["raw_column"], row["accepted_value"]) for row in inputs} <= known
     assert INPUTS_FILE.read_text(encoding="utf-8") == render_inputs(), "run `make kpi-docs`"
+
+
+def test_the_list_of_raw_tables_is_that_of_the_contract():
+    assert TABLES_FILE.read_text(encoding="utf-8") == render_tables(), "run `make kpi-docs`"

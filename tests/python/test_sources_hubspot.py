@@ -1,10 +1,14 @@
 """HubSpot's landed tables: what they mean, layout by layout."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from crm_kpis.errors import InputError
+from crm_kpis.raw.contract import RawTable
+from crm_kpis.settings.own_columns import extend_contract
+from crm_kpis.settings.read import read_settings
 from landing import Rows, land, mapped, utc
 
 STAGES = [("new", "New", False, 0.2), ("won", "Won", True, 1.0), ("lost", "Lost", True, 0.0)]
@@ -373,6 +377,51 @@ def test_a_company_names_its_own_columns(tmp_path: Path) -> None:
         mapping.write_text(content)
         with pytest.raises(InputError, match=message.replace("?", r"\?")):
             mapped(tmp_path / "landed", "hubspot", mapping=str(mapping))
+
+
+def contract_with(settings: Path, own_columns: str, raw_columns: str = "") -> tuple[RawTable, ...]:
+    """The raw contract with the own columns of a settings directory."""
+    settings.mkdir(exist_ok=True)
+    header = "raw_table,column_name,data_type,published_as,kpis"
+    (settings / "own_columns.csv").write_text(f"{header}\n{own_columns}", encoding="utf-8")
+    names = f"raw_table,column_name,name_in_file\n{raw_columns}"
+    (settings / "raw_columns.csv").write_text(names, encoding="utf-8")
+    return extend_contract(read_settings(settings))
+
+
+@pytest.mark.parametrize(
+    ("tables", "prefix"),
+    [(dlt_tables, ""), (fivetran_tables, "property_")],
+    ids=["dlt", "fivetran"],
+)
+def test_columns_that_the_contract_does_not_have_come_along(tmp_path: Path, tables, prefix: str) -> None:
+    landed = tables()
+    deals = landed["deals" if "deals" in landed else "deal"]
+    values = (("Nord", "1.5"), ("Süd", "viel"), ("", ""), ("West", "2"))
+    for deal, (region, discount) in zip(deals, values, strict=True):
+        deal[f"{prefix}vertriebsgebiet"], deal[f"{prefix}discount"] = region, discount
+    columns = "deals,sales_region,,,win_rate\ndeals,discount,decimal,deal_discount,\n"
+    contract = contract_with(tmp_path / "settings", columns, "deals,sales_region,Vertriebsgebiet\n")
+    result = mapped(land(tmp_path / "landed", landed), "hubspot", contract=contract)
+    assert result.rows("deals", "deal_id", "sales_region", "discount") == [
+        ("1", "Nord", Decimal("1.5000")),
+        ("2", "Süd", None),
+        ("3", None, None),
+    ]
+    assert any("1 values of deals.discount can't be read" in warning for warning in result.warnings)
+    contract = contract_with(tmp_path / "settings", columns, "deals,sales_region,Gebiet\n")
+    with pytest.raises(InputError, match=r"deals\.sales_region, and hubspot\.deals? has no column Gebiet\."):
+        mapped(tmp_path / "landed", "hubspot", contract=contract)
+
+
+def test_the_own_sql_of_a_company_makes_a_column_of_its_own(tmp_path: Path) -> None:
+    land(tmp_path / "landed", dlt_tables())
+    own = tmp_path / "own" / "hubspot" / "deals.sql"
+    own.parent.mkdir(parents=True)
+    own.write_text("select deal_id, created_at, 'open' as status, 'Nord' as sales_region from deal")
+    contract = contract_with(tmp_path / "settings", "deals,sales_region,,,win_rate\n")
+    result = mapped(tmp_path / "landed", "hubspot", contract=contract, mapping_dir=str(tmp_path / "own"))
+    assert {row[1] for row in result.rows("deals", "deal_id", "sales_region")} == {"Nord"}
 
 
 def test_a_company_has_its_own_sql_for_a_table(tmp_path: Path) -> None:

@@ -25,11 +25,8 @@ scaled as (
     select
         responses.*,
         {{ local_date('responses.responded_at') }} as responded_on,
-        coalesce(responses.scale_min, case when responses.survey_type = 'nps' then 0 else 1 end) as lowest,
-        coalesce(
-            responses.scale_max,
-            case responses.survey_type when 'nps' then 10 when 'ces' then 7 else 5 end
-        ) as highest
+        {{ value_or_default('survey_responses', 'scale_min', 'responses.scale_min') }} as lowest,
+        {{ value_or_default('survey_responses', 'scale_max', 'responses.scale_max') }} as highest
     from responses
     cross join reporting_window
     where {{ local_date('responses.responded_at') }} <= reporting_window.as_of

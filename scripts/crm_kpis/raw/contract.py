@@ -15,6 +15,28 @@ import yaml
 from crm_kpis.project import PROJECT_DIR
 
 CONTRACT_FILE = PROJECT_DIR / "models" / "staging" / "_sources.yml"
+TABLES_FILE = PROJECT_DIR / "macros" / "raw_tables.sql"
+_TABLES_MACROS = """\
+{{#
+    What the contract must say while dbt parses, when it knows no sources. `make kpi-docs` writes this file
+    from models/staging/_sources.yml.
+#}}
+
+{{# The names of the raw tables. #}}
+{{% macro raw_tables() %}}
+    {{{{ return([
+        {names}
+    ]) }}}}
+{{% endmacro %}}
+
+
+{{# By table and column: SQL of what an empty value stands for. #}}
+{{% macro raw_defaults() %}}
+    {{{{ return({{
+        {defaults}
+    }}) }}}}
+{{% endmacro %}}
+"""
 
 
 @dataclass(frozen=True)
@@ -32,6 +54,8 @@ class RawColumn:
         published_as: The column of a published table, as table.column, that shows a personal column where the
             var publish_personal_columns lists it; None where there is none.
         is_own: Whether it is one of the company's own, which the contract does not have.
+        landed_as: What a vendor's table calls an own column; None: by its name.
+        default: SQL over the other columns of what an empty value stands for; None: for nothing.
     """
 
     name: str
@@ -43,6 +67,8 @@ class RawColumn:
     references: str | None = None
     published_as: str | None = None
     is_own: bool = False
+    landed_as: str | None = None
+    default: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +111,33 @@ def read_contract(path: Path = CONTRACT_FILE) -> tuple[RawTable, ...]:
     return tuple(_table(table) for source in sources if source["name"] == "raw" for table in source["tables"])
 
 
+def render_tables() -> str:
+    """The text of macros/raw_tables.sql."""
+    contract = read_contract()
+    defaults = {
+        table.name: {column.name: column.default for column in table.columns if column.default}
+        for table in contract
+    }
+    lines = [
+        line
+        for table, columns in defaults.items()
+        if columns
+        for line in (
+            f"{table!r}: {{",
+            *(f"    {name!r}: {default!r}," for name, default in columns.items()),
+            "},",
+        )
+    ]
+    return _TABLES_MACROS.format(
+        names="\n        ".join(f"{table.name!r}," for table in contract), defaults="\n        ".join(lines)
+    )
+
+
+def write_tables(path: Path = TABLES_FILE) -> None:
+    """Write macros/raw_tables.sql."""
+    path.write_text(render_tables(), encoding="utf-8")
+
+
 def _table(entry: dict[str, Any]) -> RawTable:
     meta = entry["config"]["meta"]
     row_checks, value_checks = meta.get("row_checks", {}), meta.get("value_checks", {})
@@ -113,4 +166,5 @@ def _column(entry: dict[str, Any]) -> RawColumn:
         rejects_row=bool(meta.get("rejects_row", False)),
         references=meta.get("references"),
         published_as=meta.get("published_as"),
+        default=meta.get("default"),
     )

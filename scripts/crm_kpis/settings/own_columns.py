@@ -131,6 +131,11 @@ def extend_contract(settings: Settings) -> tuple[RawTable, ...]:
         settings: The settings, checked.
     """
     own = read_own_columns(settings)
+    landed_as = {
+        (row.values["raw_table"], row.values["column_name"]): row.values["name_in_file"]
+        for row in settings.rows.get("raw_columns", ())
+        if row.is_sound
+    }
     return tuple(
         replace(
             table,
@@ -143,6 +148,7 @@ def extend_contract(settings: Settings) -> tuple[RawTable, ...]:
                         required=False,
                         is_personal=column.is_personal,
                         is_own=True,
+                        landed_as=landed_as.get((table.name, column.name)),
                     )
                     for column in own
                     if column.raw_table == table.name and not column.is_in_contract

@@ -103,7 +103,9 @@ def _render(vendor: Vendor) -> Iterator[str]:
     yield from ("", "## Your own columns", "")
     yield (
         "A file laid over the layout says where a column is: `--mapping my.yml`, or `source_mapping` in"
-        " settings.yml. A file `<vendor>/<table>.sql` in `--mapping-dir` takes the place of ours."
+        " settings.yml. A column that the contract does not have is a row of own_columns.csv in the settings,"
+        " and is looked for in the table of its records. A file `<vendor>/<table>.sql` in `--mapping-dir`"
+        " takes the place of ours."
     )
     yield from ("", "| entity | columns |", "|---|---|")
     for entity in vendor.entities:

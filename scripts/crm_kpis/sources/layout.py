@@ -53,11 +53,17 @@ from typing import Any
 import yaml
 
 from crm_kpis.errors import InputError
+from crm_kpis.raw.contract import RawTable
 
 LAYOUTS_DIR = Path(__file__).parent / "layouts"
 # What a company's own mapping has beside entities: tables that are off.
 _TABLES = "tables"
 TYPES = ("id", "text", "integer", "decimal", "boolean", "day", "time")
+# The type of a company's own column, as the raw contract calls it.
+_OWN_TYPES = {name: name for name in ("text", "integer", "decimal", "boolean")} | {
+    "date": "day",
+    "timestamp": "time",
+}
 
 
 @dataclass(frozen=True)
@@ -197,6 +203,11 @@ class Vendor:
         """The entity of that name."""
         return next(entity for entity in self.entities if entity.name == name)
 
+    def entities_of(self, table: str) -> tuple[Entity, ...]:
+        """The entities whose records become the rows of a raw table, under the same key."""
+        entities = (self.entity(name) for name in self.fills.get(table, ()))
+        return tuple(entity for entity in entities if len(entity.key) == 1)
+
 
 def vendors() -> tuple[str, ...]:
     """The names of the vendors that can be read."""
@@ -281,6 +292,38 @@ def overlay(vendor: Vendor, mapping: Mapping[str, Any], origin: str) -> Vendor:
         entities[entity_name] = replace(entity, columns=tuple(known.values()))
     off = {table: reason for table, reason in vendor.off.items() if table not in asked_for}
     return replace(vendor, entities=tuple(entities.values()), off=off)
+
+
+def add_own_columns(vendor: Vendor, contract: Sequence[RawTable]) -> Vendor:
+    """Add a company's own columns to the entities whose records are the rows of their raw table.
+
+    Args:
+        vendor: The vendor.
+        contract: The raw tables with the company's own columns.
+    """
+    added: dict[str, list[EntityColumn]] = {}
+    for table in contract:
+        for column in (column for column in table.columns if column.is_own):
+            names = {
+                layout.name: _expand(column.landed_as or column.name, layout, literally_too=True)
+                for layout in vendor.layouts
+            }
+            name, data_type = own_column_name(table.name, column.name), _OWN_TYPES[column.data_type]
+            for entity in vendor.entities_of(table.name):
+                added.setdefault(entity.name, []).append(
+                    EntityColumn(name, data_type, names, is_optional=True)
+                )
+    if not added:
+        return vendor
+    entities = (
+        replace(entity, columns=(*entity.columns, *added.get(entity.name, ()))) for entity in vendor.entities
+    )
+    return replace(vendor, entities=tuple(entities))
+
+
+def own_column_name(table: str, column: str) -> str:
+    """What a company's own column of a raw table is called among the columns of an entity."""
+    return f"{table}.{column}"
 
 
 def _suggest(name: str, known: Mapping[str, Any]) -> str:

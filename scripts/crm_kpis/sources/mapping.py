@@ -12,8 +12,9 @@ import duckdb
 
 from crm_kpis.errors import InputError, first_line
 from crm_kpis.raw.contract import RawTable, read_contract
+from crm_kpis.raw.formats import COLUMNS_FILE
 from crm_kpis.sources.entities import create_views, drop_views, find_columns
-from crm_kpis.sources.layout import Vendor
+from crm_kpis.sources.layout import Entity, Vendor, own_column_name
 from crm_kpis.sources.source import Source, SourceSettings
 from crm_kpis.sql import quote_identifier, quote_text
 
@@ -103,17 +104,42 @@ def _fill(
 ) -> dict[str, str]:
     _create_counts(connection)
     filled: dict[str, str] = {}
+    found: set[tuple[str, str]] = set()
     if not mapping.sources:
         return filled
     _create_macros(connection, mapping.time_zone)
     for number, source in enumerate(mapping.sources):
         prefix = f"{source.spec.name}:" if len(mapping.sources) > 1 else ""
-        _Filler(connection, source, mapping.settings, prefix, mapping.contract).fill(
-            mapping.sources[:number], filled, skipped
-        )
+        filler = _Filler(connection, source, mapping.settings, prefix, mapping.contract)
+        filler.fill(mapping.sources[:number], filled, skipped)
+        found |= filler.found_own
     for name in reversed(_MACROS):
         connection.execute(f"drop macro temp.{name}")
+    _check_own_columns(mapping, filled, found)
     return filled
+
+
+def _check_own_columns(
+    mapping: SourceMapping, filled: Mapping[str, str], found: Container[tuple[str, str]]
+) -> None:
+    """Refuse an own column of a mapped table that no source has."""
+    for table in mapping.contract:
+        for column in table.columns:
+            if not column.is_own or table.name not in filled or (table.name, column.name) in found:
+                continue
+            landed = {
+                f"{source.spec.name}.{landed.name}"
+                for source in mapping.sources
+                for columns in source.columns
+                if columns.entity in source.vendor.entities_of(table.name)
+                for landed in columns.tables
+            }
+            places, name = ", ".join(sorted(landed)) or filled[table.name], column.landed_as or column.name
+            raise InputError(
+                f"own_columns.csv names {table.name}.{column.name}, and {places} has no column {name}."
+                f" Write its landed name into {COLUMNS_FILE} of the settings,"
+                f" {table.name},{column.name},NAME, or remove the row."
+            )
 
 
 @dataclass
@@ -127,6 +153,7 @@ class _Filler:
         prefix: What its ids begin with.
         contract: The raw tables that may be filled.
         matches: The table of accounts that are accounts of an earlier source; None: there are none.
+        found_own: The company's own columns that the source has, each as its table and its name.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -135,6 +162,7 @@ class _Filler:
     prefix: str
     contract: tuple[RawTable, ...]
     matches: str | None = None
+    found_own: set[tuple[str, str]] = field(default_factory=set)
 
     def fill(self, earlier: Sequence[Source], filled: dict[str, str], skipped: Container[str]) -> None:
         """Fill the raw tables that the vendor has, and note in `filled` which ones these are."""
@@ -208,20 +236,53 @@ class _Filler:
         return f"coalesce({', '.join(reasons)})" if len(reasons) > 1 else next(iter(reasons), None)
 
     def _query(self, table: RawTable, sql: str, columns: list[str]) -> str:
-        join, parts = "", []
+        join, parts = self._join_own_columns(table, columns), []
         for column in table.columns:
             data_type = _TYPES_OF_COLUMNS.get(column.name, _TYPES[column.data_type])
             value = f"cast(null as {data_type})"
-            if column.name in columns:
+            if column.is_own and column.name not in columns:
+                value = f"cast({self._own_value(table, column.name) or 'null'} as {data_type})"
+            elif column.name in columns:
                 value = f"cast(mapped.{quote_identifier(column.name)} as {data_type})"
                 if self.prefix and column.name.endswith("_id"):
                     value = f"{quote_text(self.prefix)} || {value}"
                     if self.matches and column.name == "account_id":
                         value = f"coalesce(matches.account_id, {value})"
-                        join = f" left join {self.matches} as matches on mapped.account_id = source_id"
+                        join += f" left join {self.matches} as matches on mapped.account_id = source_id"
             parts.append(f"{value} as {quote_identifier(column.name)}")
         parts.append(f"cast({self._reason(table, columns) or 'null'} as varchar) as _left_out")
         return f"select {', '.join(parts)} from (\n{sql}\n) as mapped{join}"
+
+    def _own_entities(self, table: RawTable, column: str) -> list[Entity]:
+        """The entities that have an own column of a table."""
+        name = own_column_name(table.name, column)
+        return [
+            columns.entity
+            for columns in self.source.columns
+            if columns.entity in self.source.vendor.entities_of(table.name) and name in columns.found
+        ]
+
+    def _own_value(self, table: RawTable, column: str) -> str | None:
+        """SQL of an own column, of which `_join_own_columns` joins the entities; None: it is not landed."""
+        name = quote_identifier(own_column_name(table.name, column))
+        found = [quote_identifier(f"own_{entity.name}") for entity in self._own_entities(table, column)]
+        return f"coalesce({', '.join(f'{alias}.{name}' for alias in found)})" if found else None
+
+    def _join_own_columns(self, table: RawTable, columns: list[str]) -> str:
+        """The joins of the entities that have own columns which the meaning of the table does not make."""
+        joined: dict[str, Entity] = {}
+        for column in (column for column in table.columns if column.is_own):
+            made = column.name in columns
+            entities = [] if made else self._own_entities(table, column.name)
+            joined |= {entity.name: entity for entity in entities}
+            if made or entities:
+                self.found_own.add((table.name, column.name))
+        return "".join(
+            f" left join {quote_identifier(entity.name)} as {quote_identifier(f'own_{entity.name}')}"
+            f" on mapped.{quote_identifier(table.key[0])} ="
+            f" {quote_identifier(f'own_{entity.name}')}.{quote_identifier(entity.key[0])}"
+            for entity in joined.values()
+        )
 
     def _note(
         self, level: str, name: str, counted: tuple[str, int, int], left_out: Mapping[str, int]
@@ -244,9 +305,11 @@ class _Filler:
 
     def _note_unread(self, entity: str, values: Mapping[str, int]) -> None:
         for column, count in values.items():
+            # An own column is called after its table.
+            table, _, name = column.rpartition(".")
             self.connection.execute(
                 f"insert into {_SCHEMA}._unread_values values (?, ?, ?, ?)",
-                [self.source.spec.name, entity, column, count],
+                [self.source.spec.name, table or entity, name, count],
             )
 
     def _create_matches(self, earlier: Sequence[Source]) -> str | None:

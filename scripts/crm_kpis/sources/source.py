@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
@@ -17,8 +17,9 @@ import yaml
 
 from crm_kpis.errors import InputError
 from crm_kpis.published.connect import OFFLINE
+from crm_kpis.raw.contract import RawTable
 from crm_kpis.sources.entities import LandedColumns, find_columns
-from crm_kpis.sources.layout import Entity, Layout, Vendor, overlay, read_vendor, vendors
+from crm_kpis.sources.layout import Entity, Layout, Vendor, add_own_columns, overlay, read_vendor, vendors
 from crm_kpis.sources.place import LandedTable, Place, opened
 from crm_kpis.sources.postgres import is_url
 
@@ -234,12 +235,15 @@ def _database(given: Any, directory: Path) -> Path | str:
 
 
 @contextmanager
-def opened_sources(connection: duckdb.DuckDBPyConnection, settings: SourceSettings) -> Iterator[list[Source]]:
+def opened_sources(
+    connection: duckdb.DuckDBPyConnection, settings: SourceSettings, contract: Sequence[RawTable] = ()
+) -> Iterator[list[Source]]:
     """Open the places of the sources and recognise what landed them.
 
     Args:
         connection: A connection without an open transaction.
         settings: The sources.
+        contract: The raw tables with the company's own columns, which are looked for, too.
 
     Yields:
         The sources, those that others are matched with first.
@@ -251,7 +255,7 @@ def opened_sources(connection: duckdb.DuckDBPyConnection, settings: SourceSettin
     specs = sorted(settings.sources, key=lambda spec: _depth(spec.name, settings))
     with opened(connection, [spec.place for spec in specs]) as places:
         yield [
-            _recognise(spec, tables, mapping, settings.mapping)
+            _recognise(spec, tables, mapping, settings.mapping, contract)
             for spec, tables in zip(specs, places, strict=True)
         ]
 
@@ -319,7 +323,11 @@ def _read_mapping(path: Path | None) -> dict[str, Any]:
 
 
 def _recognise(
-    spec: SourceSpec, tables: Mapping[str, LandedTable], mapping: Mapping[str, Any], mapping_file: Path | None
+    spec: SourceSpec,
+    tables: Mapping[str, LandedTable],
+    mapping: Mapping[str, Any],
+    mapping_file: Path | None,
+    contract: Sequence[RawTable],
 ) -> Source:
     vendor = read_vendor(spec.vendor)
     own = mapping.get(spec.vendor, {})
@@ -328,6 +336,7 @@ def _recognise(
     _refuse_exports(vendor, tables)
     tables = _name_files(vendor, tables)
     layout = _with_time_zone(spec, vendor, _find_layout(spec, vendor, tables))
+    vendor = add_own_columns(vendor, contract)
     columns = find_columns(vendor, layout, tables)
     _check_needs(spec, vendor, layout, columns)
     _check_own(spec, columns, own, mapping_file)
