@@ -142,6 +142,15 @@ def configured(tmp_path_factory: pytest.TempPathFactory, stranger: Build) -> Bui
     return built
 
 
+def test_pictures_of_a_quarter_show_a_fiscal_one(configured):
+    page = (configured.output / "report.de.html").read_text(encoding="utf-8")
+    for figure in ("funnel", "resolution-time"):
+        note = re.search(rf'id="{figure}".*?<p class="note">(.*?)</p>', page, re.DOTALL)
+        # The company ends in January 2025: the last fiscal quarter that is over began in October 2024.
+        assert note
+        assert "Q3\xa0GJ\xa02025" in note[1], note[1]
+
+
 def test_with_settings_the_evaluations_are_theirs_and_no_others(configured, stranger):
     built = configured
     found = "select distinct evaluation_name, baseline_period, current_period from marts.kpi_evaluation"

@@ -20,14 +20,22 @@ reporting_window as (
     select * from {{ ref('reporting_window') }}
 ),
 
+-- Fiscal quarters are often calendar quarters.
+quarters as (
+    select distinct
+        period_start,
+        period_end
+    from periods
+    where period_grain in ('quarter', 'fiscal_quarter') and is_complete
+),
+
 forecasts as (
     select
         {{ add_days('period_start', -1) }} as forecast_on,
         period_start as expected_from,
         period_end as expected_to,
         false as is_current
-    from periods
-    where period_grain = 'quarter' and is_complete
+    from quarters
     union all
     select
         as_of as forecast_on,

@@ -1,5 +1,6 @@
 {#
-    An absolute difference is no sum over rows: it is taken of each quarter that is over, and added up over the quarters of a longer period.
+    An absolute difference is no sum over rows: it is taken of each quarter that is over, and added up over the quarters of a longer period,
+    of a fiscal year over its fiscal quarters.
 #}
 with
 
@@ -28,6 +29,7 @@ periods as (
 -- Where none of the deals could be forecast, there is no forecast that could be wrong.
 quarters as (
     select
+        periods.period_grain,
         periods.period_start,
         periods.period_end,
         forecasts.forecast_deals,
@@ -36,7 +38,7 @@ quarters as (
     from periods
     inner join forecasts on {{ add_days('periods.period_start', -1) }} = forecasts.forecast_on
     left join won on periods.period_id = won.period_id
-    where periods.period_grain = 'quarter' and forecasts.forecast_deals > 0
+    where periods.period_grain in ('quarter', 'fiscal_quarter') and forecasts.forecast_deals > 0
 ),
 
 by_period as (
@@ -48,7 +50,11 @@ by_period as (
         cast(sum(quarters.won_revenue) as {{ measure_type() }}) as won_revenue_of_forecast_quarters,
         cast(sum(quarters.forecast_error) as {{ measure_type() }}) as forecast_error
     from periods
-    inner join quarters on periods.period_start <= quarters.period_start and periods.period_end >= quarters.period_end
+    inner join quarters
+        on
+            periods.period_start <= quarters.period_start
+            and periods.period_end >= quarters.period_end
+            and case when periods.period_grain like 'fiscal_%' then 'fiscal_quarter' else 'quarter' end = quarters.period_grain
     group by periods.period_id
 )
 

@@ -169,7 +169,8 @@ class _Reader:
 
     def read(self) -> dict[str, tuple[Figure, ...]]:
         latest = group(self.marts.rows("latest_by_segment"), "kpi_id", "segment_by")
-        breakdowns = group(self.marts.rows("breakdowns", "breakdowns"), "breakdown")
+        quarters = self.marts.rows("breakdowns", "breakdowns")
+        breakdowns = group([row for row in quarters if row["is_shown"]], "breakdown")
         found = {
             "sales": [
                 self._funnel(breakdowns),

@@ -1,14 +1,23 @@
--- One row per KPI, dimension and member in the last quarter that is over, for pictures of an area; the 500 greatest of `members`.
+-- One row per KPI, dimension and member in the last quarter that is over, a fiscal one where there are such, for pictures of an area; the
+-- 500 greatest of `members`.
 with
+
+shown_grain as (
+    select case when count(*) > 0 then 'fiscal_quarter' else 'quarter' end as period_grain
+    from marts.kpi_values
+    where period_grain = 'fiscal_quarter'
+),
 
 last_quarters as (
     select
-        kpi_id,
-        segment_by,
-        max(period_start) as period_start
-    from marts.kpi_values
-    where period_grain = 'quarter' and is_complete and kpi_value is not null
-    group by kpi_id, segment_by
+        kpi_values.kpi_id,
+        kpi_values.segment_by,
+        kpi_values.period_grain,
+        max(kpi_values.period_start) as period_start
+    from marts.kpi_values as kpi_values
+    inner join shown_grain on kpi_values.period_grain = shown_grain.period_grain
+    where kpi_values.is_complete and kpi_values.kpi_value is not null
+    group by kpi_values.kpi_id, kpi_values.segment_by, kpi_values.period_grain
 ),
 
 latest as (
@@ -31,10 +40,10 @@ latest as (
         on
             kpi_values.kpi_id = last_quarters.kpi_id
             and kpi_values.segment_by = last_quarters.segment_by
+            and kpi_values.period_grain = last_quarters.period_grain
             and kpi_values.period_start = last_quarters.period_start
     where
-        kpi_values.period_grain = 'quarter'
-        and kpi_values.kpi_value is not null
+        kpi_values.kpi_value is not null
         and (kpi_values.kpi_id, kpi_values.segment_by) in (
             ('stage_days', 'stage'), ('stage_days_median', 'stage'),
             ('open_pipeline', 'stage'), ('open_pipeline', 'owner'),
