@@ -56,6 +56,7 @@
     'measures_duplicate_records',
 ] %}
 
+{#- Those of a company are looked for in its own project, which dbt warns of where that is not said. -#}
 {% for model in models + (var('own_measures') or []) %}
 select
     period_id,
@@ -63,6 +64,6 @@ select
     segment,
     measure,
     value
-from {{ ref(model) }}
+from {{ ref(model) if model in models else ref(project_name, model) }}
 {{ 'union all' if not loop.last }}
 {% endfor %}

@@ -67,7 +67,8 @@ def link_package(directory: Path) -> None:
 
     dbt reads the packages of a project from its dbt_packages. There the link crm_kpis points to the project
     that is installed with this Python package, so both are always of one version. Nothing is done in another
-    project, or in one whose packages.yml or dependencies.yml takes the package from elsewhere.
+    project, or in one whose packages.yml or dependencies.yml takes the package from elsewhere: `dbt deps`
+    installs it then.
 
     Args:
         directory: The directory of dbt_project.yml.
@@ -75,10 +76,10 @@ def link_package(directory: Path) -> None:
     Raises:
         InputError: The link can't be made.
     """
-    if not is_company_project(directory) or _names_package(directory):
-        return
     packages = directory / (read_project(directory).get("packages-install-path") or "dbt_packages")
     link = packages / PACKAGE
+    if not is_company_project(directory) or _takes_package(directory, link):
+        return
     if link.is_symlink() and Path(os.path.realpath(link)) == PROJECT_DIR:
         return
     # Two commands may start at once: each makes a link of its own, and the last one takes the place.
@@ -96,14 +97,21 @@ def link_package(directory: Path) -> None:
         ) from error
 
 
-def _names_package(directory: Path) -> bool:
+def _takes_package(directory: Path, installed: Path) -> bool:
     """Whether a file of packages takes the package from a repository or a directory."""
     for name in ("packages.yml", "dependencies.yml"):
         path = directory / name
         content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
         entries = content.get("packages") if isinstance(content, dict) else None
         for entry in entries or []:
-            places = [str(entry.get(key, "")) for key in ("git", "local", "tarball", "package", "name")]
+            local = entry.get("local")
+            if local and read_project(directory / local).get("name") == PACKAGE:
+                return True
+            places = [str(entry.get(key, "")) for key in ("git", "tarball", "package", "name")]
             if any(PACKAGE in place.replace("-", "_") for place in places):
+                return True
+            # What a repository of another name holds shows once it is installed.
+            is_fetched = "git" in entry or "tarball" in entry
+            if is_fetched and installed.is_dir() and not installed.is_symlink():
                 return True
     return False

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -24,7 +25,18 @@ from crm_kpis.raw.raw_directory import inspect
 from crm_kpis.settings.read import read_settings
 from crm_kpis.sources.source import configured_sources
 from pipeline import SAMPLE_DIR
+from sizes import IS_FULL
 
+# The models that a company's rows reach, with their unit tests; `make test-all` builds all.
+REACHED = (
+    "own_measures",
+    "kpi_catalogue",
+    "measure_inputs",
+    "measures",
+    "kpi_values",
+    "kpi_coverage",
+    "fct_deals",
+)
 NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 
@@ -96,6 +108,10 @@ def test_init_writes_a_project_that_reads_in_a_minute(tmp_path):
     paths = [path for path in acme.rglob("*") if path.is_file() and path not in explained]
     files = [path.read_text(encoding="utf-8") for path in paths]
     assert yaml.safe_load((acme / "dbt_project.yml").read_text(encoding="utf-8"))["name"] == "acme_gmbh"
+    soehne = init_project(tmp_path / "Müller & Söhne")
+    assert (
+        yaml.safe_load((soehne / "dbt_project.yml").read_text(encoding="utf-8"))["name"] == "mueller_soehne"
+    )
     assert not any("[[" in text for text in files)
     tables = (acme / "raw" / "README.md").read_text(encoding="utf-8")
     assert "## deals\n\nRequired: `deal_id`, `created_at`, `status`.\n\nAlso: `closed_at`, " in tables
@@ -185,6 +201,16 @@ def test_a_package_from_a_repository_is_left_alone(tmp_path):
     assert not (acme / "dbt_packages").exists()
 
 
+def test_a_package_from_another_directory_is_left_alone(tmp_path):
+    acme = init_project(tmp_path / "acme")
+    other = tmp_path / "kpis"
+    other.mkdir()
+    (other / "dbt_project.yml").write_text("name: crm_kpis\n", encoding="utf-8")
+    (acme / "packages.yml").write_text("packages: [{local: ../kpis}]", encoding="utf-8")
+    link_package(acme)
+    assert not (acme / "dbt_packages").exists()
+
+
 # From the wheel
 
 
@@ -202,24 +228,47 @@ def test_the_wheel_carries_the_dbt_project_and_no_test_of_python(wheel):
     assert not any("tests/python" in name for name in names)
 
 
+def keep_in_git(package: Path, repository: Path) -> str:
+    """Put the files of a dbt package into a new git repository; its address is returned."""
+    shutil.copytree(package, repository)
+    git = [shutil.which("git"), "-c", "user.name=Test", "-c", "user.email=test@example.com"]
+    for command in ("init --quiet --initial-branch=main", "add .", "commit --quiet --message=All"):
+        subprocess.run([*git, *command.split()], cwd=repository, check=True, capture_output=True)
+    return repository.as_uri()
+
+
 @pytest.mark.slow
-def test_another_project_takes_the_package_from_a_directory(environment, tmp_path):
-    # It sets no var at all, and calls macros of the package by its name.
+def test_another_project_takes_the_package_from_a_directory_or_a_repository(environment, tmp_path):
+    # It sets no var but the models of its own measures, and calls macros of the package by its name.
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "own.sql").write_text(
         "{% call crm_kpis.stock_measures(ref('stg_deals'), 'created_at', 'closed_at', ['pipeline']) %}\n"
         "count(*) as records\n{% endcall %}",
         encoding="utf-8",
     )
-    project = "{name: other, profile: crm_kpis, flags: {send_anonymous_usage_stats: false}}"
+    project = (
+        "{name: other, profile: crm_kpis, flags: {send_anonymous_usage_stats: false},"
+        " vars: {crm_kpis: {own_measures: [own]}}}"
+    )
     (tmp_path / "dbt_project.yml").write_text(project, encoding="utf-8")
     package = environment.packages / "crm_kpis" / "dbt"
-    (tmp_path / "packages.yml").write_text(f"packages: [{{local: {package}}}]", encoding="utf-8")
+    installed = tmp_path / "dbt_packages" / "crm_kpis"
     profile = yaml.safe_load((package / "profiles.yml").read_text(encoding="utf-8"))
     profile["crm_kpis"]["outputs"]["duckdb"]["plugins"][0]["config"]["raw_dir"] = str(SAMPLE_DIR)
     (tmp_path / "profiles.yml").write_text(yaml.safe_dump(profile), encoding="utf-8")
+    (tmp_path / "packages.yml").write_text(f"packages: [{{local: {package}}}]", encoding="utf-8")
     succeeded(environment.run("dbt", "deps", cwd=tmp_path))
-    succeeded(environment.run("dbt", "build", "--select", "+own", *NO_TESTS, cwd=tmp_path))
+    assert installed.is_symlink()
+    # The name of a repository says nothing of what it holds.
+    repository = keep_in_git(package, tmp_path / "made_by_us")
+    (tmp_path / "packages.yml").write_text(
+        f"packages: [{{git: '{repository}', revision: main}}]", encoding="utf-8"
+    )
+    succeeded(environment.run("dbt", "deps", "--upgrade", cwd=tmp_path))
+    done = succeeded(environment.run("dbt", "build", "--select", "+own", *NO_TESTS, cwd=tmp_path))
+    assert "WARNING" not in done
+    assert not installed.is_symlink()
+    assert (installed / ".git").is_dir()
     with duckdb.connect(tmp_path / "output" / "warehouse.duckdb", read_only=True) as warehouse:
         assert warehouse.execute("select distinct measure from own").fetchall() == [("records",)]
 
@@ -288,6 +337,23 @@ def add_settings(acme: Path) -> None:
         holidays.write("2026-05-04,Moving day\n")
 
 
+def write_small_company(project: Path) -> None:
+    """A small company, for speed: a deal every ten days for a year and a half, every third one large."""
+    days = [date(2025, 1, 1) + timedelta(days=10 * number) for number in range(54)]
+    deals = []
+    for number, day in enumerate(days):
+        status, amount = "won" if number % 4 else "lost", 800 if number % 3 else 12000
+        deals.append(f"D{number},{day},{status},{day + timedelta(days=5)},{amount},U{number % 5}")
+    tables = {
+        "deals": ["deal_id,created_at,status,closed_at,amount,owner_id", *deals],
+        "users": ["user_id,name,team", "U0,Ada,North", "U1,Bob,South", "U2,Cem,North"],
+    }
+    for name, lines in tables.items():
+        (project / "raw" / f"{name}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with (project / "settings" / "business_hours.csv").open("a", encoding="utf-8") as hours:
+        hours.writelines(f"{weekday},09:00,17:00\n" for weekday in range(1, 6))
+
+
 @contextmanager
 def read_only(directory: Path) -> Iterator[None]:
     """Take from a directory's files and directories the right to write them."""
@@ -303,10 +369,12 @@ def read_only(directory: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def acme(environment, tmp_path_factory) -> Company:
-    """A project with the sample's raw files to which a company has added what it needs, after a run."""
+    """A project to which a company has added what it needs, after a run; of the sample in `make test-all`."""
     directory = tmp_path_factory.mktemp("company")
-    succeeded(environment.run("crm-kpis", "init", "acme", "--sample", cwd=directory))
+    succeeded(environment.run("crm-kpis", "init", "acme", *(["--sample"] if IS_FULL else []), cwd=directory))
     project = directory / "acme"
+    if not IS_FULL:
+        write_small_company(project)
     before = read_files(project)
     add_large_deals(project)
     add_settings(project)
@@ -365,10 +433,41 @@ def test_what_a_company_adds_is_in_its_marts(acme):
 
 
 @pytest.mark.slow
-def test_the_test_of_an_own_measure_passes(acme, environment):
-    command = ("dbt", "build", "--select", "kpi_catalogue", "own_measures")
+def test_plain_dbt_build_works_after_a_run(acme, environment):
+    command = ("dbt", "build", *([] if IS_FULL else ["--select", *REACHED]))
     done = succeeded(environment.run(*command, cwd=acme.project))
     assert "large_deals_won_counts_deals_of_ten_thousand_and_more" in done
+    assert "unit_test kpi_values::" in done
+    assert re.search(r"PASS=\d{2,} WARN=0 ERROR=0 SKIP=0 ", done), done[-300:]
+    assert "WARNING" not in done
+
+
+@pytest.mark.slow
+def test_a_measure_that_no_model_computes_is_named(acme, environment):
+    kpis = acme.project / "settings" / "own_kpis.csv"
+    rows = kpis.read_text(encoding="utf-8")
+    kpis.write_text(rows.replace("total,large_deals_won", "total,larg_deals_won"), encoding="utf-8")
+    try:
+        for command in (("crm-kpis", "run"), ("dbt", "build")):
+            done = environment.run(*command, cwd=acme.project)
+            assert done.returncode == 2
+            said = "own_kpis.csv, line 2, numerator: no model computes the measure 'larg_deals_won'."
+            assert f"{said} Did you mean large_deals_won?" in done.stdout + done.stderr
+    finally:
+        kpis.write_text(rows, encoding="utf-8")
+
+
+def test_a_measure_of_a_model_that_is_not_listed_is_named(tmp_path, monkeypatch):
+    acme = init_project(tmp_path / "acme")
+    add_large_deals(acme)
+    monkeypatch.chdir(acme)
+    read_settings(acme / "settings")
+    project = acme / "dbt_project.yml"
+    text = project.read_text(encoding="utf-8")
+    project.write_text(text.replace("own_measures: [own_measures]", "own_measures: []"), encoding="utf-8")
+    said = r"the var own_measures in dbt_project\.yml does not list the model own_measures, which computes"
+    with pytest.raises(InputError, match=said):
+        read_settings(acme / "settings")
 
 
 @pytest.mark.slow
@@ -419,13 +518,3 @@ def test_an_own_kpi_has_each_column_that_the_catalogue_must_have():
     macro = (PROJECT_DIR / "macros" / "own_kpis.sql").read_text(encoding="utf-8")
     inserted = set(re.findall(r"\w+", macro.partition("insert into {{ this }} (")[2].partition(")")[0]))
     assert {*needed["key"], *needed["sets"], *needed["never_null"]} <= inserted
-
-
-def test_a_measure_that_no_model_computes_is_named(environment, tmp_path):
-    succeeded(environment.run("crm-kpis", "init", "acme", "--sample", cwd=tmp_path))
-    acme = tmp_path / "acme"
-    add_large_deals(acme, measure="larg_deals_won")
-    done = environment.run("crm-kpis", "run", cwd=acme)
-    assert done.returncode == 2
-    assert "own_kpis.csv, line 2, numerator: no model computes the measure 'larg_deals_won'." in done.stderr
-    assert "large_deals_won" in done.stderr.partition("'larg_deals_won'")[2]

@@ -205,7 +205,11 @@ _BROKEN = [
         [PERIODS, "a,,,-90"],
         "line 2, last_days: '-90': it must be a whole number from 1 to 36500",
     ),
-    ("named_periods.csv", [PERIODS, "a,,,ninety"], "line 2, last_days: 'ninety': it is not a whole number"),
+    (
+        "named_periods.csv",
+        [PERIODS, "a,,,ninety"],
+        "line 2, last_days: 'ninety': write a whole number from 1 to 36500",
+    ),
     ("named_periods.csv", [PERIODS, "2025,2025-01-01,,"], "'2025' is the name of a calendar period"),
     ("named_periods.csv", [PERIODS, "all,2025-01-01,,"], "'all' is the name of a calendar period"),
     ("named_periods.csv", [PERIODS, "2025-Q1,2025-01-01,,"], "'2025-Q1' is the name of a calendar period"),
@@ -226,7 +230,11 @@ _BROKEN = [
         [PERIODS, ",2025-01-01,,"],
         "line 2, period_name: it is empty, and each row needs it",
     ),
-    ("named_periods.csv", [PERIODS, "a,2025-01-01,"], "line 2: the line has 3 fields, and the header has 4"),
+    (
+        "named_periods.csv",
+        [PERIODS, "a,2025-01-01,"],
+        "line 2: the line has 3 fields, and the header has 4. Write a , for each field that stays empty",
+    ),
     (
         "named_periods.csv",
         ["starts_on", "2025-01-01"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import textwrap
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -27,6 +28,24 @@ _NO_LOAD_STEPS = """\
       # Replace this step with the export of your CRM: it writes the raw tables into raw/.
       - run: ls raw
 """
+# A row of own_kpis.csv may have more columns than most need.
+_SHORT_HEADERS = {
+    "own_kpis": (
+        *(
+            "kpi_id",
+            "area",
+            "label_en",
+            "label_de",
+            "unit",
+            "good",
+            "aggregation",
+            "numerator",
+            "denominator",
+        ),
+        "segments",
+    )
+}
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _PLACEHOLDER = re.compile(r"\[\[(\w+)\]\]")
 
 
@@ -243,7 +262,9 @@ go into `raw/`.
 
 def _project_name(directory: Path) -> str:
     """The name of a directory as one that dbt takes: letters, digits and _, beginning with a letter."""
-    name = re.sub(r"[^a-z0-9]+", "_", directory.name.lower()).strip("_")
+    letters = unicodedata.normalize("NFKD", directory.name.lower().translate(_UMLAUTS))
+    without_accents = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    name = re.sub(r"[^a-z0-9]+", "_", without_accents).strip("_")
     if not re.match(r"[a-z]", name) or name in (PACKAGE, "dbt"):
         raise InputError(
             f"The name {directory.name!r} can't be that of a dbt project: it must begin with a letter from a"
@@ -257,7 +278,7 @@ def _write_settings(directory: Path) -> None:
     declaration = read_declaration()
     directory.mkdir()
     for table in declaration.tables.values():
-        header = ",".join(column.name for column in table.columns)
+        header = ",".join(_SHORT_HEADERS.get(table.name, tuple(column.name for column in table.columns)))
         (directory / table.file_name).write_text(f"{header}\n", encoding="utf-8")
     keys = "\n".join(_describe_key(key) for key in declaration.keys.values())
     (directory / KEYS_FILE).write_text(f"{_KEYS_HEAD}\n{keys}", encoding="utf-8")
@@ -272,7 +293,10 @@ def _describe_key(key: Setting) -> str:
 
 def _describe_settings() -> Iterator[str]:
     yield "# Settings"
-    yield f"\nA file without rows, or a key of `{KEYS_FILE}` that is a comment, leaves the default as it is."
+    yield (
+        f"\nA file without rows, or a key of `{KEYS_FILE}` that is a comment, leaves the default as it is."
+        " A column that is not required may be left out of a file, or added to it."
+    )
     for table in read_declaration().tables.values():
         yield f"\n## {table.file_name}\n\n{table.description} Without rows: {table.default}.\n"
         for column in table.columns:

@@ -45,6 +45,8 @@ def parse_cell(column: Setting, text: str) -> tuple[Any, str | None]:
             "it is empty, and each row needs it. Fill it in, or remove the row." if column.required else None,
         )
     value, complaint = _PARSERS[column.data_type](text)
+    if column.data_type == "integer" and complaint and column.highest is not None:
+        complaint = f"write a whole number from {column.lowest} to {column.highest}."
     complaint = complaint or check_limits(column, value)
     return (None, f"{display(text)}: {complaint}") if complaint else (value, None)
 

@@ -181,7 +181,11 @@ def _read_table(path: Path, table: SettingsTable, problems: Problems) -> Iterato
                     continue
                 if len(fields) != len(names):
                     counts = f"{len(fields)} fields, and the header has {len(names)}"
-                    way_out = "Put a text that holds the delimiter in double quotes."
+                    way_out = (
+                        "Put a text that holds the delimiter in double quotes."
+                        if len(fields) > len(names)
+                        else f"Write a {header.delimiter} for each field that stays empty, also at the end."
+                    )
                     problems.add(table.file_name, f"the line has {counts}. {way_out}", line=line)
                     continue
                 values: dict[str, Any] = dict.fromkeys(columns)
