@@ -70,9 +70,10 @@ class Mapped:
         query = f"select 1 from raw.{table} where {column} is not null limit 1"
         return bool(self._connection.execute(query).fetchall())
 
-    def write(self, table: str, path: Path) -> None:
-        """Write a raw table as a Parquet file, as a raw directory has it."""
-        self._connection.execute(f"copy (select * exclude (_row_number) from raw.{table}) to '{path}'")
+    def write(self, table: str, columns: list[str], path: Path) -> None:
+        """Write columns of a raw table as a Parquet file, as a raw directory has it."""
+        selected = f"select {', '.join(columns)} from (select *, _row_number as rowid from raw.{table})"
+        self._connection.execute(f"copy ({selected}) to '{path}'")
 
     def row(self, table: str, *columns: str) -> tuple[Any, ...]:
         (row,) = self.rows(table, *columns)

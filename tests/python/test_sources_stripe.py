@@ -151,3 +151,15 @@ def test_an_invoice_of_as_many_lines_as_a_list_holds_is_warned_of(tmp_path: Path
     }
     result = mapped(land(tmp_path, tables), "stripe")
     assert any(text.startswith("stripe: 1 invoices have ten lines") for text in result.warnings)
+
+
+def test_a_price_of_parts_of_a_cent_is_read(tmp_path: Path) -> None:
+    # 1,000 units of half a cent each are 5 a month.
+    item = {"id": "i", "subscription": "s", "quantity": 1000, "_dlt_parent_id": "s", "_dlt_id": "i"}
+    price = {"price__unit_amount": None, "price__unit_amount_decimal": "0.5", "price__currency": "usd"}
+    tables: dict[str, Rows] = {
+        "subscription": [{"id": "s", "status": "active", "start_date": MARCH, "_dlt_id": "s"}],
+        "subscription__items__data": [item | price | {"price__recurring__interval": "month"}],
+    }
+    result = mapped(land(tmp_path, tables), "stripe")
+    assert result.row("subscriptions", "monthly_amount::text", "currency") == ("5.0000", "USD")

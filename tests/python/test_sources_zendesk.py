@@ -149,3 +149,20 @@ def test_a_service_level_of_the_first_reply_is_none_of_the_resolution(tmp_path: 
     }
     result = mapped(land(tmp_path, tables), "zendesk")
     assert result.row("tickets", "due_at") == ("2024-03-01 11:00:00",)
+
+
+def test_tickets_that_airbyte_lists_as_deleted_are_left_out(tmp_path: Path) -> None:
+    tables: dict[str, Rows] = {
+        "tickets": [ticket(7, "open"), ticket(8, "open")],
+        "deleted_tickets": [{"id": 8}],
+    }
+    result = mapped(land(tmp_path, tables), "zendesk")
+    assert result.layouts == ["airbyte"]
+    assert result.rows("tickets", "ticket_id") == [("7",)]
+    assert result.left_out() == {"entity ticket: deleted": 1}
+
+
+def test_a_list_of_tags_is_read_whatever_its_type(tmp_path: Path) -> None:
+    merged: Rows = [ticket(7, "closed", tags=["closed_by_merge", "vip"]), ticket(8, "open", tags=[])]
+    tables: dict[str, Rows] = {"tickets": merged, "deleted_tickets": [{"id": 9}]}
+    assert mapped(land(tmp_path, tables), "zendesk").left_out() == {"entity ticket: merged into another": 1}

@@ -438,8 +438,11 @@ def _fold(vendor: Vendor, name: str) -> str:
 
 def _convert(source: str, landed_type: str, data_type: str, time_zone: str | None) -> str:
     is_text = landed_type == "VARCHAR"
+    # To look at both ends costs a third of trimming. What is empty or begins with a blank sorts before '!'.
+    has_blanks = f"{source} < '!' or suffix({source}, ' ')"
+    trimmed = f"nullif(trim({source}), '')"
     if is_text:
-        text = f"nullif(trim({source}), '')"
+        text = f"case when {has_blanks} then {trimmed} else {source} end"
     elif landed_type.endswith("]") or landed_type.startswith(("STRUCT", "MAP")):
         # As JSON, which is how other loads have lists.
         text = f"cast(to_json({source}) as varchar)"
@@ -448,7 +451,9 @@ def _convert(source: str, landed_type: str, data_type: str, time_zone: str | Non
     value = text if is_text else source
     moment = _moment(source, landed_type, time_zone)
     # Where a CSV file or a text column holds what once was a number.
-    text_id = f"case when suffix({text}, '.0') then left({text}, -2) else {text} end" if is_text else text
+    number = f"regexp_replace({trimmed}, '\\.0$', '')"
+    text_id = f"case when {has_blanks} or suffix({source}, '.0') then {number} else {source} end"
+    text_id = text_id if is_text else text
     return {
         "text": text,
         "id": f"cast(try_cast({source} as bigint) as varchar)" if _is_fraction(landed_type) else text_id,
