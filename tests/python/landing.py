@@ -40,7 +40,8 @@ class Mapped:
         contract: tuple[RawTable, ...] | None = None,
     ) -> None:
         contract = contract or read_contract()
-        self._connection = duckdb.connect(config=OFFLINE)
+        # One thread: the rows are few, and tests run side by side.
+        self._connection = duckdb.connect(config=OFFLINE | {"threads": 1})
         self._connection.execute("set TimeZone = 'UTC'")
         self._connection.execute("create schema raw")
         with opened_sources(self._connection, settings, contract) as sources:

@@ -104,6 +104,14 @@ def test_the_first_stage_is_where_the_first_change_came_from(tmp_path: Path) -> 
     ]
 
 
+def test_a_stage_that_a_deal_left_when_it_was_added_was_not_entered(tmp_path: Path) -> None:
+    tables = v1_tables()
+    tables["deals_flow_deal_change"][0]["log_time"] = ADDED
+    result = mapped(land(tmp_path, tables), "pipedrive")
+    stages = [row[2] for row in result.rows("deal_stages", "deal_id", "entered_at", "stage") if row[0] == "1"]
+    assert stages == ["Proposal"]
+
+
 def test_leads_are_read_only_where_a_company_asks_for_them(tmp_path: Path) -> None:
     land(tmp_path / "landed", v1_tables())
     assert "leads" not in mapped(tmp_path / "landed", "pipedrive").tables

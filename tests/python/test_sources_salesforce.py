@@ -191,3 +191,15 @@ def test_a_row_of_the_stage_history_without_a_new_stage_is_no_entry(tmp_path: Pa
         "Propose",
         "Qualify",
     ]
+
+
+def test_rates_that_were_loaded_twice_count_once(tmp_path: Path) -> None:
+    # dlt adds rows at each load.
+    rate = {"iso_code": "USD", "start_date": "2024-01-01"}
+    rates = [
+        rate | {"conversion_rate": "1.25", "_dlt_load_id": "1"},
+        rate | {"conversion_rate": "1.6", "_dlt_load_id": "2"},
+    ]
+    tables: dict[str, Rows] = {"dated_conversion_rate": rates, "sf_user": [{"id": "005A"}]}
+    result = mapped(land(tmp_path, tables), "salesforce")
+    assert result.rows("exchange_rates", "currency", "rate::text") == [("USD", "0.62500000")]

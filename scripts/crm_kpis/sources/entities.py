@@ -190,7 +190,7 @@ def _create_entity(
     rows = " union all ".join(selects) if selects else _select_nothing(entity)
     name = entity.name
     connection.execute(f"create temp view {quote_identifier(name + '__rows')} as {rows}")
-    ranked = _rank(connection, entity)
+    ranked = _rank(connection, entity) if tables else f"{name}__rows"
     reasons = [f"when _is_old then {quote_text(OLDER)}"]
     # A merged record is deleted, too: that it was merged says more.
     reasons += [
@@ -207,7 +207,7 @@ def _create_entity(
         f"create temp view {quote_identifier(name)} as select {kept}, _row_id"
         f" from {quote_identifier(name + '__all')} where _left_out is null"
     )
-    return _count(connection, entity, tables)
+    return _count(connection, entity, tables) if tables else EntityCount(name, "", 0, 0, {}, {})
 
 
 def _rank(connection: duckdb.DuckDBPyConnection, entity: Entity) -> str:

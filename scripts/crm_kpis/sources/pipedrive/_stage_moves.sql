@@ -5,7 +5,8 @@ first_changes as (
     select
         deal_id,
         arg_min(old_value, changed_at) as stage_id,
-        arg_min(old_name, changed_at) as name
+        arg_min(old_name, changed_at) as name,
+        min(changed_at) as changed_at
     from deal_change
     group by deal_id
 )
@@ -24,6 +25,8 @@ select
     deal.created_at
 from first_changes
 inner join deal on first_changes.deal_id = deal.deal_id
+-- A stage that is left when the deal is added was never entered.
+where first_changes.changed_at > deal.created_at
 union all
 -- A deal without a change is in its first stage still. Where no changes are loaded, only when it entered its present stage is known.
 select

@@ -24,6 +24,8 @@ histories as (
     inner join opportunity on opportunity_field_change.opportunity_id = opportunity.opportunity_id
     where not exists (select 1 from opportunity_change)
     group by opportunity_field_change.opportunity_id
+    -- A stage that is left when the opportunity is added was never entered.
+    having min(opportunity_field_change.changed_at) > min(opportunity.created_at)
     union all
     select
         opportunity_id,
