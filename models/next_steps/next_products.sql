@@ -14,53 +14,64 @@ products as (
     select * from {{ ref('dim_products') }}
 ),
 
+-- The best reason comes first: the one that most of those who could followed. So it is a number that decides for each customer.
+ranked_pairs as (
+    select
+        *,
+        row_number() over (
+            order by later_share_low desc, lift_low desc nulls last, other_product_id asc, product_id asc
+        ) as pair_rank
+    from pairs
+),
+
 bought_again as (
     select product_id from pairs
     where product_id = other_product_id
 ),
 
--- What it has is offered again only where customers buy it again, and no subscription to it runs.
+-- What it has is offered again only where customers buy it again, and no subscription to it runs. One reason for each product.
 candidates as (
     select
         purchases.account_id,
-        purchases.product_id as because_product_id,
-        purchases.last_purchased_on,
         pairs.other_product_id as product_id,
-        pairs.customers_who_could,
-        pairs.customers_later,
-        pairs.later_share,
-        pairs.later_share_low,
-        pairs.lift,
-        pairs.lift_low,
-        bought.account_id is not null as is_owned
+        bool_or(bought.account_id is not null) as is_owned,
+        min(pairs.pair_rank) as pair_rank
     from purchases
-    inner join pairs on purchases.product_id = pairs.product_id
+    inner join ranked_pairs as pairs on purchases.product_id = pairs.product_id
     left join purchases as bought
         on purchases.account_id = bought.account_id and pairs.other_product_id = bought.product_id
     left join bought_again on pairs.other_product_id = bought_again.product_id
     where
         bought.account_id is null
         or (bought_again.product_id is not null and not bought.is_subscribed)
+    group by purchases.account_id, pairs.other_product_id
 ),
 
--- One reason for each product: the one that most of those who could followed.
-strongest as (
+ranked_candidates as (
     select
         *,
-        row_number() over (
-            partition by account_id, product_id order by later_share_low desc, lift_low desc nulls last, because_product_id asc
-        ) as place
+        row_number() over (partition by account_id order by pair_rank) as rank
     from candidates
 ),
 
 ranked as (
     select
-        *,
-        row_number() over (
-            partition by account_id order by later_share_low desc, lift_low desc nulls last, product_id asc
-        ) as rank
-    from strongest
-    where place = 1
+        candidates.account_id,
+        candidates.product_id,
+        candidates.rank,
+        candidates.is_owned,
+        pairs.product_id as because_product_id,
+        pairs.customers_who_could,
+        pairs.customers_later,
+        pairs.later_share,
+        pairs.later_share_low,
+        pairs.lift,
+        pairs.lift_low,
+        because.last_purchased_on
+    from ranked_candidates as candidates
+    inner join ranked_pairs as pairs on candidates.pair_rank = pairs.pair_rank
+    inner join purchases as because on candidates.account_id = because.account_id and pairs.product_id = because.product_id
+    where candidates.rank <= 5
 )
 
 select
@@ -97,4 +108,3 @@ select
 from ranked
 inner join products on ranked.product_id = products.product_id
 inner join products as because_products on ranked.because_product_id = because_products.product_id
-where ranked.rank <= 5

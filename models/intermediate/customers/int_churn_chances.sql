@@ -6,7 +6,8 @@
     age_rates        the share lost in a month, by age
     ticket_factors   customers lost by what their ages let expect, by tickets; satisfaction_factors and email_factors by what all before
                      them let expect
-    months_ahead     the twelve months ahead of each subscriber
+    subscribers      the subscribers of a day by age and signs: those who are alike have the same chances
+    months_ahead     the twelve months ahead of each of these groups
 #}
 {% set ages = churn_ages() %}
 
@@ -139,18 +140,28 @@ email_factors as (
     group by months_by_signs.outlook_on, months_by_signs.email_level
 ),
 
+subscribers as (
+    select distinct
+        state_on as outlook_on,
+        age_months,
+        ticket_level,
+        satisfaction_level,
+        email_level
+    from states
+    where is_outlook
+),
+
 months_ahead as (
     {% for month in range(12) %}
     select
-        state_on as outlook_on,
-        account_id,
+        outlook_on,
+        age_months,
         ticket_level,
         satisfaction_level,
         email_level,
         {{ month }} as month_number,
         {{ churn_age('age_months + ' ~ month) }} as age_group
-    from states
-    where is_outlook
+    from subscribers
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -159,7 +170,10 @@ months_ahead as (
 stays as (
     select
         months_ahead.outlook_on,
-        months_ahead.account_id,
+        months_ahead.age_months,
+        months_ahead.ticket_level,
+        months_ahead.satisfaction_level,
+        months_ahead.email_level,
         months_ahead.month_number,
         ln(1 - least(
             age_rates.rate * coalesce(ticket_factors.factor, 1) * coalesce(satisfaction_factors.factor, 1)
@@ -181,20 +195,40 @@ stays as (
 
 stays_so_far as (
     select
-        outlook_on,
-        account_id,
-        month_number,
+        *,
         exp(sum(log_stay) over (
-            partition by outlook_on, account_id order by month_number rows between unbounded preceding and current row
+            partition by outlook_on, age_months, ticket_level, satisfaction_level, email_level
+            order by month_number rows between unbounded preceding and current row
         )) as stay_chance
     from stays
+),
+
+chances as (
+    select
+        outlook_on,
+        age_months,
+        ticket_level,
+        satisfaction_level,
+        email_level,
+        1 - min(case when month_number < 3 then stay_chance end) as churn_chance_90_days,
+        1 - min(stay_chance) as churn_chance_365_days,
+        cast(sum(cast(stay_chance as decimal(18, 12))) as double) as expected_months
+    from stays_so_far
+    group by outlook_on, age_months, ticket_level, satisfaction_level, email_level
 )
 
 select
-    outlook_on,
-    account_id,
-    1 - min(case when month_number < 3 then stay_chance end) as churn_chance_90_days,
-    1 - min(stay_chance) as churn_chance_365_days,
-    cast(sum(cast(stay_chance as decimal(18, 12))) as double) as expected_months
-from stays_so_far
-group by outlook_on, account_id
+    chances.outlook_on,
+    states.account_id,
+    chances.churn_chance_90_days,
+    chances.churn_chance_365_days,
+    chances.expected_months
+from states
+inner join chances
+    on
+        states.state_on = chances.outlook_on
+        and states.age_months = chances.age_months
+        and states.ticket_level = chances.ticket_level
+        and states.satisfaction_level = chances.satisfaction_level
+        and states.email_level = chances.email_level
+where states.is_outlook

@@ -20,16 +20,27 @@ known_purchases as (
     group by outlook_days.outlook_on, purchase_events.account_id, purchase_events.purchase_id
 ),
 
+-- What is bought on one day is one purchase.
+purchase_days as (
+    select
+        outlook_on,
+        account_id,
+        purchased_on,
+        sum(amount) as amount
+    from known_purchases
+    group by outlook_on, account_id, purchased_on
+),
+
 histories as (
     select
         outlook_on,
         account_id,
-        count(distinct purchased_on) as purchases,
-        count(distinct case when amount is not null then purchased_on end) as purchases_with_amount,
+        count(*) as purchases,
+        count(amount) as purchases_with_amount,
         sum(amount) as amount,
         min(purchased_on) as first_purchased_on,
         max(purchased_on) as last_purchased_on
-    from known_purchases
+    from purchase_days
     group by outlook_on, account_id
 )
 

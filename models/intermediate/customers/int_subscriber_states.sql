@@ -60,19 +60,33 @@ subscriber_days as (
     where intervals.has_subscription and intervals.account_id not in ('(none)', '(unknown)')
 ),
 
+subscribers as (
+    select distinct account_id
+    from subscriber_days
+),
+
+-- A ticket and an e-mail count on the days that follow within 90 days: which these are is asked once for each day, not for each record.
+-- What is known of an e-mail is whether it was read by then.
+ticket_days as (
+    select
+        created.created_on,
+        days.state_on,
+        days.is_outlook
+    from (select distinct created_on from tickets) as created
+    inner join days
+        on days.state_on >= created.created_on and days.state_on < {{ add_days('created.created_on', 90) }}
+),
+
 subscriber_tickets as (
     select
-        subscriber_days.is_outlook,
-        subscriber_days.state_on,
-        subscriber_days.account_id,
+        ticket_days.is_outlook,
+        ticket_days.state_on,
+        tickets.account_id,
         count(*) as tickets
-    from subscriber_days
-    inner join tickets
-        on
-            subscriber_days.account_id = tickets.account_id
-            and subscriber_days.state_on >= tickets.created_on
-            and subscriber_days.state_on < {{ add_days('tickets.created_on', 90) }}
-    group by subscriber_days.is_outlook, subscriber_days.state_on, subscriber_days.account_id
+    from tickets
+    inner join subscribers on tickets.account_id = subscribers.account_id
+    inner join ticket_days on tickets.created_on = ticket_days.created_on
+    group by ticket_days.is_outlook, ticket_days.state_on, tickets.account_id
 ),
 
 email_reads as (
@@ -84,20 +98,36 @@ email_reads as (
     group by email_id
 ),
 
+subscriber_sendings as (
+    select
+        emails.account_id,
+        emails.sent_on,
+        min(email_reads.read_on) as read_on
+    from emails
+    inner join subscribers on emails.account_id = subscribers.account_id
+    left join email_reads on emails.email_id = email_reads.email_id
+    group by emails.account_id, emails.sent_on
+),
+
+email_days as (
+    select
+        sent.sent_on,
+        days.state_on,
+        days.is_outlook
+    from (select distinct sent_on from subscriber_sendings) as sent
+    inner join days
+        on days.state_on >= sent.sent_on and days.state_on < {{ add_days('sent.sent_on', 90) }}
+),
+
 subscriber_emails as (
     select
-        subscriber_days.is_outlook,
-        subscriber_days.state_on,
-        subscriber_days.account_id,
-        max(case when email_reads.read_on <= subscriber_days.state_on then 1 else 0 end) = 1 as is_read
-    from subscriber_days
-    inner join emails
-        on
-            subscriber_days.account_id = emails.account_id
-            and subscriber_days.state_on >= emails.sent_on
-            and subscriber_days.state_on < {{ add_days('emails.sent_on', 90) }}
-    left join email_reads on emails.email_id = email_reads.email_id
-    group by subscriber_days.is_outlook, subscriber_days.state_on, subscriber_days.account_id
+        email_days.is_outlook,
+        email_days.state_on,
+        sendings.account_id,
+        max(case when sendings.read_on <= email_days.state_on then 1 else 0 end) = 1 as is_read
+    from subscriber_sendings as sendings
+    inner join email_days on sendings.sent_on = email_days.sent_on
+    group by email_days.is_outlook, email_days.state_on, sendings.account_id
 ),
 
 -- The worst answer of a day stands for it.
