@@ -18,7 +18,7 @@ import click
 
 from crm_kpis.days import FIRST_DAY, LAST_DAY, parse_day
 from crm_kpis.errors import InputError, MachineError
-from crm_kpis.printable import printable_lines
+from crm_kpis.printable import say
 from crm_kpis.sources.command import CommandWithSources, source_options
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def init(directory: Path, sample: bool, sources: tuple[str, ...]) -> int:
     from crm_kpis.init.write import init_project
 
     directory = init_project(directory, sample=sample, sources=sources)
-    click.echo(f"The project: {directory}\nWhat to do next: {directory / 'README.md'}")
+    say(f"The project: {directory}\nWhat to do next: {directory / 'README.md'}")
     return 0
 
 
@@ -281,7 +281,7 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     try:
         return run_pipeline(options, run_options).values["exit_status"]
     except BuildError as error:
-        click.echo(f"Error: {printable_lines(str(error))}", err=True)
+        say(f"Error: {error}", err=True)
         return classify(error)[0]
 
 
@@ -315,7 +315,7 @@ def inspect_sources(
 
     given = sources_and_time_zone(click.get_current_context(), mapping, mapping_dir, match, settings)
     for line in inspect_landed(*given):
-        click.echo(line)
+        say(line)
     return 0
 
 
@@ -343,9 +343,9 @@ def reconcile_sources(
     for (source, what, where), figures in groupby(
         reconcile(*given), key=lambda figure: (figure.source, figure.what, figure.where)
     ):
-        click.echo(f"{source}: {what}\n  {where}")
+        say(f"{source}: {what}\n  {where}")
         for figure in figures:
-            click.echo(f"    {figure.item}: {figure.number:,.2f}".removesuffix(".00"))
+            say(f"    {figure.item}: {figure.number:,.2f}".removesuffix(".00"))
     return 0
 
 
@@ -379,7 +379,7 @@ def sql(query: str, output: Path, file_format: str, timeout: float | None) -> No
     query = sys.stdin.read() if query == "-" else query
     more = answer(Path(os.path.abspath(output)), query, file_format, sys.stdout, timeout)
     if more:
-        click.echo(f"The first {more - 1} rows. --format csv, json or markdown prints all.", err=True)
+        say(f"The first {more - 1} rows. --format csv, json or markdown prints all.", err=True)
 
 
 @cli.command()
@@ -402,7 +402,7 @@ def account(key: str, output: Path, language: str | None, file_format: str) -> N
 
     more = show_account(Path(os.path.abspath(output)), key, language, file_format, sys.stdout)
     if more:
-        click.echo(f"The first {more - 1} events. --format csv, json or markdown prints all.", err=True)
+        say(f"The first {more - 1} events. --format csv, json or markdown prints all.", err=True)
 
 
 @cli.command()
@@ -462,11 +462,11 @@ def alerts(  # noqa: PLR0913, PLR0917 - an argument for each option
     if urls:
         complaints = send_alerts(output, choice, language, urls)
         for complaint in complaints:
-            click.echo(complaint, err=True)
+            say(complaint, err=True)
         return 1 if complaints else 0
     more = show_alerts(output, choice, language, file_format, sys.stdout)
     if more:
-        click.echo(f"The first {more - 1} alerts. --format csv, json or markdown prints all.", err=True)
+        say(f"The first {more - 1} alerts. --format csv, json or markdown prints all.", err=True)
     return 0
 
 
@@ -492,7 +492,7 @@ def snapshot(name: str, replace: bool, output: Path, snapshots: Path | None) -> 
     from crm_kpis.snapshots.take import take_snapshot
 
     directory = take_snapshot(output, name, snapshots=snapshots, replace=replace)
-    click.echo(f"The snapshot: {printable_lines(str(directory))}")
+    say(f"The snapshot: {directory}")
     return 0
 
 
@@ -524,7 +524,7 @@ def rollback(run_id: str | None, output: Path) -> int:
         put_back = roll_back(output, run_id)
         record_rollback(output, put_back, read_today())
         report_page = write_pages(output, None)
-    click.echo(f"Put back: {output / 'kpis.duckdb'} of the run {put_back}. The report: {report_page}")
+    say(f"Put back: {output / 'kpis.duckdb'} of the run {put_back}. The report: {report_page}")
     return 0
 
 
@@ -552,7 +552,7 @@ def report(output: Path, language: str | None, file_format: str) -> int:
     """
     from crm_kpis.report import write_report
 
-    click.echo(f"The report: {write_report(Path(os.path.abspath(output)), language, file_format)}")
+    say(f"The report: {write_report(Path(os.path.abspath(output)), language, file_format)}")
     return 0
 
 
@@ -625,7 +625,7 @@ def generate(  # noqa: PLR0913, PLR0917 - an argument for each option
             replace=replace,
         )
     lines = format_table(("table", "rows"), [*rows.items(), ("total", sum(rows.values()))])
-    click.echo("\n".join([*lines, f"Written to {output}."]))
+    say("\n".join([*lines, f"Written to {output}."]))
     return 0
 
 
@@ -696,7 +696,7 @@ def compare(  # noqa: PLR0913, PLR0917 - an argument for each option
             stream.write(text)
         failures = comparison.failures(fail_on)
     if failures:
-        click.echo(f"Failed: {', '.join(failures)}.", err=True)
+        say(f"Failed: {', '.join(failures)}.", err=True)
     return 1 if failures else 0
 
 
@@ -715,13 +715,13 @@ def _run() -> int:
         error.show()
         return 2
     except InputError as error:
-        click.echo(f"Error: {printable_lines(str(error))}", err=True)
+        say(f"Error: {error}", err=True)
         return 4 if isinstance(error, MachineError) else 2
     except (OSError, MemoryError) as error:
-        click.echo(f"Error: the machine refused: {printable_lines(str(error))}", err=True)
+        say(f"Error: the machine refused: {error}", err=True)
         return 4
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
+        say("Interrupted.", err=True)
         return 130
 
 
@@ -730,7 +730,7 @@ def _show_usage_error(error: click.UsageError) -> None:
         error.show()  # without any arguments: the help
         return
     command = error.ctx.command_path if error.ctx else "crm-kpis"
-    click.echo(f"Error: {printable_lines(error.format_message())}\nSee {command} --help.", err=True)
+    say(f"Error: {error.format_message()}\nSee {command} --help.", err=True)
 
 
 if __name__ == "__main__":

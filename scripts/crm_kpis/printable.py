@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+import click
+
 # What a spreadsheet takes for a formula.
 _FORMULA = re.compile(r"[=+\-@\t\r\n]")
 # Control characters, of which some steer terminals, and marks that turn the direction of text.
@@ -20,6 +22,16 @@ def printable(text: str) -> str:
 def printable_lines(text: str) -> str:
     """The text as `printable` has it, but with its line ends."""
     return "\n".join(map(printable, text.split("\n")))
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print text in which paths, headers or values may hold whatever steers terminals.
+
+    Args:
+        text: One line or more.
+        err: Whether it goes to standard error.
+    """
+    click.echo(printable_lines(text), err=err)
 
 
 def escape_markdown(text: str) -> str:

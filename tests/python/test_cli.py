@@ -15,6 +15,7 @@ import duckdb
 import pytest
 from crm_kpis import cli
 from crm_kpis.errors import InputError
+from crm_kpis.project import PROJECT_DIR
 from crm_kpis.published.statistics import Statistics
 from crm_kpis.published.write import read_history
 from crm_kpis.raw.raw_directory import inspect
@@ -423,6 +424,46 @@ def test_no_control_character_of_a_name_reaches_the_terminal(run_cli, write_csv,
     shown = capsys.readouterr().err.replace("\x1b[33mWarning:\x1b[0m", "Warning:")
     assert shown.count("\\x1b[31m") == 3
     assert "\x1b" not in shown
+
+
+def test_no_command_prints_a_name_raw(monkeypatch, capsys, tmp_path):
+    odd = tmp_path / "out\x1b[31m\x9b\u202e"
+    odd.mkdir()
+    monkeypatch.setattr("crm_kpis.report.write_report", lambda output, *_: output / "report.html")
+    monkeypatch.setattr("crm_kpis.report.write_pages", lambda output, *_: output / "report.html")
+    monkeypatch.setattr("crm_kpis.published.earlier.roll_back", lambda *_: "20260630T043000.123456Z")
+    commands = (
+        ("report", "--output", str(odd)),
+        ("rollback", "--output", str(odd)),
+        ("rollback", "--output", str(odd / "none")),
+        ("init", str(odd / "acme")),
+        ("init", str(odd / "acme")),
+        ("generate", "--deals", "1", "--output", str(odd / "acme")),
+        ("snapshot", "now", "--output", str(odd)),
+        ("compare", "a", "--output", str(odd)),
+        ("sql", "from kpi_values", "--output", str(odd)),
+        ("account", "A1", "--output", str(odd)),
+        ("alerts", "--output", str(odd)),
+        ("sources", "inspect", "--source", "hubspot", "--landed", str(odd)),
+    )
+    for arguments in commands:
+        monkeypatch.setattr(sys, "argv", ["crm-kpis", *arguments])
+        with pytest.raises(SystemExit):
+            cli.main()
+        shown = "".join(capsys.readouterr())
+        assert "out\\x1b[31m\\x9b\\u202e" in shown, (arguments, shown)
+        assert not set("\x1b\x9b\u202e") & set(shown), arguments
+
+
+def test_what_prints_goes_through_what_makes_it_printable():
+    directory = PROJECT_DIR / "scripts" / "crm_kpis"
+    printing = {
+        str(path.relative_to(directory))
+        for path in directory.rglob("*.py")
+        if re.search(r"\bclick\.echo\(", path.read_text(encoding="utf-8"))
+    }
+    # Those of run/ have colours, and make each value printable.
+    assert printing == {"printable.py", "run/messages.py", "run/progress.py"}
 
 
 def test_many_reasons_are_cut_short():

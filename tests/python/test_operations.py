@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 import yaml
+from crm_kpis.init.write import init_project
 from crm_kpis.project import PROJECT_DIR
 from pipeline import SAMPLE_DIR, Build, dbt_source_freshness, read_csv, write_csv
 from receivers import webhook
@@ -104,10 +105,30 @@ def test_days_of_the_workflow_on_fresh_runners(runners: list[Path], tmp_path: Pa
         assert "activities.deal_id: 470 of 894 match nothing in deals" in posts[0]["message"]
 
 
-def test_the_workflow_pins_actions_and_keeps_the_warehouse():
-    used = [step["uses"] for step in steps() if "uses" in step]
-    assert used
-    assert all(re.fullmatch(r"actions/[\w/-]+@[0-9a-f]{40}", action) for action in used), used
+def test_workflows_pin_actions(tmp_path: Path):
+    """Those of this repository, and the one that a company gets."""
+    acme = init_project(tmp_path / "acme", sources=["hubspot"])
+    paths = [*_WORKFLOW.parent.glob("*.yml"), *(acme / ".github" / "workflows").glob("*.yml")]
+    assert {path.name for path in paths} == {"refresh.yml", "test.yml", "kpis.yml"}
+    for path in paths:
+        used = re.findall(r"uses: (.*)", path.read_text(encoding="utf-8"))
+        assert used
+        assert all(re.fullmatch(r"actions/[\w/-]+@[0-9a-f]{40} # v[\d.]+", action) for action in used), used
+
+
+def test_what_the_gate_compares_with_stays_between_runners(tmp_path: Path):
+    acme = init_project(tmp_path / "acme")
+    nightly = yaml.safe_load((acme / ".github" / "workflows" / "kpis.yml").read_text(encoding="utf-8"))
+    for listed in (steps(), nightly["jobs"]["kpis"]["steps"]):
+        cached = [step["with"]["path"] for step in listed if "actions/cache" in step.get("uses", "")]
+        kept = {"output/kpis.duckdb", "output/earlier", "output/snapshots"}
+        assert cached
+        assert all(kept <= set(paths.split()) for paths in cached)
+        (run,) = [step["run"] for step in listed if "crm-kpis run" in step.get("run", "")]
+        assert "--replace" in run
+
+
+def test_the_workflow_keeps_the_warehouse():
     (upload,) = [step for step in steps() if step.get("uses", "").startswith("actions/upload-artifact@")]
     assert "warehouse" not in json.dumps(upload)
 

@@ -204,7 +204,7 @@ def _load_steps(sources: Sequence[str]) -> str:
         return _NO_LOAD_STEPS
     lines = [
         "      # What was loaded stays between runs, so that a load fetches what has changed.",
-        "      - uses: actions/cache@v4",
+        "      - uses: actions/cache@0057852bfaa89a56745cba8c7296529d2fc39830 # v4.3.0",
         "        with:",
         "          path: landed",
         "          key: landed-${{ github.run_id }}",

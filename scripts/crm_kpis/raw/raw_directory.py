@@ -21,6 +21,7 @@ from typing import BinaryIO
 import duckdb
 
 from crm_kpis.errors import InputError, first_line
+from crm_kpis.printable import printable
 from crm_kpis.raw import csv_file
 from crm_kpis.raw.contract import RawColumn, RawTable, read_contract
 from crm_kpis.raw.csv_file import CsvHeader, CsvScan, EncodingError
@@ -529,7 +530,7 @@ def _shown_names(columns: tuple[FileColumn, ...]) -> list[str]:
 
 def _shorten(names: list[str], most: int = 20) -> str:
     """The names as a list; of many only the first, cut where they are long."""
-    shown = [name if len(name) <= 80 else name[:77] + "..." for name in names[:most]]
+    shown = [name if len(name) <= 80 else name[:77] + "..." for name in map(printable, names[:most])]
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(shown) + more
 

@@ -18,6 +18,7 @@ from dbt.flags import get_flags
 from dbt_common.exceptions import DbtRuntimeError
 
 from crm_kpis.errors import InputError
+from crm_kpis.printable import printable_lines
 from crm_kpis.project import is_company_project
 from crm_kpis.raw.formats import read_formats
 from crm_kpis.raw.raw_directory import inspect, register
@@ -92,7 +93,7 @@ class Plugin(BasePlugin):
                 # What a source does not have may lie in a raw directory, but not in the sample.
                 self._raw_dir = raw_directory_beside(default) if own else None
         except InputError as error:
-            raise DbtRuntimeError(str(error)) from error
+            raise DbtRuntimeError(printable_lines(str(error))) from error
         for plugin in self.creds.plugins:
             if plugin.module == __name__:
                 plugin.config = {**(plugin.config or {}), **describe_settings(self._settings)}
@@ -121,9 +122,9 @@ class Plugin(BasePlugin):
                     *register_snapshots(conn, self._snapshots_dir),
                 ]
                 for warning in warnings:
-                    _logger.warning(warning)
+                    _logger.warning(printable_lines(warning))
             except InputError as error:
-                raise DbtRuntimeError(str(error)) from error
+                raise DbtRuntimeError(printable_lines(str(error))) from error
             self._is_registered = True
 
     def _register_raw_tables(self, conn: duckdb.DuckDBPyConnection) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from crm_kpis.days import read_today
-from crm_kpis.printable import printable, printable_lines
+from crm_kpis.printable import printable, printable_lines, say
 from crm_kpis.published.connect import FILE_NAME
 from crm_kpis.published.write import Run
 from crm_kpis.run.build import BuildOptions, BuildResult
@@ -28,11 +28,11 @@ def print_wait(holder: str) -> None:
 
 def print_unchanged(options: BuildOptions, last: Run, report: Path) -> None:
     """Print that nothing has changed since the last publication, and where the report is."""
-    _say(
+    say(
         f"Nothing has changed since {options.output / FILE_NAME} was published"
         f" at {last.published_at:%Y-%m-%d %H:%M:%S} UTC, so nothing is built; --full-refresh does it anyway."
     )
-    _say(f"The report: {report}")
+    say(f"The report: {report}")
 
 
 def print_findings(findings: list[Finding], options: BuildOptions) -> None:
@@ -87,7 +87,7 @@ def print_settings(settings: Settings) -> None:
     defaults = [
         table.default for table in read_declaration().tables.values() if not settings.rows.get(table.name)
     ]
-    _say((f"{origin} By default: {', '.join(defaults)}." if defaults else origin) + "\n")
+    say((f"{origin} By default: {', '.join(defaults)}." if defaults else origin) + "\n")
 
 
 def print_summary(
@@ -106,9 +106,9 @@ def print_summary(
         warn(warning)
     for lines in (format_landed(summary), format_raw_counts(summary), format_rejections(summary)):
         if lines:
-            _say("\n".join(lines) + "\n")
+            say("\n".join(lines) + "\n")
     if summary.as_of:
-        _say(f"As of {summary.as_of}, from {summary.as_of_source}.")
+        say(f"As of {summary.as_of}, from {summary.as_of_source}.")
         _warn_of_future(summary.as_of)
     elif "reporting_window" in result.built:
         warn("No table holds an event with a valid date, so no KPI has a value.")
@@ -116,7 +116,7 @@ def print_summary(
     if summary.kpi_count:
         click.echo(_count_kpis(summary))
     state = "Done" if report else "Stopped" if result.succeeded else "Failed"
-    _say(f"{state} after {seconds:.0f} s. {_describe_files(options, report)}")
+    say(f"{state} after {seconds:.0f} s. {_describe_files(options, report)}")
 
 
 def _describe_files(options: BuildOptions, report: Path | None) -> str:
@@ -153,8 +153,3 @@ def _warn_of_future(as_of: date) -> None:
 def warn(message: str) -> None:
     """Print a warning."""
     click.echo(f"{click.style('Warning:', fg='yellow')} {printable_lines(message)}", err=True)
-
-
-def _say(text: str) -> None:
-    """Print text, in which paths and values may hold whatever steers terminals."""
-    click.echo(printable_lines(text))

@@ -11,12 +11,11 @@ from datetime import date, datetime, timezone
 from importlib.metadata import version
 from typing import Any
 
-import click
 import duckdb
 
 from crm_kpis.days import read_today
 from crm_kpis.errors import InputError, MachineError
-from crm_kpis.printable import printable
+from crm_kpis.printable import say
 from crm_kpis.project import PROJECT_DIR
 from crm_kpis.published.connect import FILE_NAME, explain_unusable
 from crm_kpis.published.statistics import read_kept
@@ -128,7 +127,7 @@ def run(options: BuildOptions, run_options: RunOptions) -> RunRecord:
                 replace=run_options.replace,
             )
             record.values["files"]["snapshot"] = str(directory)
-            click.echo(f"The snapshot: {printable(str(directory))}")
+            say(f"The snapshot: {directory}")
     return record
 
 

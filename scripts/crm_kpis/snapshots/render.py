@@ -101,7 +101,7 @@ def render_terminal(comparison: Comparison, top: int) -> Iterator[str]:
     console = Console(width=None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL, highlight=False)
     with console.capture() as capture:
         for line in _head(comparison):
-            console.print(Text(line))
+            console.print(Text(printable(line)))
         for table in _tables(comparison, top):
             shown = Table(box=box.SIMPLE_HEAD)
             for name in table.header:
