@@ -15,8 +15,12 @@ import pytest
 from crm_kpis.errors import InputError, MachineError
 from crm_kpis.files import private_files, read_umask, write_whole
 from crm_kpis.project import PROJECT_DIR
+from crm_kpis.raw.raw_directory import inspect
+from crm_kpis.run import steps
+from crm_kpis.run.input_hash import hash_read
 from crm_kpis.run.lock import lock_output
 from crm_kpis.run.record import RunRecord, classify, is_of_machine, recorded
+from crm_kpis.settings.read import read_settings
 from jsonschema import Draft202012Validator
 from pipeline import SAMPLE_DIR, Build, build, read_csv, write_csv
 from receivers import webhook
@@ -223,24 +227,35 @@ def test_the_end_is_written_to_a_full_disk_in_place_of_the_beginning(
     assert ended(read_record(tmp_path)) == ("failed", 4, "machine")
 
 
-def test_a_raw_file_that_changes_while_it_is_read(tmp_path: Path):
-    from crm_kpis.raw.raw_directory import inspect  # noqa: PLC0415
-    from crm_kpis.run.steps import _check_unchanged, _Inputs, _stamp  # noqa: PLC0415
-    from crm_kpis.settings.read import read_settings  # noqa: PLC0415
-
+@pytest.fixture
+def hashed(tmp_path: Path) -> steps._Inputs:
+    """A raw directory of one table, when a run has begun."""
     file = read_csv(SAMPLE_DIR / "users.csv")
     write_csv(tmp_path / "users.csv", file.header, list(file.rows.values()))
-    raw_directory = inspect(tmp_path)
-    settings = read_settings(None)
-    inputs = _Inputs(raw_directory, _stamp(raw_directory, settings), "", settings)
-    _check_unchanged(inputs)
-    # Also where size and time are as before: nobody sets the ctime.
-    stat = (tmp_path / "users.csv").stat()
+    raw_directory, settings = inspect(tmp_path), read_settings(None)
+    stamps, hashes = steps._stamp(raw_directory, settings), hash_read(raw_directory, settings)
+    return steps._Inputs(raw_directory, settings, stamps, hashes, "")
+
+
+def test_a_raw_file_that_changes_while_it_is_read(hashed: steps._Inputs, tmp_path: Path):
+    steps._check_unchanged(hashed)
+    # Also where size, time and content are as before: nobody sets the ctime.
+    stat, content = (tmp_path / "users.csv").stat(), (tmp_path / "users.csv").read_bytes()
+    (tmp_path / "users.csv").write_bytes(content)
+    os.utime(tmp_path / "users.csv", ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    with pytest.raises(InputError, match=r"users\.csv changed while it was read, so nothing is published"):
+        steps._check_unchanged(hashed)
+    (tmp_path / "users.csv").unlink()
+    with pytest.raises(InputError, match=r"users\.csv was there when the run began, and is not now"):
+        steps._check_unchanged(hashed)
+
+
+def test_a_raw_file_that_changes_and_keeps_its_stamp(
+    hashed: steps._Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(steps, "_stamp", lambda *_: hashed.stamps)
+    steps._check_unchanged(hashed)
     content = (tmp_path / "users.csv").read_bytes()
     (tmp_path / "users.csv").write_bytes(content[:-2] + b"9\n")
-    os.utime(tmp_path / "users.csv", ns=(stat.st_atime_ns, stat.st_mtime_ns))
     with pytest.raises(InputError, match=r"users\.csv changed while it was read"):
-        _check_unchanged(inputs)
-    write_csv(tmp_path / "users.csv", file.header, list(file.rows.values())[1:])
-    with pytest.raises(InputError, match=r"users\.csv changed while it was read, so nothing is published"):
-        _check_unchanged(inputs)
+        steps._check_unchanged(hashed)

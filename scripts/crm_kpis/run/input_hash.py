@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -33,17 +35,37 @@ _PROJECT_FILES = (
 )
 
 
-def hash_inputs(options: BuildOptions, raw_directory: RawDirectory, settings: Settings) -> str:
+def hash_read(raw_directory: RawDirectory, settings: Settings) -> dict[Path, str]:
+    """Hash the files that a company brings: the raw files and the settings.
+
+    Raises:
+        InputError: A file can't be read.
+    """
+    with _named_where_unreadable():
+        return {
+            path: hash_file(path) for path in (*(file.path for file in raw_directory.files), *settings.files)
+        }
+
+
+def hash_inputs(
+    options: BuildOptions,
+    raw_directory: RawDirectory,
+    settings: Settings,
+    read: dict[Path, str] | None = None,
+) -> str:
     """Hash the raw files, the settings, the snapshots used, the project's own files and the versions.
 
     Args:
         options: The options of the run.
         raw_directory: Its raw directory.
         settings: Its settings.
+        read: What `hash_read` has returned; None: it is asked.
 
     Raises:
         InputError: A file can't be read.
     """
+    if read is None:
+        read = hash_read(raw_directory, settings)
     environment = os.environ | options.environment
     packages = _PACKAGES + (("dbt-spark", "pyspark") if options.target == SPARK else ())
     try:
@@ -52,14 +74,14 @@ def hash_inputs(options: BuildOptions, raw_directory: RawDirectory, settings: Se
         raise InputError(
             f"{error.name} is not installed with this Python. Install it: pip install 'crm-kpis[spark]'."
         ) from error
-    try:
+    with _named_where_unreadable():
         return hash_json(
             {
                 # Its name is published.
                 "raw_directory": options.raw_name,
-                "raw_files": {file.path.name: hash_file(file.path) for file in raw_directory.files},
+                "raw_files": {file.path.name: read[file.path] for file in raw_directory.files},
                 "sources": _sources(options.sources),
-                "settings": {path.name: hash_file(path) for path in settings.files},
+                "settings": {path.name: read[path] for path in settings.files},
                 # A manifest has the hashes of its snapshot's files. Others than baselines change no value.
                 "snapshots": {
                     name: hash_file(options.snapshots_dir / name / MANIFEST)
@@ -75,6 +97,12 @@ def hash_inputs(options: BuildOptions, raw_directory: RawDirectory, settings: Se
                 "versions": versions,
             }
         )
+
+
+@contextmanager
+def _named_where_unreadable() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise InputError(f"{error.filename} can't be read: {error.strerror}.") from error
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -27,7 +28,7 @@ from crm_kpis.run import messages
 from crm_kpis.run.build import BuildOptions, BuildResult, build
 from crm_kpis.run.examples import add_examples
 from crm_kpis.run.gate import Finding, check_acceptances, find_baseline, judge, judge_age
-from crm_kpis.run.input_hash import hash_inputs
+from crm_kpis.run.input_hash import hash_inputs, hash_read
 from crm_kpis.run.lock import lock_output
 from crm_kpis.run.notification import Notification
 from crm_kpis.run.observations import Observations, observe
@@ -112,12 +113,17 @@ def run(options: BuildOptions, run_options: RunOptions) -> RunRecord:
             record.warn(warning)
         # Hashed before they are read; a file that changes meanwhile is noticed after it.
         stamps = _stamp(raw_directory, settings)
-        inputs = hash_inputs(options, raw_directory, settings)
+        hashes = hash_read(raw_directory, settings)
+        inputs = hash_inputs(options, raw_directory, settings, hashes)
         if not run_options.full_refresh and history and _is_current(options, history[-1], inputs, today):
             _tell_unchanged(options, history[-1], run_options, record, settings)
         else:
             _build_and_publish(
-                options, run_options, record, history, _Inputs(raw_directory, stamps, inputs, settings)
+                options,
+                run_options,
+                record,
+                history,
+                _Inputs(raw_directory, settings, stamps, hashes, inputs),
             )
         if record.values["exit_status"] in (0, 3) and run_options.snapshot is not None:
             directory = take_snapshot(
@@ -134,9 +140,10 @@ def run(options: BuildOptions, run_options: RunOptions) -> RunRecord:
 @dataclass(frozen=True)
 class _Inputs:
     raw_directory: RawDirectory
-    stamps: dict[str, tuple[int, ...]]
-    sha256: str
     settings: Settings
+    stamps: dict[Path, tuple[int, ...]]
+    hashes: dict[Path, str]
+    sha256: str
 
 
 def _tell_unchanged(
@@ -253,29 +260,33 @@ def _find_inputs(options: BuildOptions, settings: Settings) -> BuildOptions:
     return replace(options, sources=sources, raw_dir=raw_dir)
 
 
-def _stamp(raw_directory: RawDirectory, settings: Settings) -> dict[str, tuple[int, ...]]:
+def _stamp(raw_directory: RawDirectory, settings: Settings) -> dict[Path, tuple[int, ...]]:
     """What changes of a file when it is written. The kernel sets its ctime, which no program can set back."""
-    stamps: dict[str, tuple[int, ...]] = {}
+    stamps: dict[Path, tuple[int, ...]] = {}
     for path in (*(file.path for file in raw_directory.files), *settings.files):
         found = path.stat()
-        stamps[str(path)] = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+        stamps[path] = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
     return stamps
 
 
 def _check_unchanged(inputs: _Inputs) -> None:
     """Check that the raw files and the settings are those that were hashed.
 
+    A stamp shows that a file was written while it was read, even if it is as before now. Its hash shows a
+    change that left the stamp: network file systems set times coarsely.
+
     Raises:
         InputError: One has changed since.
     """
     try:
-        now = _stamp(inputs.raw_directory, inputs.settings)
+        stamps = _stamp(inputs.raw_directory, inputs.settings)
     except OSError as error:
         raise InputError(
             f"{error.filename} was there when the run began, and is not now. Run again."
         ) from error
+    hashes = hash_read(inputs.raw_directory, inputs.settings)
     for path, stamp in inputs.stamps.items():
-        if now[path] != stamp:
+        if (stamps[path], hashes[path]) != (stamp, inputs.hashes[path]):
             raise InputError(
                 f"{path} changed while it was read, so nothing is published."
                 " Run again when its export has ended."
