@@ -236,7 +236,7 @@ def test_the_first_screen_says_how_complete_the_data_are(english, tmp_path):
         "delete from marts.rejected_records where is_whole_row and raw_table <> 'deals'",
         "update marts.rejected_records set reason = 'closed_at_missing', column_name = null",
         "update marts.raw_row_counts set rows_read = 0 where raw_table in ('orders', 'leads')",
-        "update marts.runs set warnings = 'test x: 2 rows'",
+        "update marts.runs set warnings = 'test x: 2 rows', warnings_de = 'Prüfung x: 2 Zeilen'",
     )
     page = write_report(partly).read_text(encoding="utf-8")
     assert "The most frequent reason: closed without a closing date (deals, " in page
@@ -244,6 +244,7 @@ def test_the_first_screen_says_how_complete_the_data_are(english, tmp_path):
     assert "Warning: test x: 2 rows" in page
     page = write_report(partly, "de").read_text(encoding="utf-8")
     assert "Häufigster Grund: abgeschlossen ohne Abschlussdatum (deals, " in page
+    assert "Warnung: Prüfung x: 2 Zeilen" in page
 
 
 def test_a_headline_number_falls_back_to_the_next_of_its_line(english, tmp_path):

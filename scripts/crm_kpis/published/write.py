@@ -46,7 +46,8 @@ create table kpis.marts.runs (
     warnings varchar,
     inputs_sha256 varchar,
     accepted varchar,
-    events_left_out bigint
+    events_left_out bigint,
+    warnings_de varchar
 )
 """
 _RUNS_COMMENT = (
@@ -64,7 +65,10 @@ _RUNS_COLUMNS = {
     "values_rejected": "Values that failed a check, and were taken as missing.",
     "tests_passed": "Data tests that passed.",
     "tests_warned": "Data tests that found something which does not keep the marts from being published.",
-    "warnings": "Those tests, one a line, with how many rows they found; NULL where there are none.",
+    "warnings": (
+        "Those tests, one a line, with how many rows they found, and what the gate warned of; NULL where"
+        " there are none."
+    ),
     "inputs_sha256": (
         "Hash of all that they were computed from: raw files, snapshots, models, settings, versions."
     ),
@@ -73,6 +77,7 @@ _RUNS_COLUMNS = {
         " nothing."
     ),
     "events_left_out": "Events dated after the day of the run, which are in no KPI until their day has come.",
+    "warnings_de": "The column warnings in German; NULL where there are none.",
 }
 
 
@@ -123,6 +128,7 @@ class Run:
     inputs_sha256: str | None
     accepted: str | None = None
     events_left_out: int | None = None
+    warnings_de: str | None = None
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ def _read_state(marts: Marts, texts: Texts, formats: Formats) -> DataState | Non
         if row["worst_reason"]
         else "",
         missing=words["missing"].format(tables=row["tables_missing"]) if row["tables_missing"] else "",
-        warnings=tuple((row["warnings"] or "").splitlines()),
+        warnings=tuple((row.get(words["warnings_column"]) or row["warnings"] or "").splitlines()),
     )
 
 

@@ -133,12 +133,14 @@ class Failure:
         path: The file where it stands.
         details: Further lines; may be empty.
         is_warning: Whether the build goes on as if it had passed.
+        summary_de: The summary in German; empty: it is the same.
     """
 
     summary: str
     path: str
     details: str
     is_warning: bool
+    summary_de: str = ""
 
     @property
     def title(self) -> str:
@@ -347,12 +349,13 @@ def _describe(options: BuildOptions, result: Any) -> Failure:
     node, is_warning = result.node, result.status == "warn"
     name = f"{str(node.resource_type).replace('_', ' ')} {node.name}"
     if node.resource_type == "test" and result.status in ("fail", "warn"):
-        rows = "1 row" if result.failures == 1 else f"{result.failures} rows"
+        is_one = result.failures == 1
         return Failure(
-            f"{name}: {rows}",
+            f"{name}: {result.failures} {'row' if is_one else 'rows'}",
             _shown_path(node.compiled_path),
             f"To see them: {_show_command(options, node.name)}",
             is_warning,
+            summary_de=f"Prüfung {node.name}: {result.failures} {'Zeile' if is_one else 'Zeilen'}",
         )
     return Failure(name, node.original_file_path, _shorten(result.message or ""), is_warning)
 

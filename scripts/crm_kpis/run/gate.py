@@ -6,9 +6,14 @@ hold what must always be true; a rule judges what is only unlikely, so each one 
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
 
 from crm_kpis.errors import InputError
 from crm_kpis.published.statistics import ColumnCount, Statistics, TableCount
@@ -24,27 +29,42 @@ _LATE_THING = 10
 # What late data moved up to now says what they usually move.
 _USUAL = 3
 _USUAL_RUNS = 20
+# From here on a value is shown without decimals.
+_ROUNDED = 1000
+_SWAPPED_MARKS = str.maketrans(",.", ".,")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule of the gate.
+    """A rule of the gate, as rules.yml has it.
 
     Attributes:
         name: Its name, in settings and in --accept.
         severity: error, warn or off.
-        limit: From where on it finds something; what it counts is in the description.
-        description: What it finds, with its limit as {limit}.
+        limit: From where on it finds something; what it counts is in the texts.
+        expected: What it expects, by language.
+        found: What it found, by language.
         way_out: What to do.
+        found_in_column: What it found in a column, by language, where that is another text.
         is_relative: Whether it compares with the last publication.
     """
 
     name: str
     severity: str
     limit: float
-    description: str
+    expected: dict[str, str]
+    found: dict[str, str]
     way_out: str
+    found_in_column: dict[str, str] | None = None
     is_relative: bool = False
+
+
+def _read_rules() -> dict[str, Rule]:
+    text = Path(__file__).with_name("rules.yml").read_text(encoding="utf-8")
+    return {name: Rule(name, **fields) for name, fields in yaml.safe_load(text).items()}
+
+
+RULES = _read_rules()
 
 
 @dataclass(frozen=True)
@@ -59,6 +79,8 @@ class Finding:
         expected: What the rule expected, and from what.
         found: What it found.
         way_out: What to do.
+        expected_de: What it expected, in German.
+        found_de: What it found, in German.
         examples: Up to three rows as they came, without personal data.
         is_accepted: Whether --accept let it through.
     """
@@ -70,6 +92,8 @@ class Finding:
     expected: str
     found: str
     way_out: str
+    expected_de: str = ""
+    found_de: str = ""
     examples: tuple[str, ...] = ()
     is_accepted: bool = False
 
@@ -86,125 +110,18 @@ class Finding:
     @property
     def title(self) -> str:
         """The finding in one line."""
-        place = ".".join(part for part in (self.subject, self.column) if part)
-        return f"{self.rule}{f' of {place}' if place else ''}: {self.found}; expected {self.expected}"
+        place = f" of {self._place}" if self._place else ""
+        return f"{self.rule}{place}: {self.found}; expected {self.expected}"
 
+    @property
+    def title_de(self) -> str:
+        """The finding in one line, in German."""
+        place = f" ({self._place})" if self._place else ""
+        return f"{self.rule}{place}: {self.found_de}; erwartet: {self.expected_de}"
 
-_EXPORT_AGAIN = "See whether the export is whole and has not changed its form; export again."
-RULES = {
-    rule.name: rule
-    for rule in (
-        Rule(
-            "rejected_rows",
-            "error",
-            0.1,
-            "at most {limit:.0%} of the rows rejected",
-            "See the reasons below and in rejected_rows of the warehouse; change the export, or the"
-            " settings of the table.",
-        ),
-        Rule(
-            "lost_values",
-            "error",
-            0.1,
-            "at most {limit:.0%} of the values invalid",
-            "See rejected_values of the warehouse; change the export, or the settings of the table.",
-        ),
-        Rule(
-            "unmatched_keys",
-            "error",
-            0.5,
-            "at most {limit:.0%} of the keys without a row to match",
-            "Compare the keys of both files: one of them may be written in another way, or be a part only.",
-        ),
-        Rule(
-            "unmatched_keys_more",
-            "error",
-            0.1,
-            "a share of unmatched keys at most {limit:.0%} of all above the last",
-            "Compare the keys of both files: one of them may be written in another way, or be a part only.",
-            True,
-        ),
-        Rule(
-            "emptied",
-            "error",
-            0,
-            "values, as in the last publication",
-            f"{_EXPORT_AGAIN} Was a column renamed?",
-            True,
-        ),
-        Rule(
-            "rows_fewer",
-            "error",
-            0.1,
-            "at most {limit:.0%} fewer rows than in the last publication",
-            _EXPORT_AGAIN,
-            True,
-        ),
-        Rule(
-            "rows_more",
-            "error",
-            1,
-            "at most {limit:.0%} more rows than in the last publication",
-            "See whether the rows of two exports, or of another company, are in the file.",
-            True,
-        ),
-        Rule(
-            "values_fewer",
-            "error",
-            0.2,
-            "a share of filled rows at most {limit:.0%} of all below the last",
-            _EXPORT_AGAIN,
-            True,
-        ),
-        Rule(
-            "kpis_gone",
-            "error",
-            0,
-            "values, as in the last publication",
-            "kpi_coverage of the warehouse names the columns that it lacks.",
-            True,
-        ),
-        Rule(
-            "closed_periods_moved",
-            "error",
-            0.1,
-            "closed months within {limit:.0%} of the last publication",
-            "See which rows of old months changed: amounts, exchange rates, status.",
-            True,
-        ),
-        Rule(
-            "future_events",
-            "warn",
-            0,
-            "no event after today",
-            "Correct the dates in the CRM. The events count when their day has come; --as-of counts them"
-            " before.",
-        ),
-        Rule(
-            "as_of_back",
-            "error",
-            3,
-            "an as_of at most {limit:.0f} days before that of the last publication",
-            "An older export may have been read: see the raw directory.",
-            True,
-        ),
-        Rule(
-            "as_of_leap",
-            "warn",
-            3,
-            "an as_of at most {limit:.0f} days further than the days since the last publication",
-            "See whether a date of the latest rows is mistyped, or whether exports were missing until now.",
-            True,
-        ),
-        Rule(
-            "max_age",
-            "warn",
-            40,
-            "an as_of at most {limit:.0f} days old",
-            "See whether the export of the raw data still runs.",
-        ),
-    )
-}
+    @property
+    def _place(self) -> str:
+        return ".".join(part for part in (self.subject, self.column) if part)
 
 
 @dataclass(frozen=True)
@@ -293,9 +210,9 @@ def judge(  # noqa: PLR0913 - each has a name
     accepted = set(accepted)
     findings = [
         replace(finding, is_accepted=bool({finding.rule, finding.acceptance} & accepted))
-        for name, find in _FINDERS.items()
-        if baseline or not RULES[name].is_relative
-        for finding in find(context, asked)
+        for name, rule in RULES.items()
+        if baseline or not rule.is_relative
+        for finding in _FINDERS[name](context, asked)
     ]
     return sorted(findings, key=lambda finding: not finding.stops)
 
@@ -356,41 +273,74 @@ class _Asked:
         return rule
 
     def finding(
-        self,
-        rule: Rule,
-        found: str,
-        subject: str | None = None,
-        column: str | None = None,
-        expected: str = "",
+        self, rule: Rule, subject: str | None = None, column: str | None = None, **counted: object
     ) -> Iterator[Finding]:
-        """The finding of a rule that is on."""
+        """The finding of a rule that is on, of what it counted."""
+        found = rule.found_in_column if column and rule.found_in_column else rule.found
+        values = {"limit": rule.limit} | counted
         if rule.severity != "off":
-            text = expected or rule.description.format(limit=rule.limit)
-            yield Finding(rule.name, rule.severity, subject, column, text, found, rule.way_out)
+            yield Finding(
+                rule=rule.name,
+                severity=rule.severity,
+                subject=subject,
+                column=column,
+                expected=_English().format(rule.expected["en"], **values),
+                found=_English().format(found["en"], **values),
+                way_out=rule.way_out,
+                expected_de=_German().format(rule.expected["de"], **values),
+                found_de=_German().format(found["de"], **values),
+            )
+
+
+class _Months(tuple[tuple[str, float, float], ...]):
+    """Months, with their values before and after."""
+
+    __slots__ = ()
+
+
+class _English(string.Formatter):
+    """Fills a text in."""
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        """A value in the format of the language."""
+        if isinstance(value, _Months):
+            return ", ".join(
+                f"{name} {self._show(before)} -> {self._show(after)}" for name, before, after in value
+            )
+        return super().format_field(value, format_spec)
+
+    def _show(self, value: float) -> Any:
+        return self.format_field(value, ",.0f" if abs(value) >= _ROUNDED else ".3g")
+
+
+class _German(_English):
+    """Fills a text in as Germans write numbers and days."""
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        """A value in the format of the language."""
+        if isinstance(value, date):
+            return f"{value:%d.%m.%Y}"
+        text = super().format_field(value, format_spec)
+        if isinstance(value, (int, float)):
+            return text.translate(_SWAPPED_MARKS).replace("%", "\u00a0%")
+        return text
 
 
 def _find_rejected_rows(context: _Context, asked: _Asked) -> Iterator[Finding]:
     for name, row in context.tables.items():
-        rule = asked.rule("rejected_rows", name)
-        if row.rows_rejected > rule.limit * row.rows_read and (
-            row.rows_rejected >= _FEWEST or not row.rows_staged
-        ):
-            found = (
-                f"{row.rows_rejected:,} of {row.rows_read:,} rows ({row.rows_rejected / row.rows_read:.0%})"
-            )
-            yield from asked.finding(rule, found, name)
+        rule, rejected = asked.rule("rejected_rows", name), row.rows_rejected
+        if rejected > rule.limit * row.rows_read and (rejected >= _FEWEST or not row.rows_staged):
+            share = rejected / row.rows_read
+            yield from asked.finding(rule, name, rejected=rejected, read=row.rows_read, share=share)
 
 
 def _find_lost_values(context: _Context, asked: _Asked) -> Iterator[Finding]:
     for (table, column), row in context.columns.items():
-        rule = asked.rule("lost_values", table)
+        rule, lost = asked.rule("lost_values", table), row.values_rejected
         # An amount without a rate is staged; other rejected values are NULL there.
-        given = max(row.rows_filled, 0) + row.values_rejected
-        if row.values_rejected >= _FEWEST and row.values_rejected > rule.limit * given:
-            share = row.values_rejected / given
-            yield from asked.finding(
-                rule, f"{row.values_rejected:,} of {given:,} values ({share:.0%})", table, column
-            )
+        given = max(row.rows_filled, 0) + lost
+        if lost >= _FEWEST and lost > rule.limit * given:
+            yield from asked.finding(rule, table, column, lost=lost, given=given, share=lost / given)
 
 
 def _shares_unmatched(columns: dict[tuple[str, str], ColumnCount]) -> dict[tuple[str, str], float]:
@@ -407,10 +357,8 @@ def _find_unmatched_keys(context: _Context, asked: _Asked) -> Iterator[Finding]:
         # A company without the table has nothing to match.
         if share > rule.limit and context.tables[referenced].rows_staged:
             row = context.columns[table, column]
-            found = (
-                f"{row.keys_unmatched:,} of {row.rows_filled:,} match nothing in {referenced} ({share:.0%})"
-            )
-            yield from asked.finding(rule, found, table, column)
+            counted = {"unmatched": row.keys_unmatched, "filled": row.rows_filled, "share": share}
+            yield from asked.finding(rule, table, column, table=referenced, **counted)
 
 
 def _find_unmatched_keys_more(context: _Context, asked: _Asked) -> Iterator[Finding]:
@@ -419,21 +367,20 @@ def _find_unmatched_keys_more(context: _Context, asked: _Asked) -> Iterator[Find
         rule, before = asked.rule("unmatched_keys_more", table), last_shares.get((table, column), 0)
         last = context.last_columns.get((table, column))
         if last and last.rows_filled >= _FEWEST and share > before + rule.limit:
-            found = f"{share:.0%} match nothing in {_REFERENCES[table, column]}, last time {before:.0%}"
-            yield from asked.finding(rule, found, table, column)
+            referenced = _REFERENCES[table, column]
+            yield from asked.finding(rule, table, column, table=referenced, share=share, last=before)
 
 
 def _find_emptied(context: _Context, asked: _Asked) -> Iterator[Finding]:
     for name, row in context.tables.items():
         last = context.last_tables.get(name)
         if last and last.rows_staged and not row.rows_staged:
-            found = f"no row of {row.rows_read:,} is left, last time {last.rows_staged:,} were"
-            yield from asked.finding(asked.rule("emptied", name), found, name)
+            rule = asked.rule("emptied", name)
+            yield from asked.finding(rule, name, read=row.rows_read, last=last.rows_staged)
     for (table, column), count in context.columns.items():
         before = context.last_columns.get((table, column))
         if before and before.rows_filled and not count.rows_filled and context.tables[table].rows_staged:
-            found = f"no value, last time {before.rows_filled:,}"
-            yield from asked.finding(asked.rule("emptied", table), found, table, column)
+            yield from asked.finding(asked.rule("emptied", table), table, column, last=before.rows_filled)
 
 
 def _find_rows_fewer(context: _Context, asked: _Asked) -> Iterator[Finding]:
@@ -444,7 +391,7 @@ def _find_rows_fewer(context: _Context, asked: _Asked) -> Iterator[Finding]:
             and row.rows_staged
             and last.rows_read - row.rows_read >= max(_FEWEST, rule.limit * last.rows_read)
         ):
-            yield from asked.finding(rule, f"{row.rows_read:,} rows, last time {last.rows_read:,}", name)
+            yield from asked.finding(rule, name, read=row.rows_read, last=last.rows_read)
 
 
 def _find_rows_more(context: _Context, asked: _Asked) -> Iterator[Finding]:
@@ -453,7 +400,7 @@ def _find_rows_more(context: _Context, asked: _Asked) -> Iterator[Finding]:
         more = row.rows_read - (last.rows_read if last else 0)
         # A young table may grow by as much in a week; one that was not there before is new.
         if last and last.rows_read and more > max(100, rule.limit * last.rows_read):
-            yield from asked.finding(rule, f"{row.rows_read:,} rows, last time {last.rows_read:,}", name)
+            yield from asked.finding(rule, name, read=row.rows_read, last=last.rows_read)
 
 
 def _find_values_fewer(context: _Context, asked: _Asked) -> Iterator[Finding]:
@@ -465,9 +412,7 @@ def _find_values_fewer(context: _Context, asked: _Asked) -> Iterator[Finding]:
             continue
         share, last_share = row.rows_filled / staged, before.rows_filled / last_table.rows_staged
         if before.rows_filled >= _FEWEST * 2 and share < last_share - rule.limit:
-            yield from asked.finding(
-                rule, f"{share:.0%} of the rows have a value, last time {last_share:.0%}", table, column
-            )
+            yield from asked.finding(rule, table, column, share=share, last=last_share)
 
 
 def _find_kpis_gone(context: _Context, asked: _Asked) -> Iterator[Finding]:
@@ -476,9 +421,7 @@ def _find_kpis_gone(context: _Context, asked: _Asked) -> Iterator[Finding]:
     last = {row.kpi_id: row.kpi_rows for row in context.baseline.last.kpis} if context.baseline else {}
     for row in context.observations.statistics.kpis:
         if last.get(row.kpi_id) and not row.kpi_rows:
-            yield from asked.finding(
-                asked.rule("kpis_gone", row.kpi_id), f"none, last time {last[row.kpi_id]:,}", row.kpi_id
-            )
+            yield from asked.finding(asked.rule("kpis_gone", row.kpi_id), row.kpi_id, last=last[row.kpi_id])
 
 
 def _find_moved(context: _Context, asked: _Asked) -> Iterator[Finding]:
@@ -489,54 +432,41 @@ def _find_moved(context: _Context, asked: _Asked) -> Iterator[Finding]:
         by_chance = rule.limit + _LATE_THING / max(move.sample_size, 1)
         limit = max(by_chance, _USUAL * usual.get(kpi_id, 0))
         if move.share > limit and not move.is_redefined and kpi_id not in gone:
-            months = ", ".join(
-                f"{name} {_show(before)} -> {_show(after)}" for name, before, after in move.largest
-            )
-            expected = rule.description.format(limit=limit)
-            found = f"moved by {move.share:.0%}, most in {months}"
-            yield from asked.finding(rule, found, kpi_id, expected=expected)
+            months = _Months(move.largest)
+            yield from asked.finding(rule, kpi_id, limit=limit, share=move.share, months=months)
 
 
 def _find_future(context: _Context, asked: _Asked) -> Iterator[Finding]:
     rule, count = asked.rule("future_events"), context.observations.events_left_out or 0
     if count > rule.limit:
-        events = "1 event is" if count == 1 else f"{count:,} events are"
-        found = (
-            f"{events} after {context.today} and left out, the latest {context.observations.latest_left_out}"
-        )
-        yield from asked.finding(rule, found)
+        # Such as: deals.closed_at, row 12: 2062-03-01.
+        place, _, rest = (context.observations.latest_left_out or "").partition(", row ")
+        row, _, day = rest.partition(": ")
+        yield from asked.finding(rule, count=count, today=context.today, place=place, row=row, day=day)
 
 
 def _find_back(context: _Context, asked: _Asked) -> Iterator[Finding]:
     rule, as_of = asked.rule("as_of_back"), context.observations.as_of
     last = context.baseline.run.as_of if context.baseline else None
     if as_of and last and not context.is_as_of_given and (last - as_of).days > rule.limit:
-        yield from asked.finding(rule, f"as_of {as_of}, last time {last}")
+        yield from asked.finding(rule, as_of=as_of, last=last)
 
 
 def _find_leap(context: _Context, asked: _Asked) -> Iterator[Finding]:
     rule, as_of = asked.rule("as_of_leap"), context.observations.as_of
-    if not (as_of and context.baseline and context.baseline.run.as_of) or context.is_as_of_given:
+    last = context.baseline.run if context.baseline else None
+    if not (as_of and last and last.as_of) or context.is_as_of_given:
         return
-    last = context.baseline.run
     passed = max((context.today - last.published_at.date()).days, 0)
-    leap = (as_of - last.as_of).days  # type: ignore[operator]
+    leap = (as_of - last.as_of).days
     if leap > passed + rule.limit:
-        yield from asked.finding(
-            rule,
-            f"as_of went from {last.as_of} to {as_of}, {leap} days, in {passed} days since the last"
-            f" publication",
-        )
+        yield from asked.finding(rule, as_of=as_of, last=last.as_of, leap=leap, passed=passed)
 
 
 def _find_old(context: _Context, asked: _Asked) -> Iterator[Finding]:
     rule, as_of = asked.rule("max_age"), context.observations.as_of
     if as_of and not context.is_as_of_given and (context.today - as_of).days > rule.limit:
-        yield from asked.finding(rule, f"as_of {as_of} is {(context.today - as_of).days} days before today")
-
-
-def _show(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+        yield from asked.finding(rule, as_of=as_of, age=(context.today - as_of).days)
 
 
 _REFERENCES = {
@@ -547,13 +477,13 @@ _REFERENCES = {
 }
 _FINDERS: dict[str, Callable[[_Context, _Asked], Iterator[Finding]]] = {
     "rejected_rows": _find_rejected_rows,
-    "lost_values": _find_lost_values,
-    "unmatched_keys": _find_unmatched_keys,
-    "unmatched_keys_more": _find_unmatched_keys_more,
     "emptied": _find_emptied,
     "rows_fewer": _find_rows_fewer,
     "rows_more": _find_rows_more,
+    "lost_values": _find_lost_values,
     "values_fewer": _find_values_fewer,
+    "unmatched_keys": _find_unmatched_keys,
+    "unmatched_keys_more": _find_unmatched_keys_more,
     "kpis_gone": _find_kpis_gone,
     "closed_periods_moved": _find_moved,
     "future_events": _find_future,

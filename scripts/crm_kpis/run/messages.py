@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 
 import click
@@ -15,6 +17,10 @@ from crm_kpis.run.build import BuildOptions, BuildResult
 from crm_kpis.run.gate import Finding
 from crm_kpis.run.summary import Summary, format_landed, format_raw_counts, format_rejections
 from crm_kpis.settings.declaration import Settings, read_declaration
+
+RECORD_NAME = "run.json"
+# Where much is wrong at once, the first of each rule say what.
+_MOST_OF_A_RULE = 5
 
 
 def print_wait(holder: str) -> None:
@@ -36,28 +42,49 @@ def print_unchanged(options: BuildOptions, last: Run, report: Path) -> None:
 
 
 def print_findings(findings: list[Finding], options: BuildOptions) -> None:
-    """Print what the gate found: rule, expectation, rows as they came, and what to do."""
+    """Print what the gate found: rule, expectation, rows as they came, and what to do.
+
+    Args:
+        findings: Those of a rule that end alike lie together.
+        options: The options of the run.
+    """
     labels = {
         "stops": ("Stopped:", "red"),
         "warns": ("Warning:", "yellow"),
         "accepted": ("Accepted:", "green"),
     }
-    for finding in findings:
-        kind = "accepted" if finding.is_accepted else "stops" if finding.stops else "warns"
+    for (rule, kind), group in groupby(findings, key=lambda finding: (finding.rule, _kind(finding))):
         text, colour = labels[kind]
-        click.echo(f"{click.style(text, fg=colour)} {printable(finding.title)}.", err=True)
-        for line in () if finding.is_accepted else finding.examples:
-            click.echo(f"  {printable(line)}", err=True)
-        if not finding.is_accepted:
-            click.echo(f"  What to do: {finding.way_out}", err=True)
-    stops = list(dict.fromkeys(finding.acceptance for finding in findings if finding.stops))
-    if stops:
-        click.echo(
+        of_rule = list(group)
+        for finding in of_rule[:_MOST_OF_A_RULE]:
+            click.echo(f"{click.style(text, fg=colour)} {printable(finding.title)}.", err=True)
+            for line in () if finding.is_accepted else finding.examples:
+                say(f"  {printable(line)}", err=True)
+        if len(of_rule) > _MOST_OF_A_RULE:
+            say(f"  And {len(of_rule) - _MOST_OF_A_RULE} more of {rule}: see {RECORD_NAME}.", err=True)
+        if kind != "accepted":
+            say(f"  What to do: {of_rule[0].way_out}", err=True)
+    acceptances = _shorten_acceptances([finding for finding in findings if finding.stops])
+    if acceptances:
+        say(
             "If it is right as it is, let it through once: "
-            + " ".join(f"--accept {acceptance}" for acceptance in stops)
-            + f". Data of another company need another --output than {printable(str(options.output))}.",
+            + " ".join(f"--accept {acceptance}" for acceptance in acceptances)
+            + f". Data of another company need another --output than {options.output}.",
             err=True,
         )
+
+
+def _kind(finding: Finding) -> str:
+    return "accepted" if finding.is_accepted else "stops" if finding.stops else "warns"
+
+
+def _shorten_acceptances(stops: list[Finding]) -> list[str]:
+    """What --accept is given to let all through: a rule as a whole where it found much."""
+    subjects = Counter(rule for rule, _ in {(finding.rule, finding.acceptance) for finding in stops})
+    named = [
+        finding.acceptance if subjects[finding.rule] <= _MOST_OF_A_RULE else finding.rule for finding in stops
+    ]
+    return list(dict.fromkeys(named))
 
 
 def print_unused(accepted: tuple[str, ...], findings: list[Finding]) -> None:

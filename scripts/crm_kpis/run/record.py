@@ -27,10 +27,12 @@ from crm_kpis.run.gate import Finding
 from crm_kpis.run.observations import Observations
 from crm_kpis.run.summary import Summary
 
-FILE_NAME, LOG_NAME = "run.json", "runs.jsonl"
+FILE_NAME, LOG_NAME = messages.RECORD_NAME, "runs.jsonl"
 SCHEMA_VERSION = 1
 # The place that the file keeps, so that its end can be written to a full disk.
 _SIZE = 16 << 10
+# Rows may be personal; programs read English.
+_NOT_RECORDED = {"examples", "expected_de", "found_de"}
 
 
 class RunRecord:
@@ -122,9 +124,9 @@ class RunRecord:
         ]
 
     def add_findings(self, findings: list[Finding]) -> None:
-        """Note what the gate found, without the rows, which may be personal."""
+        """Note what the gate found."""
         self.values["rules"] = [
-            {key: value for key, value in asdict(finding).items() if key != "examples"}
+            {key: value for key, value in asdict(finding).items() if key not in _NOT_RECORDED}
             | {"verdict": _verdict(finding)}
             for finding in findings
         ]

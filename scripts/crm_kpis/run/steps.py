@@ -382,6 +382,13 @@ def _describe_run(  # noqa: PLR0913, PLR0917 - a column of marts.runs for each
             ]
         )
         or None,
+        warnings_de="\n".join(
+            [
+                *(failure.summary_de or failure.summary for failure in result.failures),
+                *(finding.title_de for finding in findings if not finding.is_accepted),
+            ]
+        )
+        or None,
         inputs_sha256=inputs,
         accepted="\n".join(sorted({finding.acceptance for finding in findings if finding.is_accepted}))
         or None,

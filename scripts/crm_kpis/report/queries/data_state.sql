@@ -34,10 +34,8 @@ worst as (
 )
 
 select
-    runs.rows_read,
-    runs.rows_rejected,
-    runs.values_rejected,
-    runs.warnings,
+    -- All of them, since a file that an earlier version published, and rollback has put back, lacks the newest.
+    runs.*,
     tables.tables_read,
     tables.tables_missing,
     worst.raw_table as worst_table,
