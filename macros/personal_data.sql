@@ -7,7 +7,7 @@
     raw_column  table.column of the raw contract, which says by `published_as` where it is published
     expression  what to show where it is listed: of a placeholder row its key
 
-    Macros: personal_column, personal_columns, without_addresses.
+    Macros: personal_column, personal_columns, without_contact_details.
 #}
 {% macro personal_column(raw_column, expression) -%}
     {%- if raw_column in (setting('publish_personal_columns') or []) -%}
@@ -34,18 +34,25 @@
 
 
 {#
-    A text in which `(address)` stands for each e-mail address.
+    A text in which `(address)` stands for each e-mail address, and `(phone)` for each phone number: one that begins with +, or with 0 and
+    has a mark behind its area code, so that no date and no amount is one.
 
-        {{ without_addresses('raw_value') }} as raw_value
+        {{ without_contact_details('raw_value') }} as raw_value
 #}
-{% macro without_addresses(text) -%}
-    {{ return(adapter.dispatch('without_addresses', 'crm_kpis')(text)) }}
+{% macro without_contact_details(text) -%}
+    {{ return(adapter.dispatch('without_contact_details', 'crm_kpis')(text)) }}
 {%- endmacro %}
 
-{% macro duckdb__without_addresses(text) -%}
-    regexp_replace({{ text }}, '[^\s@|]+@[^\s@|]+', '(address)', 'g')
+{% macro duckdb__without_contact_details(text) -%}
+    regexp_replace(
+        regexp_replace({{ text }}, '[^\s@|]+@[^\s@|]+', '(address)', 'g'),
+        '(^|[^\d.,-])(\+[1-9][\d ()/.-]{6,17}\d|\(?00?[1-9]\d{1,4}\)?[ /-]+\d[\d ()/-]{2,14}\d)', '\1(phone)', 'g'
+    )
 {%- endmacro %}
 
-{% macro default__without_addresses(text) -%}
-    regexp_replace({{ text }}, r'[^\s@|]+@[^\s@|]+', '(address)')
+{% macro default__without_contact_details(text) -%}
+    regexp_replace(
+        regexp_replace({{ text }}, r'[^\s@|]+@[^\s@|]+', '(address)'),
+        r'(^|[^\d.,-])(\+[1-9][\d ()/.-]{6,17}\d|\(?00?[1-9]\d{1,4}\)?[ /-]+\d[\d ()/-]{2,14}\d)', '$1(phone)'
+    )
 {%- endmacro %}

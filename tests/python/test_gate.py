@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 import shutil
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -15,13 +17,14 @@ from zlib import crc32
 
 import duckdb
 import pytest
+from crm_kpis import cli
 from crm_kpis.errors import InputError
 from crm_kpis.generate.run import generate
 from crm_kpis.project import PROJECT_DIR
 from crm_kpis.published.statistics import ColumnCount, KpiTotal, Statistics, TableCount
 from crm_kpis.published.write import Run
 from crm_kpis.raw.contract import RawColumn, read_contract
-from crm_kpis.run.build import BuildOptions
+from crm_kpis.run.build import BuildOptions, BuildResult
 from crm_kpis.run.examples import guess_form
 from crm_kpis.run.gate import RULES, Baseline, Finding, check_acceptances, find_baseline, judge
 from crm_kpis.run.messages import print_findings
@@ -152,11 +155,47 @@ class Company:
 
     raw_dir: Path
     output: Path
+    compiled: CompiledProject
 
     def run(self, *arguments: str, today: str = _TODAY) -> Build:
+        """Run `crm-kpis run`."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("CRM_KPIS_TODAY", today)
             return build(self.output, "--raw-dir", self.raw_dir, *arguments)
+
+    def judge(self, *arguments: str, with_kpis: bool) -> Build:
+        """Run `crm-kpis run` in this process, with the models from the SQL that dbt compiled, without tests.
+
+        Args:
+            arguments: Options of the command.
+            with_kpis: Whether to compute the KPIs, too; else they are those of the last publication, and what
+                is found is found in the raw tables.
+        """
+
+        def build_in_memory(options: BuildOptions) -> BuildResult:
+            options.warehouse.unlink(missing_ok=True)
+            names = ("raw_row_counts", "raw_column_counts", "rejected_records")
+            only = set(self.compiled.models) if with_kpis else self.compiled.with_inputs(*names)
+            with self.compiled.run(
+                options.raw_dir, options.as_of, only=only, file=str(options.warehouse)
+            ) as run:
+                if not with_kpis:
+                    run.execute(f"attach {quote_text(str(self.output / 'kpis.duckdb'))} as kpis (read_only)")
+                    run.execute("create or replace table main.kpi_catalogue as from kpis.marts.kpi_catalogue")
+                    run.execute("create table main.kpi_values as from kpis.marts.kpi_values")
+                    run.execute("detach kpis")
+            if not with_kpis:
+                options.manifest.write_text('{"nodes": {}, "sources": {}}', encoding="utf-8")
+            return BuildResult(frozenset(only), {"pass": 1}, 0, ())
+
+        stdout, stderr = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(stdout), redirect_stderr(stderr):
+            patch.setenv("CRM_KPIS_TODAY", _TODAY)
+            patch.setattr("crm_kpis.run.steps.build", build_in_memory)
+            command = ["run", "--output", str(self.output), "--raw-dir", str(self.raw_dir), *arguments]
+            patch.setattr("sys.argv", ["crm-kpis", *command])
+            status = cli._run()
+        return Build(self.output, status, stdout.getvalue(), stderr.getvalue())
 
     @property
     def published(self) -> bytes:
@@ -167,22 +206,20 @@ class Company:
         return json.loads((self.output / "run.json").read_text(encoding="utf-8"))
 
 
-@pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> Company:
-    directory = tmp_path_factory.mktemp("gate")
-    shutil.copytree(SAMPLE_DIR, directory / "company")
-    company = Company(directory / "company", directory / "output")
-    first = company.run()
-    assert first.status == 0, first.all_output
-    assert "Stopped" not in first.stderr
-    return company
-
-
 @pytest.fixture
-def company(good: Company, tmp_path: Path) -> Company:
-    shutil.copytree(good.raw_dir, tmp_path / "company")
-    shutil.copytree(good.output, tmp_path / "output")
-    return Company(tmp_path / "company", tmp_path / "output")
+def company(sample_build: Build, compiled: CompiledProject, tmp_path: Path) -> Company:
+    """A company with the tables of the sample, and a good publication of them."""
+    raw_dir, output = tmp_path / "company", tmp_path / "output"
+    shutil.copytree(SAMPLE_DIR, raw_dir)
+    (output / "dbt_target").mkdir(parents=True)
+    shutil.copy2(sample_build.published, output)
+    shutil.copy2(sample_build.output / "dbt_target" / "manifest.json", output / "dbt_target")
+    with duckdb.connect(output / "kpis.duckdb") as connection:
+        # The sample is compared with no company.
+        connection.execute(
+            "update marts.runs set raw_directory = 'company', published_at = timestamp '2026-06-30 04:30:00'"
+        )
+    return Company(raw_dir, output, compiled)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -190,11 +227,13 @@ def test_what_is_wrong_is_not_published(case: str, company: Company) -> None:
     change, acceptance, words = CASES[case]
     before = company.published
     change(company.raw_dir)
-    done = company.run()
+    rule, _, subject = acceptance.partition(":")
+    done = company.judge(with_kpis=rule == "closed_periods_moved")
     assert done.status == 1, done.all_output
     assert company.published == before
-    assert f"--accept {acceptance}" in done.stderr
-    assert f"Stopped: {acceptance.partition(':')[0]} of" in done.stderr
+    # Where a rule finds much, it is let through as a whole.
+    assert re.search(rf"--accept {rule}(:{subject or '.*'})?[ .]", done.stderr)
+    assert f"Stopped: {rule} of" in done.stderr
     for word in words:
         assert word in done.stderr
     assert "Nothing is published." in done.stdout
@@ -205,15 +244,14 @@ def test_what_is_wrong_is_not_published(case: str, company: Company) -> None:
         "gate",
     )
     stopped = {
-        (rule["rule"], rule["subject"]) for rule in company.record["rules"] if rule["verdict"] == "failed"
+        (found["rule"], found["subject"]) for found in company.record["rules"] if found["verdict"] == "failed"
     }
-    rule, _, subject = acceptance.partition(":")
     assert any(found == rule and (not subject or about == subject) for found, about in stopped)
 
 
 def test_a_mistyped_year_does_not_move_as_of(company: Company) -> None:
     mistype_a_date(company.raw_dir)
-    done = company.run("--fail-on-warn")
+    done = company.judge("--fail-on-warn", with_kpis=True)
     assert done.status == 3, done.all_output
     assert (
         "future_events: 1 after 2026-07-01 and left out, the latest deals.updated_at, row 7:"
@@ -222,7 +260,7 @@ def test_a_mistyped_year_does_not_move_as_of(company: Company) -> None:
     assert company.record["as_of"] == "2026-06-30"
     assert "As of 2026-06-30" in done.stdout
     # A day that is given is right, also one that is yet to come.
-    later = company.run("--as-of", "2026-07-15")
+    later = company.judge("--as-of", "2026-07-15", with_kpis=True)
     assert (later.status, company.record["as_of"]) == (0, "2026-07-15"), later.all_output
     assert company.record["rules"] == []
 
@@ -230,7 +268,7 @@ def test_a_mistyped_year_does_not_move_as_of(company: Company) -> None:
 def test_what_is_accepted_is_published_once(company: Company) -> None:
     change, *_ = CASES["half of the deals"]
     change(company.raw_dir)
-    stopped = company.run()
+    stopped = company.judge(with_kpis=True)
     rules = {
         f"{rule['rule']}:{rule['subject']}" for rule in company.record["rules"] if rule["verdict"] == "failed"
     }
@@ -503,11 +541,26 @@ def test_words_are_mapped_where_their_meaning_is_known():
             "can't be told apart (01/02/2026)",
             ("date_format", "<day_first or month_first>"),
         ),
+        (
+            "date",
+            ["31. Januar 2026", "5. Feb. 26"],
+            "the name of the month (31. Januar 2026): write",
+            _DAY_FIRST,
+        ),
+        ("date", ["31-Dez-2026"], "the name of the month (31-Dez-2026)", _DAY_FIRST),
+        (
+            "timestamp",
+            ["Jan 31, 2026 2:05 PM"],
+            "the name of the month",
+            ("date_format", "month_first"),
+        ),
+        ("date", ["31 Foo 2026"], None, None),
         ("date", ["46053", "46054"], "days as Excel counts them (46053)", ("date_format", "excel")),
         ("decimal", ["1.234,56", "12,00"], "a decimal comma (1.234,56)", ("decimal_mark", "comma")),
         ("decimal", ["1,234.56"], "commas between thousands (1,234.56)", ("decimal_mark", "dot")),
         ("decimal", ["1.25 (decimal dot)"], "where raw_formats.csv says comma", ("decimal_mark", "dot")),
         ("decimal", ["12,50 €", "3 €"], "a sign or unit beside them (12,50 €)", ()),
+        ("decimal", ["€ 1.234,50", "EUR 7"], "a currency as its code in the column currency", ()),
         ("decimal", ["n/a"], None, None),
     ],
 )

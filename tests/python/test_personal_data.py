@@ -6,13 +6,22 @@ import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator
+from datetime import date
 from pathlib import Path
 
 import duckdb
 import pytest
 from crm_kpis.published.connect import FILE_NAME
+from crm_kpis.published.statistics import Statistics, TableCount
 from crm_kpis.raw.contract import PROJECT_DIR
+from crm_kpis.raw.formats import read_formats
+from crm_kpis.raw.raw_directory import inspect, register
+from crm_kpis.run.examples import add_examples
+from crm_kpis.run.gate import judge
+from crm_kpis.run.observations import Observations
+from crm_kpis.run.summary import format_rejections, read_summary
 from crm_kpis.settings.checks import publishable_columns
+from crm_kpis.settings.read import read_settings
 from crm_kpis.sql import quote_identifier, quote_text
 from pipeline import CONTRACT, SAMPLE_DIR, Build, csv_path, read_csv
 from pipeline import write_csv as write_rows
@@ -194,6 +203,111 @@ def test_keys_that_are_addresses_are_warned_of_where_they_are_not_masked(
     with compiled.run(addresses_as_keys, settings=settings) as warehouse:
         found = compiled.failed_data_tests(warehouse)
     assert found["assert_keys_are_no_addresses"] == [("dim_users.user_id", 1), ("fct_deals.owner_id", 1)]
+
+
+def load(raw_dir: Path, *queries: str, settings: str = "") -> list[list[tuple]]:
+    """Register a raw directory, and ask."""
+    (raw_dir / "settings").mkdir(exist_ok=True)
+    (raw_dir / "settings" / "settings.yml").write_text(settings, encoding="utf-8")
+    with duckdb.connect() as connection:
+        formats = read_formats(read_settings(raw_dir / "settings"))
+        register(connection, inspect(raw_dir, formats=formats))
+        return [connection.execute(query).fetchall() for query in queries]
+
+
+@pytest.fixture
+def names_as_keys(raw_dir, write_csv, write_parquet):
+    write_csv("users.csv", "user_id,name", "Ada Lovelace,Ada Lovelace", "u2,Bob")
+    write_csv("contacts.csv", "contact_id,first_name,last_name,phone", "c1,Grace,Hopper,0171 2345678")
+    write_csv(
+        "deals.csv",
+        "deal_id,created_at,status,owner_id,account_id",
+        "d1,2025-01-01,open, Ada Lovelace ,+49 30 1234567",
+        'd2,2025-01-01,open,u2,"Hopper, Grace"',
+        "d3,2025-01-01,open,Grace,0171 2345678",
+    )
+    write_parquet(
+        "accounts.parquet",
+        "select '+49 30 1234567' as account_id, 'Acme' as name, 'Ada Lovelace' as owner_id",
+    )
+    return raw_dir
+
+
+_DEALS = "select trim(owner_id), account_id from raw.deals order by deal_id"
+_ACCOUNTS = "select account_id, name, owner_id, _row_number from raw.accounts"
+
+
+def test_keys_that_are_names_or_phones_are_masked_alike_in_each_file(names_as_keys):
+    deals, accounts, users = load(
+        names_as_keys, _DEALS, _ACCOUNTS, "select user_id, name from raw.users order by _row_number"
+    )
+    assert re.fullmatch("name-[0-9a-f]{16}", users[0][0])
+    ada = users[0][0]
+    # What a column must not hold is found there alone: names stay in the column of names.
+    assert users == [(ada, "Ada Lovelace"), ("u2", "Bob")]
+    ((phone, _, owner, _),) = accounts
+    assert owner == ada
+    assert re.fullmatch("phone-[0-9a-f]{16}", phone)
+    (first, second, third) = deals
+    assert first == (ada, phone)
+    assert second[0] == "u2"
+    assert re.fullmatch("name-[0-9a-f]{16}", second[1])
+    # A first name alone may be any word; a number of the column phone is one, however it is written.
+    assert third[0] == "Grace"
+    assert re.fullmatch("name-[0-9a-f]{16}", third[1])
+
+
+def test_keys_stay_as_they_are_where_the_settings_say_so(names_as_keys):
+    deals, accounts = load(names_as_keys, _DEALS, _ACCOUNTS, settings="mask_names_in_keys: false\n")
+    assert deals[0] == ("Ada Lovelace", "+49 30 1234567")
+    assert accounts == [("+49 30 1234567", "Acme", "Ada Lovelace", 1)]
+    # A name that is published anyway may be a key.
+    deals, accounts = load(
+        names_as_keys, _DEALS, _ACCOUNTS, settings="publish_personal_columns: [users.name]\n"
+    )
+    assert deals[0][0] == accounts[0][2] == "Ada Lovelace"
+    assert accounts[0][0].startswith("phone-")
+
+
+def test_no_key_of_the_sample_is_masked(sample_warehouse):
+    assert sample_warehouse.execute("select count(*) > 1000 from raw._personal_values").fetchall() == [
+        (True,)
+    ]
+    for table in CONTRACT.values():
+        for key in [column.name for column in table.columns if column.name.endswith("_id")]:
+            masked = f"select {key} from raw.{table.name} where regexp_matches({key}, '^(name|phone)-')"
+            assert sample_warehouse.execute(masked).fetchall() == [], (table.name, key)
+
+
+def test_names_in_wrong_columns_are_shown_nowhere(compiled, raw_dir, write_csv, sample_build):
+    write_csv("users.csv", "user_id,name", "u1,Ada Lovelace")
+    write_csv(
+        "deals.csv",
+        "deal_id,created_at,status,amount,closed_at",
+        "d1,2025-01-01,open,Ada Lovelace,",
+        "d2,2025-01-01,open,,call +49 171 2345678",
+        "d3,ada lovelace,open,,",
+    )
+    published = published_tables(sample_build.output / "dbt_target" / "manifest.json")
+    file = str(raw_dir / "warehouse.duckdb")
+    with compiled.run(raw_dir, file=file) as warehouse:
+        shown = warehouse.execute(
+            "select raw_value from main.rejected_records order by row_number"
+        ).fetchall()
+        assert shown == [("(name)",), ("call (phone)",), ("(name)",)]
+        for name, text in texts(warehouse, published):
+            assert "lovelace" not in text.lower(), name
+            assert "2345678" not in text, name
+    counts = tuple(TableCount("r", name, 3, 0, 3, 0) for name in ("deals",))
+    findings = judge(Observations(Statistics(counts)), None, today=date(2026, 7, 1))
+    findings = add_examples(Path(file), findings)
+    lines = format_rejections(read_summary(Path(file), frozenset(["rejected_rows", "rejected_values"])))
+    told = "\n".join([*lines, *(line for finding in findings for line in finding.examples)])
+    assert "invalid_value of created_at" in told
+    assert "(name)" in told
+    assert "(phone)" in told
+    assert "lovelace" not in told.lower()
+    assert "2345678" not in told
 
 
 def test_every_published_key_is_looked_at(sample_build, compiled):

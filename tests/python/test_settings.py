@@ -58,6 +58,7 @@ def test_without_a_directory_each_setting_has_a_neutral_default():
         "source_mapping_dir": None,
         "source_match": [],
         "mask_addresses_in_keys": True,
+        "mask_names_in_keys": True,
         "notify": [],
         "notify_on": "warning",
         "kept_publications": 2,

@@ -25,6 +25,32 @@ _WITH_DOT = rf"[+-]?[1-9]\d{{0,2}}([,{_BLANKS}]\d{{3}})+(\.\d*)?-?"
 # As nearly all exports have it, in one step; what is rarer takes more of them.
 _PLAIN_DAY = r"^\s*(\d{1,2})[./-](\d{1,2})[./-](\d{4})(?:,?[ T]+(\d{2}:\d{2}.*))?\s*$"
 _DAY = r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4}|\d{2})(?:,?[ T]+(\d{1,2}:\d{2}.*))?$"
+# With the name of the month it is plain which is the day: 31-Jan-2026, 31. Januar 2026; Jan 31, 2026.
+_NAME = "[A-Za-zÄä]{3,9}"
+_TIME_BEHIND = r"(?:,?[ T]+(\d{1,2}:\d{2}.*))?$"
+_DAY_AND_NAME = rf"^(\d{{1,2}})\.?[ -]*({_NAME})\.?[ -]*(\d{{4}}|\d{{2}}){_TIME_BEHIND}"
+_NAME_AND_DAY = rf"^({_NAME})\.? +(\d{{1,2}})(?:st|nd|rd|th)?,? +(\d{{4}}){_TIME_BEHIND}"
+# By the first three letters, in English and in German.
+MONTHS = {
+    "jan": 1,
+    "feb": 2,
+    "mar": 3,
+    "apr": 4,
+    "may": 5,
+    "jun": 6,
+    "jul": 7,
+    "aug": 8,
+    "sep": 9,
+    "oct": 10,
+    "nov": 11,
+    "dec": 12,
+    "mär": 3,
+    "mae": 3,
+    "mrz": 3,
+    "mai": 5,
+    "okt": 10,
+    "dez": 12,
+}
 _SERIAL = r"\d{5}([.,]\d+)?"
 # The day that Excel counts as 25569 is 1970-01-01.
 _EXCEL_EPOCH = 25569
@@ -97,12 +123,16 @@ class RawFormats:
         names: By table: the names of columns in its file, by the names of the contract.
         words: By table and column: the accepted value of each word. Those of the table None are for all.
         masks_addresses: Whether an e-mail address that is a key is replaced by its hash.
+        masks_names: Whether a name or phone number that is a key is replaced by its hash.
+        published: The personal columns that are published anyway, as table.column.
     """
 
     formats: dict[str | None, dict[str, Any]] = field(default_factory=dict)
     names: dict[str, dict[str, str]] = field(default_factory=dict)
     words: dict[tuple[str | None, str], dict[str, str]] = field(default_factory=dict)
     masks_addresses: bool = True
+    masks_names: bool = True
+    published: tuple[str, ...] = ()
 
     def of(self, table: RawTable) -> RawFormat:
         """How the file of a table is written. A field that its own row leaves empty is that of all."""
@@ -130,7 +160,15 @@ def read_formats(settings: Settings) -> RawFormats:
         place = (values["raw_table"], values["column_name"])
         words.setdefault(place, {})[values["word"].lower()] = values["accepted_value"]
     formats = {values["raw_table"]: values for values in _values(settings.rows.get("raw_formats", ()))}
-    return RawFormats(formats, names, words, settings.values["mask_addresses_in_keys"])
+    values = settings.values
+    return RawFormats(
+        formats,
+        names,
+        words,
+        values["mask_addresses_in_keys"],
+        values["mask_names_in_keys"],
+        tuple(values["publish_personal_columns"]),
+    )
 
 
 def _values(rows: tuple[Row, ...]) -> list[dict[str, Any]]:
@@ -158,12 +196,33 @@ def _with_day(expression: str, *, is_day_first: bool) -> str:
 
 
 def _with_rare_day(expression: str, *, is_day_first: bool) -> str:
-    """The same, for years of two digits, hours of one, and halves of days."""
+    """The same, for years of two digits, hours of one, halves of days, and names of months."""
     text = f"trim({expression})"
     first, second, year, time = (
         f"regexp_extract({text}, {quote_text(_DAY)}, {group})" for group in (1, 2, 3, 4)
     )
     day, month = (first, second) if is_day_first else (second, first)
+    named = f"coalesce({_with_name(text, _DAY_AND_NAME, 'day', 'name')},"
+    named += f" {_with_name(text, _NAME_AND_DAY, 'name', 'day')}, {expression})"
+    condition = f"regexp_matches({text}, {quote_text(_DAY)})"
+    return _where_it_is_a_time(named, condition, _as_iso(day, month, year, time))
+
+
+def _with_name(text: str, pattern: str, *first_groups: str) -> str:
+    """A day with the name of its month as ISO 8601; NULL where it is none."""
+    groups = ", ".join(quote_text(group) for group in (*first_groups, "year", "time"))
+    whens = " ".join(f"when {quote_text(start)} then '{number}'" for start, number in MONTHS.items())
+    month = f"case left(lower(part.name), 3) {whens} end"
+    iso = _as_iso("part.day", month, "part.year", "part.time")
+    # A list of one stands for a name: what a part is made of is planned and matched once.
+    parts = f"regexp_extract({text}, {quote_text(pattern)}, [{groups}])"
+    found = f"list_transform([{parts}], lambda part: {iso})[1]"
+    checked = "case when try_cast(iso as timestamptz) is not null then iso end"
+    return f"list_transform([{found}], lambda iso: {checked})[1]"
+
+
+def _as_iso(day: str, month: str, year: str, time: str) -> str:
+    """A day and a time that may be empty as ISO 8601; NULL where a part is."""
     # As Excel does: 30 to 99 are of the last century.
     whole_year = f"case when length({year}) = 4 then {year} when {year} >= '30' then '19' || {year}"
     whole_year += f" else '20' || {year} end"
@@ -172,8 +231,7 @@ def _with_rare_day(expression: str, *, is_day_first: bool) -> str:
     full_clock = f"coalesce(strftime({half_days}, '%H:%M:%S'),"
     full_clock += f" case when {clock} like '_:%' then '0' || {clock} else {clock} end)"
     iso = f"({whole_year}) || '-' || lpad({month}, 2, '0') || '-' || lpad({day}, 2, '0')"
-    iso += f" || case when {time} = '' then '' else 'T' || {full_clock} end"
-    return _where_it_is_a_time(expression, f"regexp_matches({text}, {quote_text(_DAY)})", iso)
+    return iso + f" || case when {time} = '' then '' else 'T' || {full_clock} end"
 
 
 def _with_serial(expression: str) -> str:

@@ -26,6 +26,7 @@ from crm_kpis.raw import csv_file
 from crm_kpis.raw.contract import RawColumn, RawTable, read_contract
 from crm_kpis.raw.csv_file import CsvHeader, CsvScan, EncodingError
 from crm_kpis.raw.formats import COLUMNS_FILE, FORMATS_FILE, RawFormat, RawFormats
+from crm_kpis.raw.personal_keys import mask_keys, register_personal_values
 from crm_kpis.sources.mapping import SourceMapping
 from crm_kpis.sources.place import fingerprint
 from crm_kpis.sql import quote_identifier, quote_path, quote_text
@@ -104,12 +105,14 @@ class RawDirectory:
         files: The files that are read; at least one.
         warnings: One sentence each, for the user.
         contract: The raw tables, with the company's own columns.
+        formats: How the files are written.
     """
 
     path: Path
     files: tuple[RawFile, ...]
     warnings: tuple[str, ...]
     contract: tuple[RawTable, ...] = field(default_factory=read_contract)
+    formats: RawFormats = field(default_factory=RawFormats)
 
 
 def inspect(
@@ -130,14 +133,14 @@ def inspect(
         InputError: There is no such directory, it holds no raw table, or a file is not what its name says or
             lacks a required or an own column.
     """
-    contract = contract or read_contract()
+    contract, formats = contract or read_contract(), formats or RawFormats()
     if directory is None:
-        return RawDirectory(Path(), (), (), contract)
+        return RawDirectory(Path(), (), (), contract, formats)
     path = Path(os.path.abspath(directory))  # resolve() would show the user another path than the one given
     entries = _list_entries(path)
     found = {table.name: _find_formats(table, entries) for table in contract}
     files = tuple(
-        _inspect_file(table, path, found[table.name][0], (formats or RawFormats()).of(table))
+        _inspect_file(table, path, found[table.name][0], formats.of(table))
         for table in contract
         if found[table.name]
     )
@@ -152,7 +155,7 @@ def inspect(
         *_warn_of_second_files(path, found),
         *(warning for file in files for warning in _warn_of_columns(file)),
     ]
-    return RawDirectory(path, files, tuple(warnings), contract)
+    return RawDirectory(path, files, tuple(warnings), contract, formats)
 
 
 def register(
@@ -214,6 +217,9 @@ def register(
                     _in_utc(file.path.stat().st_mtime),
                 ],
             )
+        register_personal_values(connection, SCHEMA, raw_directory.contract, raw_directory.formats.published)
+        if raw_directory.formats.masks_names:
+            mask_keys(connection, SCHEMA, raw_directory.contract)
         connection.execute("commit")
     except BaseException:
         connection.execute("rollback")

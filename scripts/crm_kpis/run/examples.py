@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from crm_kpis.printable import printable
 from crm_kpis.published.connect import OFFLINE
 from crm_kpis.raw.contract import RawColumn, read_contract
-from crm_kpis.raw.formats import FORMATS_FILE, OTHER_MARK, WORDS_FILE
+from crm_kpis.raw.formats import FORMATS_FILE, MONTHS, OTHER_MARK, WORDS_FILE
+from crm_kpis.raw.personal_keys import TABLE as PERSONAL_VALUES
+from crm_kpis.raw.personal_keys import without_contact_details
+from crm_kpis.raw.raw_directory import SCHEMA as RAW_SCHEMA
 from crm_kpis.run.gate import Finding
 from crm_kpis.sql import quote_text
 
@@ -28,6 +32,8 @@ _EXPECTED_FORMS = {
     "timestamp": "a time, such as 2026-06-30T14:05:00Z",
 }
 _DAY = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{2}|\d{4})(\D.*)?")
+_NAMED_DAY = re.compile(r"\d{1,2}\.?[ -]*([^\W\d_]{3,9})\.?[ -]*\d{2,4}\b.*")
+_NAMED_MONTH = re.compile(r"([^\W\d_]{3,9})\.? +\d{1,2}(st|nd|rd|th)?,? +\d{4}\b.*")
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d{1,3}([. '\u2019\u00a0\u202f]\d{3})+|\d+)(,\d+)?-?")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?-?")
 _WITH_UNIT = re.compile(r"(\D{1,4}?) ?[+-]?\d[\d., ]*|[+-]?\d[\d., ]*?( ?[^\d\s.,-]{1,4})")
@@ -98,6 +104,25 @@ def read_columns(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str],
         (table, name): RawColumn(name, data_type, required=False, is_personal=is_personal, is_own=True)
         for table, name, data_type, is_personal in own
     } | {(table.name, column.name): column for table in read_contract() for column in table.columns}
+
+
+def find_names(connection: duckdb.DuckDBPyConnection, values: Iterable[str | None]) -> set[str]:
+    """Those of the values that a personal column has, too.
+
+    Args:
+        connection: To the warehouse.
+        values: Values as they came.
+    """
+    given = {value.strip().lower(): value for value in values if value}
+    if not given:
+        return set()
+    rows = connection.execute(
+        f"select personal_value from {RAW_SCHEMA}.{PERSONAL_VALUES}"
+        " where personal_value in (select unnest(cast(? as varchar[])))",
+        [list(given)],
+    ).fetchall()
+    found = {name for (name,) in rows}
+    return {value for value in values if value and value.strip().lower() in found}
 
 
 def describe_expected(column: RawColumn) -> str:
@@ -204,6 +229,14 @@ def _guess_day(values: list[str]) -> _Guess | None:
         century = "20" if len(year) == 2 else ""
         what = f"{form} dates ({sample[0]}): write {century}{year}-{int(month):02}-{int(day):02}"
         return what, "date_format", setting
+    for pattern, setting in ((_NAMED_DAY, "day_first"), (_NAMED_MONTH, "month_first")):
+        named = [
+            value
+            for value in values
+            if (match := pattern.fullmatch(value)) and match[1].lower()[:3] in MONTHS
+        ]
+        if len(named) * 2 > len(values):
+            return f"dates with the name of the month ({named[0]}): write 2026-01-31", "date_format", setting
     serials = [value for value in values if _SERIAL.fullmatch(value)]
     if len(serials) * 2 > len(values):
         what = f"days as Excel counts them ({serials[0]}): format the column as a date of the form 2026-01-31"
@@ -226,7 +259,9 @@ def _guess_number(values: list[str]) -> _Guess | None:
         what = f"numbers with a decimal comma ({commas[0]}): write a dot, and none between thousands"
         return what, "decimal_mark", "comma"
     if len(units) * 2 > len(values):
-        return f"numbers with a sign or unit beside them ({units[0]}): export the number alone", None, None
+        what = f"numbers with a sign or unit beside them ({units[0]}): export the number alone"
+        # It is not cut off: an amount in dollars would count as one in the company's own currency.
+        return f"{what}, and a currency as its code in the column currency", None, None
     return None
 
 
@@ -253,14 +288,18 @@ def _show_rejected_rows(connection: duckdb.DuckDBPyConnection, finding: Finding)
         [finding.subject, column_name, reason, _LOOKED_AT],
     ).fetchall()
     what = f"{reason} of {column_name}" if column_name else reason
+    shown = [(number, json.loads(text)) for number, text in rows[:_SHOWN_ROWS]]
+    names = find_names(connection, [str(value) for _, row in shown for value in row.values()])
     lines = [
-        f"line {number}, {what}: {_show_row(columns, finding.subject, text)}"
-        for number, text in rows[:_SHOWN_ROWS]
+        f"line {number}, {what}: {_show_row(columns, finding.subject, row, names)}" for number, row in shown
     ]
     if column_name:
-        values = [json.loads(text).get(column_name) for _, text in rows]
+        values = [str(value) for _, text in rows if (value := json.loads(text).get(column_name))]
         column = columns[finding.subject or "", column_name]
-        lines += _describe_form(finding.subject or "", column, [str(value) for value in values if value])
+        people = find_names(connection, values)
+        lines += _describe_form(
+            finding.subject or "", column, [value for value in values if value not in people]
+        )
     return tuple(lines)
 
 
@@ -271,11 +310,16 @@ def _show_lost_values(connection: duckdb.DuckDBPyConnection, finding: Finding) -
         [finding.subject, finding.column, _LOOKED_AT],
     ).fetchall()
     column = read_columns(connection)[finding.subject or "", finding.column or ""]
+    names = find_names(connection, [value for *_, value in rows])
     lines = [
-        f"line {number}, {reason}: {_show_value(column, value)}"
+        f"line {number}, {reason}: {_show_value(column, value, names)}"
         for number, reason, value in rows[:_SHOWN_ROWS]
     ]
-    invalid = [value for _, reason, value in rows if reason in ("invalid_value", "not_accepted")]
+    invalid = [
+        value
+        for _, reason, value in rows
+        if reason in ("invalid_value", "not_accepted") and value not in names
+    ]
     return tuple(lines + (_describe_form(finding.subject or "", column, invalid) if invalid else []))
 
 
@@ -311,26 +355,30 @@ def _describe_form(table: str, column: RawColumn, values: list[str]) -> list[str
     return lines
 
 
-def _show_row(columns: dict[tuple[str, str], RawColumn], table: str | None, text: str) -> str:
+def _show_row(
+    columns: dict[tuple[str, str], RawColumn], table: str | None, row: dict[str, Any], names: set[str]
+) -> str:
     """A raw row as JSON, without what is personal or missing, cut where it is long."""
-    row = {
-        name: _show_value(columns[table or "", name], str(value))
-        for name, value in json.loads(text).items()
+    values = {
+        name: _show_value(columns[table or "", name], str(value), names)
+        for name, value in row.items()
         if value is not None
     }
-    shown = json.dumps(row, ensure_ascii=False)
+    shown = json.dumps(values, ensure_ascii=False)
     return shown if len(shown) <= _LONGEST_TEXT else f"{shown[: _LONGEST_TEXT - 3]}..."
 
 
-def _show_value(column: RawColumn, value: str | None) -> str:
+def _show_value(column: RawColumn, value: str | None, names: set[str]) -> str:
     if value is None:
         return "nothing"
-    return "(personal)" if column.is_personal else _mask(value)
+    if column.is_personal:
+        return "(personal)"
+    return "(name)" if value in names else _mask(value)
 
 
 def _mask(text: str) -> str:
-    """A text without e-mail addresses, control characters and length."""
-    return printable(re.sub(r"[^\s@]+@[^\s@]+", "(address)", text))[:60]
+    """A text without addresses, phone numbers, control characters and length."""
+    return printable(without_contact_details(text))[:60]
 
 
 _EXAMPLES: dict[str, Callable[[duckdb.DuckDBPyConnection, Finding], tuple[str, ...]]] = {

@@ -13,7 +13,7 @@ import duckdb
 
 from crm_kpis.raw.contract import RawColumn
 from crm_kpis.raw.raw_directory import SCHEMA as RAW_SCHEMA
-from crm_kpis.run.examples import describe_rejection, read_columns
+from crm_kpis.run.examples import describe_rejection, find_names, read_columns
 from crm_kpis.sources.mapping import read_warnings
 
 _MOST_REASONS = 5
@@ -122,6 +122,7 @@ def read_summary(warehouse: Path, built: frozenset[str]) -> Summary:
             )
         )
         columns = read_columns(connection) if rejected_rows or rejected_values else {}
+        names = find_names(connection, [row[-1] for row in (*rejected_rows, *rejected_values)])
         landed = rows(
             "raw_row_counts",
             "select format('{} ({})', source, layout), if(level = 'table', 'to ' || name, name),"
@@ -145,8 +146,8 @@ def read_summary(warehouse: Path, built: frozenset[str]) -> Summary:
     kpi_count, kpis_with_values, kpi_value_count = kpis[0] if kpis else (0, 0, 0)
     return Summary(
         raw_counts=tuple(RawCount(*row) for row in counts if row[1]),
-        rejected_rows=tuple(_rejection(columns, *row) for row in rejected_rows),
-        rejected_values=tuple(_rejection(columns, *row) for row in rejected_values),
+        rejected_rows=tuple(_rejection(columns, names, *row) for row in rejected_rows),
+        rejected_values=tuple(_rejection(columns, names, *row) for row in rejected_values),
         as_of=as_of,
         as_of_source=as_of_source,
         kpi_count=kpi_count,
@@ -160,6 +161,7 @@ def read_summary(warehouse: Path, built: frozenset[str]) -> Summary:
 
 def _rejection(  # noqa: PLR0913, PLR0917 - the columns of a query
     columns: dict[tuple[str, str], RawColumn],
+    names: set[str],
     table: str,
     column: str | None,
     reason: str,
@@ -168,7 +170,7 @@ def _rejection(  # noqa: PLR0913, PLR0917 - the columns of a query
     value: str | None,
 ) -> Rejection:
     described = columns[table, column] if column else None
-    example = describe_rejection(table, described, reason, value)
+    example = describe_rejection(table, described, reason, "(name)" if value in names else value)
     return Rejection(table, column, reason, count, first_row, example)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from crm_kpis.raw.contract import RawColumn
+from crm_kpis.raw.personal_keys import UNMASKED
 from crm_kpis.raw.raw_directory import RawDirectory, RawFile, plain_parquet_columns
 from crm_kpis.sql import quote_identifier, quote_text
 
@@ -66,6 +67,8 @@ def register_inputs(
         table = source["name"]
         # A raw table of a vendor is a view, too, without a file.
         is_file = source["source_name"] == "raw" and table in files and table in views
+        # Where keys are masked by what other tables hold, the file is not as the models may read it.
+        is_file = is_file and UNMASKED + table not in views
         columns = _columns_in_place(files[table]) if is_file else None
         if columns:
             query = f"select {columns} from {_parquet(files[table].path)}"

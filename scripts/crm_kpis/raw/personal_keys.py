@@ -1,0 +1,137 @@
+"""Names and phone numbers in the keys of raw tables, which are published, are replaced by their hashes.
+
+A key is a name where a personal column of a raw table has the same text: the name of a person or a company,
+an address, a phone number. It is a phone number, too, where it begins with + and looks like one. Each is
+replaced by the same hash everywhere, so that tables join as before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import duckdb
+
+from crm_kpis.raw.contract import RawTable
+from crm_kpis.sql import quote_identifier, quote_text
+
+TABLE = "_personal_values"
+UNMASKED = "_unmasked_"
+# Of national numbers those with a mark behind the area code: no date, amount or padded id is one.
+_INTERNATIONAL = r"\+[1-9][\d ()/.-]{6,17}\d"
+_NATIONAL = r"\(?00?[1-9]\d{1,4}\)?[ /-]+\d[\d ()/-]{2,14}\d"
+_ADDRESS = re.compile(r"[^\s@|]+@[^\s@|]+")
+_PHONE = re.compile(rf"(^|[^\d.,-])({_INTERNATIONAL}|{_NATIONAL})")
+# Sentences of a customer are no name.
+_NO_NAMES = {"survey_responses.comment"}
+# A text of one letter names nobody.
+_SHORTEST = 2
+
+
+def without_contact_details(text: str) -> str:
+    """A text without e-mail addresses and phone numbers, as the macro of this name has it.
+
+    >>> without_contact_details("Ada, ada@example.com, 030 / 123456, 2026-01-31")
+    'Ada, (address) (phone), 2026-01-31'
+    """
+    return _PHONE.sub(r"\1(phone)", _ADDRESS.sub("(address)", text))
+
+
+def register_personal_values(
+    connection: duckdb.DuckDBPyConnection,
+    schema: str,
+    contract: Iterable[RawTable],
+    published: Iterable[str] = (),
+) -> None:
+    """Make the table of all texts of personal columns, in lower case.
+
+    Args:
+        connection: To the warehouse, in which the raw tables are.
+        schema: Their schema.
+        contract: The raw tables.
+        published: The personal columns that are published anyway, as table.column.
+    """
+    shown = set(published) | _NO_NAMES
+    queries = [
+        f"select cast({quote_identifier(column.name)} as varchar)"
+        f" from {schema}.{quote_identifier(table.name)}"
+        for table in contract
+        for column in table.columns
+        # A first or a last name alone is a word like any other.
+        if column.is_personal
+        and column.data_type == "text"
+        and f"{table.name}.{column.name}" not in shown
+        and (table.name, column.name) not in {("contacts", "first_name"), ("contacts", "last_name")}
+    ]
+    queries += [
+        f"select trim(cast({first} as varchar)) || '{mark}' || trim(cast({last} as varchar))"
+        f" from {schema}.contacts"
+        for first, last, mark in (("first_name", "last_name", " "), ("last_name", "first_name", ", "))
+    ]
+    connection.execute(
+        f"create table {schema}.{TABLE} as select distinct lower(trim(value)) as personal_value"
+        f" from ({' union all '.join(queries)}) as texts(value) where length(trim(value)) >= {_SHORTEST}"
+    )
+
+
+def mask_keys(connection: duckdb.DuckDBPyConnection, schema: str, contract: Iterable[RawTable]) -> None:
+    """Replace the keys that are names or phone numbers, in the raw tables that have any.
+
+    Args:
+        connection: To the warehouse, in which the raw tables and the personal values are.
+        schema: Their schema.
+        contract: The raw tables.
+    """
+    views = {
+        name
+        for (name,) in connection.execute(
+            "select view_name from duckdb_views() where schema_name = ? and not internal", [schema]
+        ).fetchall()
+    }
+    for table in contract:
+        texts = connection.execute(
+            "select column_name from duckdb_columns() where schema_name = ? and table_name = ?"
+            " and data_type = 'VARCHAR' order by column_index",
+            [schema, table.name],
+        ).fetchall()
+        keys = [quote_identifier(name) for (name,) in texts if name.endswith("_id")]
+        if keys:
+            relation = f"{schema}.{quote_identifier(table.name)}"
+            asked = ", ".join(f"bool_or({_is_name(key, schema)} or {_is_phone(key)})" for key in keys)
+            found = connection.execute(f"select {asked} from {relation}").fetchall()[0]
+            masked = [key for key, is_found in zip(keys, found, strict=True) if is_found]
+            if masked:
+                _replace(connection, schema, table, masked, is_view=table.name in views)
+
+
+def _replace(
+    connection: duckdb.DuckDBPyConnection, schema: str, table: RawTable, keys: list[str], *, is_view: bool
+) -> None:
+    relation = f"{schema}.{quote_identifier(table.name)}"
+    masks = {
+        key: f"case when {_is_phone(key)} then 'phone-' || {_hash(key)}"
+        f" when {_is_name(key, schema)} then 'name-' || {_hash(key)} else {key} end"
+        for key in keys
+    }
+    if not is_view:
+        connection.execute(
+            f"update {relation} set {', '.join(f'{key} = {mask}' for key, mask in masks.items())}"
+        )
+        return
+    unmasked = quote_identifier(UNMASKED + table.name)
+    replaced = ", ".join(f"{mask} as {key}" for key, mask in masks.items())
+    connection.execute(f"alter view {relation} rename to {unmasked}")
+    connection.execute(f"create view {relation} as select * replace ({replaced}) from {schema}.{unmasked}")
+
+
+def _is_name(key: str, schema: str) -> str:
+    return f"lower(trim({key})) in (select personal_value from {schema}.{TABLE})"
+
+
+def _is_phone(key: str) -> str:
+    # The first letter alone is compared where it is another, which is nearly everywhere.
+    return f"(starts_with({key}, '+') and regexp_full_match(trim({key}), {quote_text(_INTERNATIONAL)}))"
+
+
+def _hash(key: str) -> str:
+    return f"left(sha256(trim({key})), 16)"
