@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pytest
-from crm_kpis.errors import InputError
+from crm_kpis.errors import InputError, MachineError
 from crm_kpis.published.earlier import list_kept, roll_back
+from crm_kpis.published.write import read_history
 from publishing import publish_token, read_state
 
 
@@ -55,3 +57,27 @@ def test_what_is_not_kept_is_not_put_back(tmp_path: Path):
     with pytest.raises(InputError, match="does not hold published marts"):
         roll_back(tmp_path)
     assert read_state(tmp_path) == 2
+
+
+def test_a_damaged_file_is_set_aside_for_an_earlier_one(tmp_path: Path):
+    publish_token(tmp_path, 1)
+    publish_token(tmp_path, 2)
+    published = tmp_path / "kpis.duckdb"
+    damaged = published.read_bytes()[:5000]
+    published.unlink()
+    published.write_bytes(damaged)
+    with pytest.raises(InputError, match=r"not replaced\. Put an earlier one back by crm-kpis rollback"):
+        read_history(tmp_path)
+    assert roll_back(tmp_path) == "1"
+    assert read_state(tmp_path) == 1
+    assert (tmp_path / "kpis.duckdb.damaged").read_bytes() == damaged
+
+
+def test_a_file_that_may_not_be_read_is_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(_: Path) -> None:
+        raise duckdb.IOException('IO Error: Cannot open file "kpis.duckdb": Permission denied')
+
+    publish_token(tmp_path, 1)
+    monkeypatch.setattr("crm_kpis.published.write._read_runs", refuse)
+    with pytest.raises(MachineError, match=r"kpis\.duckdb can't be read: permission denied"):
+        read_history(tmp_path)

@@ -138,6 +138,13 @@ def test_a_run_that_is_refused_is_a_line_of_the_log(tmp_path: Path):
     assert "Another run" in last["message"]
 
 
+def test_a_log_that_can_not_be_written_is_warned_of(tmp_path: Path):
+    (tmp_path / "runs.jsonl").mkdir()
+    done = build(tmp_path, "--accept", "rows_less:deals")
+    assert done.status == 2, done.all_output
+    assert "runs.jsonl can't be written: Is a directory. This run is no line of it." in done.stderr
+
+
 def test_bad_input(tmp_path: Path):
     done = build(tmp_path / "output", "--raw-dir", tmp_path / "nowhere")
     assert done.status == 2, done.all_output

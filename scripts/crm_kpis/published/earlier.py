@@ -57,6 +57,8 @@ def list_kept(output: Path) -> list[str]:
 def roll_back(output: Path, run_id: str | None = None) -> str:
     """Put an earlier published file back in place of the one that is there, which is kept in turn.
 
+    One that is damaged is kept beside it, as kpis.duckdb.damaged.
+
     Args:
         output: The output directory of `crm-kpis run`, which is locked.
         run_id: The run whose file is put back; None for the last before the one that is published.
@@ -69,7 +71,12 @@ def roll_back(output: Path, run_id: str | None = None) -> str:
         MachineError: The output directory can't be written.
     """
     published = output / FILE_NAME
-    current = _read_run_id(published) if published.exists() else None
+    current, is_damaged = None, False
+    if published.exists():
+        try:
+            current = _read_run_id(published)
+        except InputError:
+            is_damaged = True
     choices = [kept for kept in list_kept(output) if kept != current]
     earlier = [kept for kept in choices if current is None or kept < current]
     chosen = run_id or (earlier[-1] if earlier else None)
@@ -89,6 +96,10 @@ def roll_back(output: Path, run_id: str | None = None) -> str:
         if current is not None:
             # One of them is the one that is put back, so it may be forgotten now.
             keep(published, current, len(list_kept(output)))
+        if is_damaged:
+            set_aside = published.with_name(f"{FILE_NAME}.damaged")
+            set_aside.unlink(missing_ok=True)
+            os.link(published, set_aside)
         os.replace(unfinished, published)
         sync(output)
     except OSError as error:

@@ -20,7 +20,7 @@ import duckdb
 from crm_kpis.errors import InputError, MachineError, first_line
 from crm_kpis.files import sync
 from crm_kpis.published.connect import FILE_NAME, OFFLINE, SCHEMA, readable
-from crm_kpis.published.earlier import keep
+from crm_kpis.published.earlier import keep, list_kept
 from crm_kpis.published.measure_hashes import hash_measures
 from crm_kpis.published.statistics import Statistics, write_statistics
 from crm_kpis.sql import quote_identifier, quote_text
@@ -231,6 +231,7 @@ def read_history(output: Path) -> list[Run]:
 
     Raises:
         InputError: The published file is not one, so it must not be replaced.
+        MachineError: It may not be read.
     """
     published = output / FILE_NAME
     if not published.exists():
@@ -239,8 +240,14 @@ def read_history(output: Path) -> list[Run]:
         with readable(published) as path:
             return _read_runs(path)
     except (duckdb.Error, OSError) as error:
+        if "permission denied" in str(error).lower():
+            raise MachineError(
+                f"{published} can't be read: permission denied. Give this user the right, or choose another"
+                " --output."
+            ) from error
+        way_back = "Put an earlier one back by crm-kpis rollback, move" if list_kept(output) else "Move"
         raise InputError(
-            f"{published} does not hold published marts, so it is not replaced. Move it away, or choose"
+            f"{published} does not hold published marts, so it is not replaced. {way_back} it away, or choose"
             " another --output."
         ) from error
 

@@ -269,8 +269,12 @@ def _file_killed(output: Path) -> None:
 
 
 def _append(output: Path, values: dict[str, Any]) -> None:
-    with suppress(OSError), (output / LOG_NAME).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(values, ensure_ascii=False) + "\n")
+    try:
+        with (output / LOG_NAME).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(values, ensure_ascii=False) + "\n")
+    except OSError as error:
+        # It must not change how the run ends.
+        messages.warn(f"{output / LOG_NAME} can't be written: {error.strerror}. This run is no line of it.")
 
 
 def _read_commit() -> str | None:

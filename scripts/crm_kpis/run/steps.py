@@ -323,6 +323,7 @@ def _read_output(options: BuildOptions) -> list[Run]:
     Raises:
         InputError: The warehouse is open elsewhere or not a DuckDB file; the published file does not hold
             marts.
+        MachineError: One of them may not be read or written.
     """
     history = read_history(options.output)
     _check_warehouse(options)
@@ -335,7 +336,8 @@ def _check_warehouse(options: BuildOptions) -> None:
     try:
         duckdb.connect(options.warehouse).close()
     except duckdb.Error as error:
-        raise InputError(explain_unusable(options.warehouse, str(error), "written")) from error
+        kind = MachineError if is_of_machine(str(error)) else InputError
+        raise kind(explain_unusable(options.warehouse, str(error), "written")) from error
     # What did not fit into memory. Nobody else has the file open.
     shutil.rmtree(f"{options.warehouse}.tmp", ignore_errors=True)
 
