@@ -456,7 +456,7 @@ def alerts(  # noqa: PLR0913, PLR0917 - an argument for each option
         for receiver in read_receivers(_read_settings(settings), choice, urls):
             spoken = receiver.language or language
             for complaint in send_alerts(output, receiver.choice, spoken, [receiver.url]):
-                click.echo(f"{printable_lines(receiver.name)}: {complaint}", err=True)
+                say(f"{receiver.name}: {complaint}", err=True)
                 status = 1
         return status
     if urls:

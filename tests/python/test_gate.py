@@ -24,6 +24,7 @@ from crm_kpis.project import PROJECT_DIR
 from crm_kpis.published.statistics import ColumnCount, KpiTotal, Statistics, TableCount
 from crm_kpis.published.write import Run
 from crm_kpis.raw.contract import RawColumn, read_contract
+from crm_kpis.run import steps
 from crm_kpis.run.build import BuildOptions, BuildResult
 from crm_kpis.run.examples import guess_form
 from crm_kpis.run.gate import RULES, Baseline, Finding, check_acceptances, find_baseline, judge
@@ -164,7 +165,7 @@ class Company:
             return build(self.output, "--raw-dir", self.raw_dir, *arguments)
 
     def judge(self, *arguments: str, with_kpis: bool) -> Build:
-        """Run `crm-kpis run` in this process, with the models from the SQL that dbt compiled, without tests.
+        """Run `crm-kpis run` in this process, with the SQL that dbt compiled.
 
         Args:
             arguments: Options of the command.
@@ -172,26 +173,24 @@ class Company:
                 is found is found in the raw tables.
         """
 
-        def build_in_memory(options: BuildOptions) -> BuildResult:
+        def build_raw_tables(options: BuildOptions) -> BuildResult:
             options.warehouse.unlink(missing_ok=True)
-            names = ("raw_row_counts", "raw_column_counts", "rejected_records")
-            only = set(self.compiled.models) if with_kpis else self.compiled.with_inputs(*names)
-            with self.compiled.run(
-                options.raw_dir, options.as_of, only=only, file=str(options.warehouse)
-            ) as run:
-                if not with_kpis:
-                    run.execute(f"attach {quote_text(str(self.output / 'kpis.duckdb'))} as kpis (read_only)")
-                    run.execute("create or replace table main.kpi_catalogue as from kpis.marts.kpi_catalogue")
-                    run.execute("create table main.kpi_values as from kpis.marts.kpi_values")
-                    run.execute("detach kpis")
-            if not with_kpis:
-                options.manifest.write_text('{"nodes": {}, "sources": {}}', encoding="utf-8")
+            only = self.compiled.with_inputs("raw_row_counts", "raw_column_counts", "rejected_records")
+            with self.compiled.run(options.raw_dir, only=only, file=str(options.warehouse)) as connection:
+                published = quote_text(str(self.output / "kpis.duckdb"))
+                connection.execute(f"attach {published} as kpis (read_only)")
+                connection.execute(
+                    "create or replace table main.kpi_catalogue as from kpis.marts.kpi_catalogue"
+                )
+                connection.execute("create table main.kpi_values as from kpis.marts.kpi_values")
+                connection.execute("detach kpis")
+            options.manifest.write_text('{"nodes": {}, "sources": {}}', encoding="utf-8")
             return BuildResult(frozenset(only), {"pass": 1}, 0, ())
 
         stdout, stderr = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(stdout), redirect_stderr(stderr):
             patch.setenv("CRM_KPIS_TODAY", _TODAY)
-            patch.setattr("crm_kpis.run.steps.build", build_in_memory)
+            patch.setattr(steps, "build", self.compiled.build if with_kpis else build_raw_tables)
             command = ["run", "--output", str(self.output), "--raw-dir", str(self.raw_dir), *arguments]
             patch.setattr("sys.argv", ["crm-kpis", *command])
             status = cli._run()

@@ -59,14 +59,25 @@ def restored(runner: Path, next_runner: Path) -> None:
 
 
 @pytest.fixture
-def runners(tmp_path: Path) -> list[Path]:
-    """Fresh directories in which the commands find the package."""
-    directories = []
-    for number in (1, 2, 3):
-        directory = tmp_path / f"runner{number}"
+def runners(tmp_path: Path, sample_build: Build) -> list[Path]:
+    """Fresh directories in which the commands find the package; from the second on it builds without dbt."""
+    directories = [tmp_path / f"runner{number}" for number in (1, 2, 3)]
+    for directory in directories:
         directory.mkdir()
-        (directory / ".venv").symlink_to(Path(sys.prefix))
-        directories.append(directory)
+    (directories[0] / ".venv").symlink_to(Path(sys.prefix))
+    for directory in directories[1:]:
+        command = directory / ".venv" / "bin" / "crm-kpis"
+        command.parent.mkdir(parents=True)
+        command.write_text(
+            f"#!{sys.executable}\n"
+            "import sys\n"
+            f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+            f"sys.argv.insert(1, {str(sample_build.output)!r})\n"
+            "from pipeline import _build_compiled\n"
+            "_build_compiled()\n",
+            encoding="utf-8",
+        )
+        command.chmod(0o755)
     return directories
 
 

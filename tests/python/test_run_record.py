@@ -22,7 +22,7 @@ from crm_kpis.run.lock import lock_output
 from crm_kpis.run.record import RunRecord, classify, is_of_machine, recorded
 from crm_kpis.settings.read import read_settings
 from jsonschema import Draft202012Validator
-from pipeline import SAMPLE_DIR, Build, build, read_csv, write_csv
+from pipeline import SAMPLE_DIR, Build, build, build_compiled, read_csv, write_csv
 from receivers import webhook
 
 _SCHEMA = json.loads((PROJECT_DIR / "docs" / "run.schema.json").read_text(encoding="utf-8"))
@@ -48,13 +48,14 @@ def ended(record: dict) -> tuple[object, ...]:
 
 
 @pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Build]:
+def once(tmp_path_factory: pytest.TempPathFactory, sample_build: Build) -> tuple[Path, Build]:
     """A raw directory of a company, and its first run."""
     directory = tmp_path_factory.mktemp("record")
     shutil.copytree(SAMPLE_DIR, directory / "company")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CRM_KPIS_TODAY", "2026-07-01")
-        return directory / "company", build(directory / "output", "--raw-dir", directory / "company")
+        raw_dir, output = directory / "company", directory / "output"
+        return raw_dir, build_compiled(sample_build, output, "--raw-dir", raw_dir)
 
 
 def test_success_unchanged_and_warning(once: tuple[Path, Build], monkeypatch: pytest.MonkeyPatch):
@@ -84,10 +85,11 @@ def test_success_unchanged_and_warning(once: tuple[Path, Build], monkeypatch: py
     assert len(read_log(first.output)) == 2
 
 
-def test_a_failed_test(tmp_path: Path):
+def test_a_failed_test(sample_build: Build, tmp_path: Path):
     shutil.copytree(SAMPLE_DIR, tmp_path / "company")
     # Before everything that happened: tests/assert_as_of_is_known.sql.
-    done = build(tmp_path / "output", "--raw-dir", tmp_path / "company", "--as-of", "1999-01-01")
+    arguments = ("--raw-dir", tmp_path / "company", "--as-of", "1999-01-01")
+    done = build_compiled(sample_build, tmp_path / "output", *arguments)
     assert done.status == 1, done.all_output
     record = read_record(tmp_path / "output")
     assert ended(record) == ("failed", 1, "test")
