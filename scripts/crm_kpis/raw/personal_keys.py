@@ -82,32 +82,44 @@ def mask_keys(connection: duckdb.DuckDBPyConnection, schema: str, contract: Iter
         schema: Their schema.
         contract: The raw tables.
     """
+    columns = connection.execute(
+        "select table_name, column_name from duckdb_columns() where schema_name = ? and data_type = 'VARCHAR'"
+        " order by table_name, column_index",
+        [schema],
+    ).fetchall()
+    names = {table.name for table in contract}
+    places = [(table, column) for table, column in columns if table in names and column.endswith("_id")]
+    found = _find_places(connection, schema, places)
     views = {
         name
         for (name,) in connection.execute(
             "select view_name from duckdb_views() where schema_name = ? and not internal", [schema]
         ).fetchall()
     }
-    for table in contract:
-        texts = connection.execute(
-            "select column_name from duckdb_columns() where schema_name = ? and table_name = ?"
-            " and data_type = 'VARCHAR' order by column_index",
-            [schema, table.name],
-        ).fetchall()
-        keys = [quote_identifier(name) for (name,) in texts if name.endswith("_id")]
-        if keys:
-            relation = f"{schema}.{quote_identifier(table.name)}"
-            asked = ", ".join(f"bool_or({_is_name(key, schema)} or {_is_phone(key)})" for key in keys)
-            found = connection.execute(f"select {asked} from {relation}").fetchall()[0]
-            masked = [key for key, is_found in zip(keys, found, strict=True) if is_found]
-            if masked:
-                _replace(connection, schema, table, masked, is_view=table.name in views)
+    for table in sorted({table for table, _ in found}):
+        keys = [quote_identifier(column) for name, column in found if name == table]
+        _replace(connection, schema, table, keys, is_view=table in views)
+
+
+def _find_places(
+    connection: duckdb.DuckDBPyConnection, schema: str, places: list[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """Those of the tables and columns that have such a key, found in one pass over all of them."""
+    keys = " union all ".join(
+        f"select {number} as place, {quote_identifier(column)} as key from {schema}.{quote_identifier(table)}"
+        for number, (table, column) in enumerate(places)
+    )
+    rows = connection.execute(
+        f"select distinct place from ({keys}) as keys where {_is_name('key', schema)} or {_is_phone('key')}"
+        " order by place"
+    ).fetchall()
+    return [places[number] for (number,) in rows]
 
 
 def _replace(
-    connection: duckdb.DuckDBPyConnection, schema: str, table: RawTable, keys: list[str], *, is_view: bool
+    connection: duckdb.DuckDBPyConnection, schema: str, table: str, keys: list[str], *, is_view: bool
 ) -> None:
-    relation = f"{schema}.{quote_identifier(table.name)}"
+    relation = f"{schema}.{quote_identifier(table)}"
     masks = {
         key: f"case when {_is_phone(key)} then 'phone-' || {_hash(key)}"
         f" when {_is_name(key, schema)} then 'name-' || {_hash(key)} else {key} end"
@@ -118,7 +130,7 @@ def _replace(
             f"update {relation} set {', '.join(f'{key} = {mask}' for key, mask in masks.items())}"
         )
         return
-    unmasked = quote_identifier(UNMASKED + table.name)
+    unmasked = quote_identifier(UNMASKED + table)
     replaced = ", ".join(f"{mask} as {key}" for key, mask in masks.items())
     connection.execute(f"alter view {relation} rename to {unmasked}")
     connection.execute(f"create view {relation} as select * replace ({replaced}) from {schema}.{unmasked}")
