@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import sys
 from datetime import date
 from pathlib import Path
@@ -702,7 +703,13 @@ def compare(  # noqa: PLR0913, PLR0917 - an argument for each option
 
 def main() -> None:
     """Run the command line; its exit status tells what kind of error there was."""
+    # A scheduler that ends a job sends it: so it is recorded and told like Ctrl-C.
+    signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(_run())
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _run() -> int:

@@ -177,15 +177,30 @@ def test_a_full_disk(tmp_path: Path):
     assert ended(record) == ("failed", 4, "machine")
 
 
-def test_a_killed_run_is_filed_by_the_next(tmp_path: Path):
-    output = tmp_path / "output"
-    process = subprocess.Popen([*_RUNNER, str(output)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def end_by(number: signal.Signals, output: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Begin a run, and send it a signal."""
+    command = [*_RUNNER, str(output), *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not (output / "run.json").exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    os.kill(process.pid, signal.SIGKILL)
+    os.kill(process.pid, number)
     process.wait()
+    return process
+
+
+def test_a_run_that_a_scheduler_ends_is_recorded_and_told(tmp_path: Path):
+    with webhook() as (hook, posts):
+        process = end_by(signal.SIGTERM, tmp_path / "output", "--notify", hook)
+    assert process.returncode == 130
+    assert ended(read_record(tmp_path / "output")) == ("failed", 130, "interrupted")
+    assert [post["title"] for post in posts] == ["CRM KPIs: nothing published"]
+
+
+def test_a_killed_run_is_filed_by_the_next(tmp_path: Path):
+    output = tmp_path / "output"
+    process = end_by(signal.SIGKILL, output)
     record = read_record(output)
     assert ended(record) == ("running", None, None)
     assert record["pid"] == process.pid
