@@ -345,6 +345,15 @@ BAD_HEADERS = {
     ),
     "xlsx": (b"PK\x03\x04 and so on", "is a ZIP archive or an Excel workbook"),
     "xls": (b"\xd0\xcf\x11\xe0 and so on", "is an Excel workbook"),
+    "a sign-in page": (
+        b"<!DOCTYPE html>\n<title>Sign in",
+        "is a web page, not CSV. Look into it: it may be a sign-in",
+    ),
+    "an error": (b'{"error": "rate limit"}\n', "is JSON, not CSV. Look into it: it may be an error"),
+    "git-lfs": (
+        b"version https://git-lfs.github.com/spec/v1\n",
+        "a file that git-lfs keeps, not CSV. Fetch it",
+    ),
     "parquet": (b"PAR1 and so on", "is a Parquet file, not CSV. Give it a name that ends in .parquet"),
     "UTF-16 without mark": ("user_id,name\n".encode("utf-16-le"), "holds a NUL byte in line 1"),
     "Latin-1 name": ("\nuser_id,größe\n".encode("latin-1"), "is not UTF-8: line 2 holds the byte 0xF6"),

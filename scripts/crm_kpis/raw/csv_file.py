@@ -30,6 +30,7 @@ _CHUNK = 1 << 14
 _UTF8_BOM = b"\xef\xbb\xbf"
 _INNER_BOM = re.compile(rb"(?:\A|\n)\xef\xbb\xbf")
 _BLANK_LINES = (b"\n", b"\r\n")
+_WEB_PAGE = ("is a web page", "Look into it: it may be a sign-in page or an error of the export.")
 _NOT_CSV = {
     b"\x1f\x8b": ("is compressed with gzip", "Give it a name that ends in .csv.gz."),
     b"PK\x03\x04": ("is a ZIP archive or an Excel workbook", "Unzip it, or save the sheet as CSV UTF-8."),
@@ -37,7 +38,11 @@ _NOT_CSV = {
     b"PAR1": ("is a Parquet file", "Give it a name that ends in .parquet."),
     b"(\xb5\x2f\xfd": ("is compressed with zstd", "Decompress it."),
     b"BZh": ("is compressed with bzip2", "Decompress it."),
+    **dict.fromkeys((b"<!DOCTYPE", b"<!doctype", b"<html", b"<HTML", b"<?xml"), _WEB_PAGE),
+    **dict.fromkeys((b'{"', b'[{"'), ("is JSON", "Look into it: it may be an error of the export.")),
+    b"version https://git-lfs": ("stands for a file that git-lfs keeps", "Fetch it: git lfs pull."),
 }
+_LONGEST_START = max(map(len, _NOT_CSV))
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 # What Excel writes and reads: the delimiter of the lines that follow.
 _DELIMITER_LINE = re.compile(r'"?sep=([^"\w\s]|\t)"?\s*', re.IGNORECASE)
@@ -110,7 +115,7 @@ def read_header(path: Path, known_columns: Iterable[str], encoding: str | None =
         InputError: The file is empty, no CSV, in another encoding, or its header can't be read.
     """
     with open_csv(path) as file:
-        encoding = _find_encoding(path, file.read(8), encoding or UTF8)
+        encoding = _find_encoding(path, file.read(_LONGEST_START), encoding or UTF8)
     delimiters: tuple[str, ...] = DELIMITERS
     with open_csv(path, encoding) as file:
         for number, line in enumerate(iter(lambda: file.readline(_LONGEST_HEADER), b""), start=1):
