@@ -217,7 +217,7 @@ def load(raw_dir: Path, *queries: str, settings: str = "") -> list[list[tuple]]:
 
 @pytest.fixture
 def names_as_keys(raw_dir, write_csv, write_parquet):
-    write_csv("users.csv", "user_id,name", "Ada Lovelace,Ada Lovelace", "u2,Bob")
+    write_csv("users.csv", "user_id,name", "Ada Lovelace,Ada Lovelace", "u2,Bob", "u4,u3", "u5,(none)")
     write_csv("contacts.csv", "contact_id,first_name,last_name,phone", "c1,Grace,Hopper,0171 2345678")
     write_csv(
         "deals.csv",
@@ -225,6 +225,8 @@ def names_as_keys(raw_dir, write_csv, write_parquet):
         "d1,2025-01-01,open, Ada Lovelace ,+49 30 1234567",
         'd2,2025-01-01,open,u2,"Hopper, Grace"',
         "d3,2025-01-01,open,Grace,0171 2345678",
+        # An id in the column of names is no name, and neither is a reserved word.
+        "d4,2025-01-01,open,u3,(none)",
     )
     write_parquet(
         "accounts.parquet",
@@ -244,11 +246,12 @@ def test_keys_that_are_names_or_phones_are_masked_alike_in_each_file(names_as_ke
     assert re.fullmatch("name-[0-9a-f]{16}", users[0][0])
     ada = users[0][0]
     # What a column must not hold is found there alone: names stay in the column of names.
-    assert users == [(ada, "Ada Lovelace"), ("u2", "Bob")]
+    assert users == [(ada, "Ada Lovelace"), ("u2", "Bob"), ("u4", "u3"), ("u5", "(none)")]
     ((phone, _, owner, _),) = accounts
     assert owner == ada
     assert re.fullmatch("phone-[0-9a-f]{16}", phone)
-    (first, second, third) = deals
+    (first, second, third, fourth) = deals
+    assert fourth == ("u3", "(none)")
     assert first == (ada, phone)
     assert second[0] == "u2"
     assert re.fullmatch("name-[0-9a-f]{16}", second[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,7 @@ def read_columns(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str],
     } | {(table.name, column.name): column for table in read_contract() for column in table.columns}
 
 
-def find_names(connection: duckdb.DuckDBPyConnection, values: Iterable[str | None]) -> set[str]:
+def find_names(connection: duckdb.DuckDBPyConnection, values: Collection[str | None]) -> set[str]:
     """Those of the values that a personal column has, too.
 
     Args:
