@@ -1,8 +1,8 @@
 """Names and phone numbers in the keys of raw tables, which are published, are replaced by their hashes.
 
 A key is a name where a personal column of a raw table has the same text: the name of a person or a company,
-an address, a phone number; no id that stands there. It is a phone number, too, where it begins with + and looks
-like one. Each is replaced by the same hash everywhere, so that tables join as before.
+an address, a phone number; no id that stands there. It is a phone number, too, where it begins with + and
+looks like one. Each is replaced by the same hash everywhere, so that tables join as before.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _ADDRESS = re.compile(r"[^\s@|]+@[^\s@|]+")
 _PHONE = re.compile(rf"(^|[^\d.,-])({_INTERNATIONAL}|{_NATIONAL})")
 # Sentences of a customer are no name.
 _NO_NAMES = {"survey_responses.comment"}
-# A name begins with a letter and has no digit, so that an id in a column of names is none. The others are phone
-# numbers and addresses.
+# A name begins with a letter and has no digit, so that an id in a column of names is none. The others are
+# phone numbers and addresses.
 _NAMES = r"\p{L}[^\d]+|[+(\d][\d ()/.-]{5,}|.*@.*"
 
 
