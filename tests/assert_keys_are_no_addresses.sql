@@ -20,8 +20,8 @@
     'fct_order_lines': ['order_id', 'account_id', 'product_id'],
     'fct_orders': ['order_id', 'account_id', 'deal_id'],
     'fct_subscriptions': ['subscription_id', 'account_id', 'product_id'],
-    'fct_survey_responses': ['response_id', 'account_id', 'owner_id', 'ticket_id', 'deal_id'],
-    'fct_tickets': ['ticket_id', 'account_id', 'owner_id'],
+    'fct_survey_responses': ['response_id', 'account_id', 'owner_id', 'ticket_id', 'deal_id', 'product_id'],
+    'fct_tickets': ['ticket_id', 'account_id', 'owner_id', 'product_id'],
     'fct_web_visitors': ['visitor_id', 'campaign_id', 'lead_id', 'account_id'],
 } %}
 
