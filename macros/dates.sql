@@ -1,8 +1,8 @@
 {#
     Days: of timestamps, between days, and of the calendar.
 
-    Macros: local_date, local_hour, local_weekday, business_time_zone, wall_clock_to_utc, days_between, seconds_between, add_days, written_day, written_days, days_of,
-    as_of_override, today_override.
+    Macros: local_date, local_hour, local_weekday, business_time_zone, wall_clock_to_utc, days_between, weekdays_between,
+    last_week_end, seconds_between, add_days, written_day, written_days, days_of, as_of_override, today_override.
 #}
 
 {#
@@ -103,6 +103,32 @@
 
 {% macro default__days_between(from_date, to_date) -%}
     cast(datediff({{ to_date }}, {{ from_date }}) as bigint)
+{%- endmacro %}
+
+
+{#
+    How many days from Monday to Friday there are from one date to another, both included.
+
+        {{ weekdays_between('period_start', 'period_end') }} as weekdays
+#}
+{% macro weekdays_between(first_date, last_date) -%}
+    {%- set before_first = days_between("cast('1900-01-01' as date)", first_date) -%}
+    {%- set after_last = '(1 + ' ~ days_between("cast('1900-01-01' as date)", last_date) ~ ')' -%}
+    cast(
+        5 * floor({{ after_last }} / 7.0) + least(5, {{ after_last }} % 7)
+        - 5 * floor({{ before_first }} / 7.0) - least(5, {{ before_first }} % 7)
+        as bigint
+    )
+{%- endmacro %}
+
+
+{#
+    The Sunday on which the last week ends that is over by a date: the date itself, if it is one.
+
+        {{ last_week_end('period_end') }} as week_end
+#}
+{% macro last_week_end(date) -%}
+    {{ add_days(date, '-((1 + ' ~ days_between("cast('1900-01-01' as date)", date) ~ ') % 7)') }}
 {%- endmacro %}
 
 

@@ -104,6 +104,31 @@ currents as (
     inner join kpi_values on pairs.current_grain = kpi_values.period_grain and pairs.current_period = kpi_values.period_name
 ),
 
+-- What is read at the end of a period is read on a Sunday, too: weeks show how much it usually changes, and within a week it may swing.
+week_ends as (
+    select
+        pairs.pair_id,
+        before_ends.kpi_id,
+        before_ends.segment_by,
+        before_ends.segment,
+        after_ends.kpi_value - before_ends.kpi_value as difference
+    from pairs
+    inner join kpi_values as before_ends
+        on before_ends.period_grain = 'week' and pairs.baseline_week_end = before_ends.period_end
+    inner join kpi_values as after_ends
+        on
+            after_ends.period_grain = 'week'
+            and pairs.current_week_end = after_ends.period_end
+            and before_ends.kpi_id = after_ends.kpi_id
+            and before_ends.segment_by = after_ends.segment_by
+            and before_ends.segment = after_ends.segment
+    inner join catalogue on before_ends.kpi_id = catalogue.kpi_id
+    where
+        pairs.comparison in ('evaluation', 'baseline')
+        and pairs.baseline_snapshot is null
+        and catalogue.usual_change_from = 'period ends'
+),
+
 -- What has a value on either side.
 keys as (
     select
@@ -156,6 +181,17 @@ sides as {{ computed_once() }} (
         {{ side }}s.standard_error as {{ side }}_standard_error,
         coalesce({{ side }}s.is_comparable, true) as is_{{ side }}_comparable,
         {% endfor %}
+        -- Whole weeks have as many working days each; two months do not, and a total moves with them.
+        case
+            when
+                catalogue.aggregation = 'total'
+                and catalogue.length_effect = 'proportional'
+                and pairs.comparison in ('evaluation', 'baseline')
+                then
+                    cast(pairs.current_weekdays as double) / pairs.current_days
+                    / (cast(nullif(pairs.baseline_weekdays, 0) as double) / pairs.baseline_days) - 1
+        end as weekday_effect,
+        week_ends.difference as week_end_difference,
         -- Totals per day. What depends on the length of its period in another way is compared with one about as long.
         case
             when redefined.kpi_id is not null then null
@@ -167,6 +203,12 @@ sides as {{ computed_once() }} (
     inner join pairs on keys.pair_id = pairs.pair_id
     inner join catalogue on keys.kpi_id = catalogue.kpi_id
     left join redefined on pairs.baseline_snapshot = redefined.snapshot_name and keys.kpi_id = redefined.kpi_id
+    left join week_ends
+        on
+            keys.pair_id = week_ends.pair_id
+            and keys.kpi_id = week_ends.kpi_id
+            and keys.segment_by = week_ends.segment_by
+            and keys.segment = week_ends.segment
     left join baselines
         on
             keys.pair_id = baselines.pair_id
@@ -297,6 +339,7 @@ every_difference as (
         is_tested and not (is_controlled and segment_by not in ('all', control_by)) as is_tested,
         judged_difference as difference,
         judged_variance as variance_by_chance,
+        coalesce(baseline_value * scale * weekday_effect, current_value - baseline_value - week_end_difference, 0.0) as weekday_change,
         is_controlled,
         case when is_controlled then control_difference end as control_difference,
         case
@@ -318,6 +361,7 @@ every_difference as (
         is_tested,
         difference,
         variance_by_chance,
+        0.0 as weekday_change,
         false as is_controlled,
         cast(null as double) as control_difference,
         {{ normal_p_value_of('difference', 'variance_by_chance') }} as p_value_records,
@@ -341,7 +385,8 @@ with_usual_changes as (
         case
             when usual_changes.earlier_comparisons >= 3 then usual_changes.mean_square
             else usual_changes.block_variance
-        end * every_difference.usual_change_scale * every_difference.usual_change_scale as observed_variance,
+        end * every_difference.usual_change_scale * every_difference.usual_change_scale
+        + every_difference.weekday_change * every_difference.weekday_change as observed_variance,
         case
             when usual_changes.earlier_comparisons >= 3
                 then usual_changes.mean_variance * every_difference.usual_change_scale * every_difference.usual_change_scale

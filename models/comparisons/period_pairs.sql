@@ -310,6 +310,12 @@ select
     every_pair.current_end,
     every_pair.current_days,
     every_pair.current_age,
+    {{ weekdays_between(add_days('every_pair.baseline_end', '1 - every_pair.baseline_days'), 'every_pair.baseline_end') }}
+        as baseline_weekdays,
+    {{ weekdays_between(add_days('every_pair.current_end', '1 - every_pair.current_days'), 'every_pair.current_end') }}
+        as current_weekdays,
+    {{ last_week_end('every_pair.baseline_end') }} as baseline_week_end,
+    {{ last_week_end('every_pair.current_end') }} as current_week_end,
     calendar_overlaps.calendar_overlap,
     whole_pairs.comparison is not null as are_whole_periods
 from every_pair
