@@ -162,10 +162,15 @@ def sales_and_costs(time: _Time) -> dict[str, Table]:
     header, rows = found["deals"]
     found["deals"] = (f"{header} campaign_id", [(*row, f"c{number % 3}") for number, row in enumerate(rows)])
     found["campaign_days"] = leads(time)["campaign_days"]
-    months = {(FIRST_DAY + timedelta(days=day)).replace(day=1) for day in range(time.days)}
-    costs = [(f"k{month}", month, "acquisition", round(time.rng.lognormvariate(9, 0.1))) for month in months]
-    found["costs"] = ("cost_id incurred_on purpose amount", sorted(costs, key=lambda row: row[1]))
+    found["costs"] = monthly_costs(time, "acquisition")
     return found
+
+
+def monthly_costs(time: _Time, purpose: str) -> Table:
+    """Costs of a purpose, booked by the month."""
+    months = sorted({(FIRST_DAY + timedelta(days=day)).replace(day=1) for day in range(time.days)})
+    rows = [(f"k{month}", month, purpose, round(time.rng.lognormvariate(9, 0.1))) for month in months]
+    return ("cost_id incurred_on purpose amount", rows)
 
 
 def activities_that_end(time: _Time) -> dict[str, Table]:
@@ -184,6 +189,222 @@ def activities_that_end(time: _Time) -> dict[str, Table]:
     }
 
 
+def deals_after_fixed_days(time: _Time) -> dict[str, Table]:
+    """A new CRM in which each deal closes after 90 days, and a won one is paid 30 days later."""
+    rows = []
+    for number, created in enumerate(time.events(1.5)):
+        is_won = time.rng.random() < 0.4
+        closed = time.known(created + timedelta(days=90))
+        paid = time.known(created + timedelta(days=120)) if is_won else None
+        status = "open" if closed is None else "won" if is_won else "lost"
+        rows.append((f"d{number}", created, status, closed, paid, 500, f"u{number % 4}"))
+    return {"deals": ("deal_id created_at status closed_at first_paid_at amount owner_id", rows)}
+
+
+def deals_that_take_long(time: _Time) -> dict[str, Table]:
+    """Plant construction: a deal takes a year, so that few are closed within half a year."""
+    rows = []
+    for number, created in enumerate(time.events(1.5, before=300)):
+        is_won = time.rng.random() < 0.5
+        closed = time.known(time.after(created, 330 if is_won else 360, 0.4))
+        status = "open" if closed is None else "won" if is_won else "lost"
+        rows.append((f"d{number}", created, status, closed, round(time.rng.lognormvariate(11, 1.0))))
+    return {"deals": ("deal_id created_at status closed_at amount", rows)}
+
+
+def deals_by_stage(time: _Time) -> dict[str, Table]:
+    """Deals that pass four stages, each after exponential times; of each stage three of ten are lost."""
+    rows, visits = [], []
+    for number, created in enumerate(time.events(2.0)):
+        moment, status = created, "open"
+        for stage in ("new", "offer", "negotiation", "contract"):
+            left = moment + timedelta(days=time.rng.expovariate(1 / 12))
+            visits.append((f"d{number}", stage, moment, time.known(left)))
+            moment = left
+            if time.known(left) is None or time.rng.random() < 0.3:
+                break
+        else:
+            status = "won"
+        closed = time.known(moment)
+        status = "open" if closed is None else "lost" if status == "open" else "won"
+        rows.append((f"d{number}", created, status, closed, visits[-1][1], 900))
+    return {
+        "deals": ("deal_id created_at status closed_at stage amount", rows),
+        "deal_stages": ("deal_id stage entered_at exited_at", visits),
+    }
+
+
+def tickets_on_weekdays(time: _Time) -> dict[str, Table]:
+    """Tickets of office days, resolved after exponential times, with answers to a survey a day later."""
+    rows, answers = [], []
+    for number, created in enumerate(time.events(4.0)):
+        if created.weekday() > 4:
+            continue
+        resolved = time.known(created + timedelta(days=time.rng.expovariate(1 / 6)))
+        rows.append((f"t{number}", created, "solved" if resolved else "open", resolved, f"u{number % 3}"))
+        if resolved and (answered := time.known(resolved + timedelta(days=1))) and time.rng.random() < 0.2:
+            answers.append((f"r{number}", "csat", answered, time.rng.choice((2, 3, 4, 5, 5)), f"t{number}"))
+    return {
+        "tickets": ("ticket_id created_at status resolved_at assignee_id", rows),
+        "survey_responses": ("response_id survey_type responded_at score ticket_id", answers),
+    }
+
+
+def tickets_and_messages(time: _Time) -> dict[str, Table]:
+    """Tickets whose times are those of events: messages, solutions and, of one in ten, a second solution."""
+    rows, events = [], []
+    for number, created in enumerate(time.events(2.5)):
+        key, moment = f"t{number}", created
+        rows.append((key, created))
+        kinds = ["customer_message", "agent_message", "customer_message", "resolved"]
+        kinds += ["reopened", "resolved"] if time.rng.random() < 0.1 else []
+        for place, kind in enumerate(kinds):
+            events.append((f"{key}-{place}", key, moment, kind))
+            moment += timedelta(days=time.rng.expovariate(1 / 1.5))
+    known = [event for event in events if time.known(event[2])]
+    return {
+        "tickets": ("ticket_id created_at", rows),
+        "ticket_events": ("event_id ticket_id occurred_at event_type", known),
+    }
+
+
+def slow_leads(time: _Time) -> dict[str, Table]:
+    """Leads of which three of ten are converted, after three months or so, and bring a deal."""
+    rows, deals_found = [], []
+    for number, created in enumerate(time.events(3.0)):
+        converted = time.known(time.after(created, 90)) if time.rng.random() < 0.3 else None
+        rows.append(
+            (
+                f"l{number}",
+                created,
+                "fair",
+                converted,
+                time.rng.randrange(100),
+                f"d{number}" if converted else None,
+            )
+        )
+        if converted:
+            is_won = time.rng.random() < 0.5
+            closed = time.known(time.after(converted, 40))
+            status = "open" if closed is None else "won" if is_won else "lost"
+            deals_found.append((f"d{number}", converted, status, closed, f"l{number}", 700))
+    return {
+        "leads": ("lead_id created_at source converted_at score deal_id", rows),
+        "deals": ("deal_id created_at status closed_at lead_id amount", deals_found),
+    }
+
+
+def subscriptions_from_one_day(time: _Time) -> dict[str, Table]:
+    """A thousand subscriptions that all begin on the first day; each day one in four hundred ends."""
+    rows = []
+    for number in range(1000):
+        days = 1 + time.rng.expovariate(1 / 400)
+        end = time.known(datetime.combine(FIRST_DAY, datetime.min.time()) + timedelta(days=days))
+        rows.append((f"s{number}", f"a{number}", FIRST_DAY, end.date() if end else None, 20))
+    return {
+        "subscriptions": ("subscription_id account_id started_on ended_on monthly_amount", rows),
+        "costs": monthly_costs(time, "retention"),
+    }
+
+
+def subscriptions_without_end(time: _Time) -> dict[str, Table]:
+    """Subscriptions of a young business, of which none has an end."""
+    rows = [(f"s{n}", f"a{n}", started.date(), 30) for n, started in enumerate(time.events(1.0))]
+    return {"subscriptions": ("subscription_id account_id started_on monthly_amount", rows)}
+
+
+def yearly_contracts(time: _Time) -> dict[str, Table]:
+    """Contracts of a year, of which eight of ten are followed by the next one on the day after."""
+    rows = []
+    for number, joined in enumerate(time.events(0.6, before=1800)):
+        start = joined
+        while start.date() <= time.last:
+            end = start + timedelta(days=364)
+            if end.date() >= FIRST_DAY:
+                rows.append((f"s{number}-{start.year}", f"a{number}", start.date(), end.date(), 100))
+            if time.rng.random() < 0.2:
+                break
+            start = end + timedelta(days=1)
+    return {"subscriptions": ("subscription_id account_id started_on ended_on monthly_amount", rows)}
+
+
+def seasonal_orders(time: _Time) -> dict[str, Table]:
+    """A shop with twice as many orders in November and December."""
+    rows = []
+    for number, moment in enumerate(time.events(8.0)):
+        if moment.month > 10 or time.rng.random() < 0.5:
+            amount = round(time.rng.lognormvariate(4, 1.0), 2)
+            rows.append((f"o{number}", f"a{time.rng.randrange(2000)}", moment, amount))
+    return {"orders": ("order_id account_id ordered_at amount", rows)}
+
+
+def orders_on_working_days(time: _Time) -> dict[str, Table]:
+    """A wholesaler with as many orders on each working day: more in months with more of them."""
+    rows = []
+    for number in range(time.days):
+        day = FIRST_DAY + timedelta(days=number)
+        if day.weekday() < 5:
+            for place in range(20):
+                amount = round(time.rng.lognormvariate(4, 0.1), 2)
+                rows.append((f"o{number}-{place}", f"a{time.rng.randrange(400)}", day, amount))
+    return {"orders": ("order_id account_id ordered_at amount", rows)}
+
+
+def mailings(time: _Time) -> dict[str, Table]:
+    """E-mails of three campaigns, opened and clicked after days, and visitors who become leads later."""
+    events, sessions, leads_found = [], [], []
+    for number, sent in enumerate(time.events(12.0)):
+        found = [("sent", sent), ("delivered", sent + timedelta(minutes=1))]
+        if time.rng.random() < 0.4:
+            found.append(("opened", time.after(sent, 1)))
+            if time.rng.random() < 0.3:
+                found.append(("clicked", time.after(found[-1][1], 0.1)))
+        if time.rng.random() < 0.02:
+            found.append(("unsubscribed", time.after(sent, 2)))
+        events += [
+            (f"{kind}{number}", f"e{number}", f"c{number % 3}", moment, kind)
+            for kind, moment in found
+            if time.known(moment)
+        ]
+    for number, moment in enumerate(time.events(8.0)):
+        lead = f"l{number}" if time.rng.random() < 0.1 and time.known(time.after(moment, 5)) else None
+        sessions.append((f"w{number}", f"v{number}", moment, "search", lead))
+        if lead:
+            leads_found.append((lead, moment, "search"))
+    return {
+        "email_events": ("event_id email_id campaign_id occurred_at event_type", events),
+        "web_sessions": ("session_id visitor_id started_at channel lead_id", sessions),
+        "leads": ("lead_id created_at source", leads_found),
+    }
+
+
+def tasks(time: _Time) -> dict[str, Table]:
+    """Tasks of ten people that are due a week later and done after exponential times."""
+    rows = []
+    for number, created in enumerate(time.events(6.0)):
+        due, done = (
+            created + timedelta(days=7),
+            time.known(created + timedelta(days=time.rng.expovariate(1 / 5))),
+        )
+        channel = time.rng.choice(("phone", "e-mail", "chat"))
+        rows.append((f"x{number}", created, "task", f"u{time.rng.randrange(10)}", due, done, channel))
+    header = "activity_id occurred_at activity_type user_id due_at completed_at channel"
+    people = [(f"u{number}", f"User {number}", "North") for number in range(10)]
+    return {"activities": (header, rows), "users": ("user_id name team", people)}
+
+
+def renamed_system(time: _Time) -> dict[str, Table]:
+    """Deals of the old system until a day, tickets of the new one from then on, and orders all the time."""
+    middle = FIRST_DAY + timedelta(days=time.days // 2)
+    header, rows = deals(time)["deals"]
+    ticket_header, ticket_rows = tickets(time)["tickets"]
+    return {
+        "deals": (header, [row for row in rows if row[1].date() < middle]),
+        "tickets": (ticket_header, [row for row in ticket_rows if row[1].date() >= middle]),
+        **orders(time),
+    }
+
+
 COMPANIES: dict[str, Callable[[_Time], dict[str, Table]]] = {
     "deals": deals,
     "closed deals": closed_deals,
@@ -196,6 +417,20 @@ COMPANIES: dict[str, Callable[[_Time], dict[str, Table]]] = {
     "running subscriptions": running_subscriptions,
     "sales and costs": sales_and_costs,
     "activities that end": activities_that_end,
+    "deals after fixed days": deals_after_fixed_days,
+    "deals that take long": deals_that_take_long,
+    "deals by stage": deals_by_stage,
+    "tickets on weekdays": tickets_on_weekdays,
+    "tickets and messages": tickets_and_messages,
+    "slow leads": slow_leads,
+    "subscriptions from one day": subscriptions_from_one_day,
+    "subscriptions without end": subscriptions_without_end,
+    "yearly contracts": yearly_contracts,
+    "seasonal orders": seasonal_orders,
+    "orders on working days": orders_on_working_days,
+    "mailings": mailings,
+    "tasks": tasks,
+    "renamed system": renamed_system,
 }
 
 

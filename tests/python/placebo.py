@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -19,7 +19,7 @@ from pathlib import Path
 from crm_kpis.sql import quote_text
 from pipeline import Build, CompiledProject
 
-WINDOWS = (28, 56, 91)
+WINDOWS = (30, 56, 91)
 CLAIMS = ("improved", "worsened")
 NOT_TESTED = ("not tested", "too few data", "too few weeks")
 
@@ -62,7 +62,7 @@ class Verdicts:
 
 
 def draw(first_day: date, as_of: date, count: int, seed: str = "placebo") -> list[Placebo]:
-    """Draw evaluations at random dates, of 28, 56 and 91 days a side in turn.
+    """Draw evaluations at random dates, of 30, 56 and 91 days a side in turn.
 
     Args:
         first_day: The first day of the records.
@@ -90,16 +90,13 @@ def evaluate(project: CompiledProject, raw_dir: Path, count: int) -> Verdicts:
         raw_dir: The raw directory.
         count: How many evaluations.
     """
-    with project.run(raw_dir, settings=None, only=project.with_inputs("reporting_window")) as warehouse:
-        ((first_day, as_of),) = warehouse.execute(
-            "select first_day, as_of from main.reporting_window"
-        ).fetchall()
+    first_day, as_of = _records_of(project, raw_dir)
     placebos = draw(first_day, as_of, count)
-    # Periods that nothing is compared with are not needed.
+    # Neither segments nor periods that nothing is compared with are needed.
     periods = "period_grain in ('week', 'month', 'quarter', 'named')"
     only = project.with_inputs("kpi_evaluation")
     inputs = {"named_periods": _named_periods(placebos), "evaluations": _evaluations(placebos)}
-    conditions = {"periods": periods}
+    conditions = {"periods": periods, "measures": "segment_by = 'all'"}
     with project.run(raw_dir, settings=None, only=only, inputs=inputs, conditions=conditions) as warehouse:
         rows = warehouse.execute(
             "select evaluation_name, kpi_id, verdict from main.kpi_evaluation where segment_by = 'all'"
@@ -111,6 +108,51 @@ def evaluate(project: CompiledProject, raw_dir: Path, count: int) -> Verdicts:
         totals=Counter(verdict for _, _, verdict in rows),
         claims=Counter(kpi for _, kpi in claims),
     )
+
+
+def judge_targets(project: CompiledProject, raw_dir: Path, share: float = 0.1) -> dict[str, Counter[str]]:
+    """Set each KPI a target for a year in which nothing improves, and see what its months say.
+
+    Args:
+        project: The compiled SQL of a build.
+        raw_dir: The raw directory.
+        share: By how much each KPI is to get better within the last year, compared with the year before.
+
+    Returns:
+        How often each status was given to a month of the last year, by KPI.
+    """
+    as_of = _records_of(project, raw_dir)[1]
+    start, last = as_of.replace(year=as_of.year - 1, day=1), as_of.replace(day=1) - timedelta(days=1)
+    before = f"'{start.replace(year=start.year - 1)}' as starts_on, '{start - timedelta(days=1)}' as ends_on"
+    target = (
+        "select kpi_id as target_id, kpi_id as target_name, kpi_id, cast(null as varchar) as segment_by,"
+        " cast(null as varchar) as segment, 'relative' as kind,"
+        f" cast(case good when 'up' then {share} else -{share} end as double) as target,"
+        f" 'year before' as baseline_period, cast('{start}' as date) as starts_on,"
+        f" cast('{last}' as date) as due_on from compiled.main.kpi_catalogue where good <> 'none'"
+    )
+    period = f"select 'year before' as period_name, {before}, null as last_days"
+    inputs = {
+        "named_periods": f"select * replace (starts_on::date as starts_on, ends_on::date as ends_on,"
+        f" last_days::bigint as last_days) from ({period})",
+        "kpi_targets": target,
+    }
+    only = project.with_inputs("target_periods")
+    conditions = {"measures": "segment_by = 'all'", "periods": "period_grain in ('month', 'named')"}
+    with project.run(raw_dir, settings=None, only=only, inputs=inputs, conditions=conditions) as warehouse:
+        rows = warehouse.execute(
+            "select kpi_id, status from main.target_periods where is_complete"
+        ).fetchall()
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for kpi, status in rows:
+        found[kpi][status] += 1
+    return found
+
+
+def _records_of(project: CompiledProject, raw_dir: Path) -> tuple[date, date]:
+    """The first and the last day of the records."""
+    with project.run(raw_dir, settings=None, only=project.with_inputs("reporting_window")) as warehouse:
+        return warehouse.execute("select first_day, as_of from main.reporting_window").fetchall()[0]
 
 
 def _named_periods(placebos: Iterable[Placebo]) -> str:

@@ -302,3 +302,7 @@ def test_a_control_takes_off_what_changed_without_a_cause(compiled):
             assert row["earlier_comparisons"] == len(changes) - 1
             assert row["control_segment"] == "team=north"
         assert found[name, kpi, "north"]["control_segment"] is None
+    # With a control only earlier comparisons judge, and three of them are the least.
+    for kpi in treated:
+        row = found["a year of little history", kpi, "all"]
+        assert (row["earlier_comparisons"], row["verdict"]) == (0, "too few weeks"), kpi
