@@ -1,5 +1,5 @@
 {#
-    Macros: add_own_kpis, add_own_measure_inputs.
+    Macros: add_own_kpis, own_kpi_rows, usual_change_from, add_own_measure_inputs.
 #}
 
 {#
@@ -10,7 +10,6 @@
 
     The own columns of a company (own_columns.csv) are dimensions of the KPIs that they list.
 
-    What a row leaves empty is filled in: a total is proportional to the length of its period and counts itself, a rate is not.
 #}
 {% macro add_own_kpis() -%}
     {#- Without the plugin nobody has registered the settings (another engine). -#}
@@ -19,9 +18,31 @@
     {%- endif -%}
     insert into {{ this }} (
         kpi_id, area, label_en, label_de, unit, good, aggregation, numerator, denominator, squares, sample_measure, per_unit, interval_method,
-        dated_by, length_effect, usual_change_from, look_back, matures, matures_in_days, segments, compared_across,
+        dated_by, length_effect, usual_change_from, look_back, waits_for, matures_in_days, segments, compared_across,
         formula_en, formula_de, description_en, description_de, source
     )
+    {{ crm_kpis.own_kpi_rows() }};
+
+    {% for dimension, kpi_ids in (crm_kpis.settings_plugin().own_splits or {}).items() %}
+    update {{ this }}
+    set segments = case when coalesce(segments, '') = '' then '{{ dimension }}' else segments || '|{{ dimension }}' end
+    where kpi_id in ('{{ kpi_ids | join("', '") }}');
+    {% endfor %}
+{%- endmacro %}
+
+
+{#
+    Renders the query for the rows of own_kpis.csv as the catalogue has them, in the order of the columns that add_own_kpis names.
+
+        insert into kpi_catalogue (kpi_id, ...) {{ own_kpi_rows() }}
+
+    What a row leaves empty is filled in: a total is proportional to the length of its period and counts itself, a rate is not. A total that
+    does not depend on the length is a stock, and so is what a shipped KPI reads at the end of its periods.
+#}
+{% macro own_kpi_rows() -%}
+    {%- set length_effect -%}
+        coalesce(length_effect, case when aggregation = 'total' and dated_by_event <> 'end of period' then 'proportional' else 'none' end)
+    {%- endset -%}
     select
         kpi_id,
         area,
@@ -36,11 +57,11 @@
         coalesce(sample_measure, case when aggregation <> 'ratio' then numerator end) as sample_measure,
         coalesce(per_unit, 1) as per_unit,
         coalesce(interval_method, 'none') as interval_method,
-        coalesce(dated_by, 'its measures') as dated_by,
-        coalesce(length_effect, case when aggregation = 'total' then 'proportional' else 'none' end) as length_effect,
-        case when aggregation = 'median' then 'whole periods' else 'weeks' end as usual_change_from,
+        dated_by_event as dated_by,
+        {{ length_effect }} as length_effect,
+        {{ crm_kpis.usual_change_from('dated_by_event', length_effect) }} as usual_change_from,
         'none' as look_back,
-        coalesce(matures, 'none') as matures,
+        'none' as waits_for,
         matures_in_days,
         segments,
         compared_across,
@@ -49,13 +70,43 @@
         coalesce(description_en, label_en) as description_en,
         coalesce(description_de, description_en, label_de, label_en) as description_de,
         'own' as source
-    from {{ source('settings', 'own_kpis') }};
+    from (
+        select
+            own_kpis.*,
+            coalesce(
+                own_kpis.dated_by,
+                case
+                    when stocks.measure is not null or (own_kpis.aggregation = 'total' and own_kpis.length_effect = 'none')
+                        then 'end of period'
+                    else 'its measures'
+                end
+            ) as dated_by_event
+        from {{ source('settings', 'own_kpis') }} as own_kpis
+        left join (
+            select numerator as measure
+            from {{ this }}
+            where dated_by = 'end of period' and source <> 'own'
+            union
+            select denominator as measure
+            from {{ this }}
+            where dated_by = 'end of period' and source <> 'own'
+        ) as stocks on own_kpis.numerator = stocks.measure
+    ) as events
+{%- endmacro %}
 
-    {% for dimension, kpi_ids in (crm_kpis.settings_plugin().own_splits or {}).items() %}
-    update {{ this }}
-    set segments = case when coalesce(segments, '') = '' then '{{ dimension }}' else segments || '|{{ dimension }}' end
-    where kpi_id in ('{{ kpi_ids | join("', '") }}');
-    {% endfor %}
+
+{#
+    Which values show how much a KPI usually changes: 'period ends' of what is read at the end of a period, 'whole periods' of what depends
+    on their length in a way of its own, 'weeks' of all else.
+
+        {{ usual_change_from('dated_by', 'length_effect') }} as usual_change_from
+#}
+{% macro usual_change_from(dated_by, length_effect) -%}
+    case
+        when {{ dated_by }} = 'end of period' then 'period ends'
+        when {{ length_effect }} = 'other' then 'whole periods'
+        else 'weeks'
+    end
 {%- endmacro %}
 
 

@@ -89,15 +89,13 @@ selections as (
         usual_durations.first_begun_on,
         usual_durations.days,
         case
-            when {{ days_between('usual_durations.first_begun_on', 'usual_durations.first_ended_on') }} > usual_durations.days
-                then usual_durations.first_ended_on
-            -- No subscription has ever ended: the records are of those that run today.
+            -- No subscription has ended yet: the records may be of those that run today, and an end could not have been seen.
             when
                 usual_durations.duration = 'subscription'
-                and usual_durations.first_ended_on is null
-                and {{ days_between('usual_durations.first_begun_on', 'reporting_window.as_of') }}
-                > {{ setting('churn_after_days') }}
+                and coalesce(usual_durations.first_ended_on > reporting_window.as_of, true)
                 then reporting_window.as_of
+            when {{ days_between('usual_durations.first_begun_on', 'usual_durations.first_ended_on') }} > usual_durations.days
+                then usual_durations.first_ended_on
         end as survivors_until,
         case when usual_durations.running = 0 then usual_durations.days else 0 end as days_ahead
     from usual_durations
@@ -105,7 +103,7 @@ selections as (
 ),
 
 -- An account without a subscription is lost after churn_after_days at the earliest, and before nobody knows whether a purchase is its
--- first one. A few such accounts among many do not matter.
+-- first one. A few such accounts among many do not matter, nor do a few with a subscription among others.
 purchasers as (
     select
         min(case when not has_subscription then active_from end) as first_active_from,
@@ -122,10 +120,14 @@ churn as (
     where intervals_without_subscription > 0.05 * intervals
     union all
     select
-        survivors_until as counts_from,
+        selections.survivors_until as counts_from,
         0 as days
     from selections
-    where duration = 'subscription' and survivors_until is not null
+    cross join purchasers
+    where
+        selections.duration = 'subscription'
+        and selections.survivors_until is not null
+        and purchasers.intervals - purchasers.intervals_without_subscription > 0.05 * purchasers.intervals
 ),
 
 -- What is dated by its end waits until long ones can have ended, and so does a stock of what has not ended yet.

@@ -13,6 +13,10 @@ look_backs as (
     select * from {{ ref('int_look_backs') }}
 ),
 
+maturities as (
+    select * from {{ ref('int_maturities') }}
+),
+
 reporting_window as (
     select * from {{ ref('reporting_window') }}
 ),
@@ -63,11 +67,14 @@ shortened as (
         catalogue.kpi_id,
         recorded.recorded_from,
         recorded.recorded_until,
-        greatest(coalesce(catalogue.matures_in_days, 0), coalesce(max(look_backs.days_ahead), 0)) as matures_in_days,
+        greatest(
+            coalesce(catalogue.matures_in_days, 0), coalesce(max(maturities.days), 0), coalesce(max(look_backs.days_ahead), 0)
+        ) as matures_in_days,
         max({{ add_days('coalesce(look_backs.counts_from, recorded.recorded_from)', 'look_backs.days') }}) as looked_back_from
     from catalogue
     inner join recorded on catalogue.kpi_id = recorded.kpi_id
     left join look_backs on catalogue.look_back = look_backs.look_back
+    left join maturities on catalogue.waits_for = maturities.waits_for
     group by catalogue.kpi_id, recorded.recorded_from, recorded.recorded_until, catalogue.matures_in_days
 )
 

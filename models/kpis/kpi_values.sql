@@ -211,6 +211,8 @@ covered_days as (
         computable.kpi_id,
         periods.period_id,
         computable.dated_by = 'end of period' as is_read_at_end,
+        -- Who was a customer when the period began must be known.
+        computable.dated_by = 'period' and periods.period_start < spans.covered_from as is_start_unknown,
         {{ days_between('periods.period_start', 'periods.read_on') }} + 1 as day_count,
         greatest(0, {{ days_between(
             'greatest(periods.period_start, spans.covered_from)', 'least(periods.read_on, spans.recorded_until)'
@@ -241,6 +243,7 @@ with_shares as (
         *,
         case
             when is_read_at_end then case when is_end_covered then 1.0 else 0.0 end
+            when is_start_unknown then 0.0
             else cast(days_covered as double) / day_count
         end as covered_share
     from covered_days

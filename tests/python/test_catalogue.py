@@ -11,9 +11,11 @@ from crm_kpis.catalogue.docs import DOCS_FILE, MONTHLY_DIR, read_examples, rende
 from crm_kpis.catalogue.inputs import INPUTS_FILE, render_inputs
 from crm_kpis.raw.contract import PROJECT_DIR, TABLES_FILE, render_tables
 from crm_kpis.settings.declaration import read_declaration
+from engines import render, run_on_duckdb
 from pipeline import CONTRACT
 
-with (PROJECT_DIR / "seeds" / "kpi_catalogue.csv").open(encoding="utf-8", newline="") as _file:
+_CATALOGUE_FILE = PROJECT_DIR / "seeds" / "kpi_catalogue.csv"
+with _CATALOGUE_FILE.open(encoding="utf-8", newline="") as _file:
     CATALOGUE = {row["kpi_id"]: row for row in csv.DictReader(_file)}
 _UNIT_TESTS = PROJECT_DIR / "models" / "kpis" / "_unit_tests.yml"
 _ROLES = ("numerator", "denominator", "squares", "sample_measure")
@@ -197,3 +199,99 @@ def test_inputs_are_those_of_numerators_and_denominators():
 
 def test_the_list_of_raw_tables_is_that_of_the_contract():
     assert TABLES_FILE.read_text(encoding="utf-8") == render_tables(), "run `make kpi-docs`"
+
+
+# Weak spots
+
+# Differences that nobody can act on, by dimension, and the KPIs of which that holds.
+_NATURAL = {
+    "deal_type": (
+        "close_rate",
+        "win_rate",
+        "average_deal_size",
+        "sales_cycle_days",
+    ),  # Renewals are sooner won.
+    "pipeline": (
+        "close_rate",
+        "win_rate",
+        "average_deal_size",
+        "sales_cycle_days",
+        "stage_days",
+        "stage_conversion_rate",
+    ),
+    "product": ("average_deal_size", "sales_cycle_days"),  # A cheap one has small deals, and is sold soon.
+    "industry": ("average_deal_size",),
+    "country": ("average_deal_size",),
+    "stage": ("stage_days", "stage_conversion_rate", "stalled_deal_rate"),  # Each is another kind of work.
+    "score_band": ("lead_conversion_rate",),  # Low scores convert less: that is what they say.
+    # Who calls is answered at once, and what is urgent comes first.
+    "channel": ("first_contact_resolution_rate", "first_response_hours", "resolution_hours"),
+    "priority": (
+        "first_contact_resolution_rate",
+        "first_response_hours",
+        "resolution_hours",
+        "ticket_reopen_rate",
+    ),
+}
+
+
+def test_what_is_not_compared_across_has_a_reason():
+    for kpi_id, kpi in CATALOGUE.items():
+        compared = set(filter(None, kpi["compared_across"].split("|")))
+        segments = set(kpi["segments"].split("|"))
+        natural = {dimension for dimension, kpis in _NATURAL.items() if kpi_id in kpis}
+        assert compared <= segments, kpi_id
+        if compared:
+            assert segments - compared == natural, kpi_id
+
+
+# Own KPIs
+
+
+def test_the_usual_changes_of_each_kpi_come_from_what_its_columns_say():
+    rule = render("usual_change_from('dated_by', 'length_effect')", "duckdb")
+    differing = run_on_duckdb(f"select kpi_id from '{_CATALOGUE_FILE}' where usual_change_from <> {rule}")
+    # Costs of a month are booked on one day, and forecasts are made by the quarter.
+    assert differing == [("forecast_error",), ("customer_retention_cost",)]
+
+
+def test_an_own_kpi_of_a_stock_is_read_at_the_end_as_a_shipped_one_is():
+    own = [
+        # A shipped stock, an own one, a rate of shipped stocks, a flow, what depends on the length.
+        {"kpi_id": "shipped_stock", "aggregation": "total", "numerator": "open_pipeline"},
+        {"kpi_id": "stock", "aggregation": "total", "numerator": "own_stock", "length_effect": "none"},
+        {
+            "kpi_id": "stock_rate",
+            "aggregation": "ratio",
+            "numerator": "stalled_deals",
+            "denominator": "open_deals",
+        },
+        {"kpi_id": "flow", "aggregation": "total", "numerator": "deals_won"},
+        {"kpi_id": "other_rate", "aggregation": "ratio", "numerator": "orders", "length_effect": "other"},
+        {"kpi_id": "median", "aggregation": "median", "numerator": "own_median"},
+        {"kpi_id": "said", "aggregation": "total", "numerator": "own_stock", "dated_by": "end of period"},
+    ]
+    columns = [column.name for column in read_declaration().tables["own_kpis"].columns]
+    with duckdb.connect() as connection:
+        connection.read_csv(str(_CATALOGUE_FILE)).create("kpi_catalogue")
+        texts = ", ".join(f"{name} {'double' if name == 'per_unit' else 'varchar'}" for name in columns)
+        connection.execute(f"create table own_kpis ({texts})")
+        for row in own:
+            connection.execute(
+                f"insert into own_kpis ({', '.join(row)}) values ({', '.join('?' for _ in row)})",
+                list(row.values()),
+            )
+        rows = render("own_kpi_rows()", "duckdb", source=lambda *_: "own_kpis", this="kpi_catalogue")
+        filled = connection.execute(
+            f"select kpi_id, dated_by, length_effect, usual_change_from from ({rows}) order by all"
+        ).fetchall()
+
+    assert filled == [
+        ("flow", "its measures", "proportional", "weeks"),
+        ("median", "its measures", "none", "weeks"),
+        ("other_rate", "its measures", "other", "whole periods"),
+        ("said", "end of period", "none", "period ends"),
+        ("shipped_stock", "end of period", "none", "period ends"),
+        ("stock", "end of period", "none", "period ends"),
+        ("stock_rate", "end of period", "none", "period ends"),
+    ]

@@ -114,6 +114,23 @@ def test_young_months_are_maturing_and_not_compared(company):
     assert months["2024-06"][0] == 0
 
 
+def test_months_mature_as_long_as_wins_take(company):
+    # A deal a day; every second one is won 300 days later, every other one lost.
+    def deals() -> Iterator[tuple]:
+        for number, day in enumerate(days_from("2022-01-01", "2023-12-31")):
+            closed = day + 300 * DAY
+            is_closed = closed <= date(2023, 12, 31)
+            status = ("won" if number % 2 else "lost") if is_closed else "open"
+            yield f"d{number}", day, status, closed if is_closed else None
+
+    with company(deals=("deal_id created_at status closed_at", deals())) as built:
+        months = periods_of(built, "close_rate")
+
+    # On 31 December 2023 the deals up to 6 March have waited for 300 days, those of June for 213 at most.
+    assert months["2023-02"] == (14 / 28, "full", True)
+    assert months["2023-04"] == months["2023-06"] == (0, "maturing", False)
+
+
 def test_what_is_dated_by_its_end_begins_when_long_ones_can_be_there(company):
     # Two tickets a day, one resolved the next day, one late, after 40 days, and reopened: in January only the
     # first kind is.
@@ -204,16 +221,18 @@ def test_an_export_of_closed_deals_does_not_tell_what_was_created_or_open(compan
     assert closed["2024-03"][1:] == ("full", True)
 
 
-def test_where_no_subscription_ends_only_the_customers_of_today_are_known(company):
-    subscriptions = [(f"s{day}", f"a{day}", day) for day in days_from("2022-01-01", "2024-12-31", 7)]
+@pytest.mark.parametrize(("last", "at_the_end"), [("2024-12-31", 157), ("2022-03-31", 13)])
+def test_where_no_subscription_ends_only_the_customers_of_today_are_known(company, last, at_the_end):
+    # One a week from 1 January 2022 on. In three months none had to end, but no end was seen either.
+    subscriptions = [(f"s{day}", f"a{day}", day) for day in days_from("2022-01-01", last, 7)]
     with company(subscriptions=("subscription_id account_id started_on", subscriptions)) as built:
-        customers = periods_of(built, "active_customers")
         churn = periods_of(built, "churn_rate")
+        customers = list(periods_of(built, "active_customers").values())
 
-    assert churn["2023-12"] == churn["2024-11"] == (None, "none", False)
-    assert customers["2023-12"] == customers["2024-11"] == (None, "none", False)
-    # One a week from 1 January 2022 to 28 December 2024.
-    assert customers["2024-12"][0] == len(subscriptions) == 157
+    assert churn
+    assert {value for value, *_ in churn.values()} == {None}
+    assert set(customers[:-1]) == {(None, "none", False)}
+    assert customers[-1][0] == len(subscriptions) == at_the_end
 
 
 def test_what_a_table_does_not_reach_has_no_value(company):
