@@ -241,7 +241,7 @@ def test_a_renamed_column_is_named_with_the_way_out(tmp_path: Path) -> None:
     result = mapped(land(tmp_path / "a", tables), "hubspot")
     warning = next(text for text in result.warnings if "table deals" in text)
     assert "the table deals has no column closedate, hubspot_owner_id, amount." in warning
-    assert "--mapping names it: hubspot: {deal: {close_at: NAME}}." in warning
+    assert "--mapping names it: hubspot: {deal: {close_at: closed_on}}." in warning
     without_key = {name: value for name, value in DEAL.items() if name != "id"}
     with pytest.raises(
         InputError, match=r"deals has no column id, which tells records apart\..*deal_id: NAME"

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
+from crm_kpis.cli import cli
 from crm_kpis.errors import InputError
 from crm_kpis.sources.layout import LAYOUTS_DIR, read_vendor, vendors
 from crm_kpis.sources.source import read_settings
@@ -88,6 +90,17 @@ def test_an_export_of_hubspot_is_read(tmp_path: Path) -> None:
         ("8", "open", None, None, "chat"),
     ]
     assert result.unbalanced() == []
+
+
+def test_inspect_names_the_files_of_an_export(tmp_path: Path) -> None:
+    place = ["--landed", str(export(tmp_path, HUBSPOT)), "--time-zone", "Europe/Berlin"]
+    lines = CliRunner().invoke(cli, ["sources", "inspect", "--source", "hubspot", *place]).output.splitlines()
+    assert lines[:3] == [
+        f"hubspot: HubSpot's own CSV export, in {tmp_path}.",
+        "  Tables that are read: companies, contacts, hubspot-crm-exports-all-deals-2024-08-27, tickets.",
+        "  Lists that are not landed in tickets: Associated Contact IDs.",
+    ]
+    assert not any("are not read" in line or "Tables that are not" in line for line in lines)
 
 
 def test_an_export_of_pipedrive_is_read(tmp_path: Path) -> None:

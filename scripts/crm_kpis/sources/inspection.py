@@ -63,17 +63,24 @@ def inspect_landed(settings: SourceSettings, time_zone: str) -> Iterator[str]:
 
 def _describe_source(source: Source, settings: SourceSettings) -> Iterator[str]:
     spec = source.spec
-    yield f"{spec.name}: {source.vendor.title} as {source.layout.title} lands it, in {spec.place}."
+    title = f"{source.vendor.title} as {source.layout.title} lands it"
+    yield f"{spec.name}: {source.layout.title if source.layout.is_export else title}, in {spec.place}."
     used = {table.name for columns in source.columns for table in columns.tables}
     yield f"  Tables that are read: {', '.join(sorted(used)) or 'none'}."
-    lacking = [
-        " or ".join(where.tables)
-        for columns in source.columns
-        if not columns.tables and (where := columns.entity.landed_as.get(source.layout.name))
-    ]
+    landed = {name.lower(): table.name for name, table in source.tables.items()}
+    lacking = []
+    for columns in source.columns:
+        where = columns.entity.landed_as.get(source.layout.name)
+        if columns.tables or not where:
+            continue
+        there = next((landed[table.lower()] for table in where.tables if table.lower() in landed), None)
+        if there is None:
+            lacking.append(" or ".join(where.tables))
+        elif where.list_column:
+            yield f"  Lists that are not landed in {there}: {where.list_column}."
     if lacking:
         yield f"  Tables that are not landed: {', '.join(lacking)}."
-    unused = sorted(name for name in source.tables if name not in used and not name.startswith("_dlt"))
+    unused = sorted(name for name in landed.values() if name not in used and not name.startswith("_dlt"))
     if unused:
         yield f"  Tables that are not read: {', '.join(unused)}."
     for columns in source.columns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -473,8 +474,15 @@ def _check_own(
                 )
 
 
-def _hint(spec: SourceSpec, entity: Entity, column: str) -> str:
-    return f"--mapping names it: {spec.vendor}: {{{entity.name}: {{{column}: NAME}}}}."
+def _hint(spec: SourceSpec, entity: Entity, column: str, name: str = "NAME") -> str:
+    return f"--mapping names it: {spec.vendor}: {{{entity.name}: {{{column}: {name}}}}}."
+
+
+def _similar(name: str, landed: LandedColumns) -> str:
+    """The landed column, read for nothing else, that the name may have become; NAME where there is none."""
+    read = {found.partition(".")[0] for names in landed.found.values() for found in names}
+    unread = [column for table in landed.tables for column in table.columns if column not in read]
+    return next(iter(difflib.get_close_matches(name, unread, n=1)), "NAME")
 
 
 def _warnings(spec: SourceSpec, layout: Layout, columns: tuple[LandedColumns, ...]) -> Iterator[str]:
@@ -492,8 +500,9 @@ def _warnings(spec: SourceSpec, layout: Layout, columns: tuple[LandedColumns, ..
             )
         lacking = [column for column in expected if not column.is_optional]
         if lacking:
-            listed = ", ".join(column.names[layout.name][0] for column in lacking)
+            names = [column.names[layout.name][0] for column in lacking]
+            hint = _hint(spec, entity, lacking[0].name, _similar(names[0], landed))
             yield (
-                f"{spec.name}: the table {tables} has no column {listed}."
-                f" Where it has another name, {_hint(spec, entity, lacking[0].name)}"
+                f"{spec.name}: the table {tables} has no column {', '.join(names)}."
+                f" Where it has another name, {hint}"
             )
