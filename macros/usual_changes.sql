@@ -1,7 +1,7 @@
 {#
     When may a change be called a change? When it is clearly larger than the changes that are usual, and larger than chance among its records.
 
-    Macros: testing_method, variance_by_chance, variance_of_proportions, block_count, add_swings.
+    Macros: testing_method, variance_by_chance, variance_of_proportions, block_count, add_swings, add_series.
 #}
 
 {#
@@ -135,5 +135,131 @@
         end as difference_{{ side }}{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ name }}_p_values
+)
+{%- endmacro %}
+
+
+{#
+    Adds the series of the KPIs: sums over the periods that lie in windows, of which one divided by the other is the value. Renders CTEs; the last two are
+    kpi_segments (kpi_segment_id, kpi_id, segment_by, segment, aggregation, testing_method) and series, with the columns of the windows, kpi_segment_id,
+    numerator, denominator, squares, and for totals per day side_days.
+
+        with
+        windows as (select * from comparison_windows),
+        {{ add_series() }}
+        select numerator / denominator from series
+
+    It reads the CTEs windows (rows of comparison_windows), catalogue (kpi_id, usual_change_from, aggregation, is_per_day, testing_method), kpi_values and
+    snapshot_values.
+#}
+{% macro add_series() -%}
+every_value as (
+    select
+        cast(null as {{ dbt.type_string() }}) as source_snapshot,
+        kpi_id,
+        segment_by,
+        segment,
+        period_grain,
+        period_start,
+        numerator,
+        denominator,
+        sample_size,
+        kpi_value,
+        standard_error
+    from kpi_values
+    union all
+    select
+        snapshot_name as source_snapshot,
+        kpi_id,
+        segment_by,
+        segment,
+        period_grain,
+        period_start,
+        numerator,
+        denominator,
+        sample_size,
+        kpi_value,
+        standard_error
+    from snapshot_values
+),
+
+-- A number is joined and grouped faster than three names.
+kpi_segments as (
+    select
+        every_value.kpi_id,
+        every_value.segment_by,
+        every_value.segment,
+        catalogue.usual_change_from,
+        catalogue.aggregation,
+        catalogue.is_per_day,
+        catalogue.testing_method,
+        row_number() over (order by every_value.kpi_id, every_value.segment_by, every_value.segment) as kpi_segment_id
+    from every_value
+    inner join catalogue on every_value.kpi_id = catalogue.kpi_id
+    group by
+        every_value.kpi_id,
+        every_value.segment_by,
+        every_value.segment,
+        catalogue.usual_change_from,
+        catalogue.aggregation,
+        catalogue.is_per_day,
+        catalogue.testing_method
+),
+
+-- Sums over the weeks of a window, of which one divided by the other is the value: of a total per day, of a median weighted by the number
+-- of values behind it.
+addends as (
+    select
+        kpi_segments.kpi_segment_id,
+        kpi_segments.usual_change_from,
+        kpi_segments.is_per_day,
+        kpi_segments.aggregation = 'total' and kpi_segments.is_per_day as is_total_per_day,
+        every_value.source_snapshot,
+        every_value.period_grain,
+        every_value.period_start,
+        case
+            when kpi_segments.aggregation = 'median' then every_value.kpi_value * every_value.sample_size
+            when kpi_segments.aggregation = 'total' then every_value.kpi_value
+            else every_value.numerator
+        end as numerator,
+        case
+            when kpi_segments.aggregation = 'median' then cast(every_value.sample_size as double)
+            when kpi_segments.aggregation = 'total' then 1.0
+            else every_value.denominator
+        end as denominator,
+        case when kpi_segments.testing_method = 'mean' then {{ squares_of_mean('every_value') }} end as squares
+    from every_value
+    inner join kpi_segments
+        on
+            every_value.kpi_id = kpi_segments.kpi_id
+            and every_value.segment_by = kpi_segments.segment_by
+            and every_value.segment = kpi_segments.segment
+),
+
+series as {{ computed_once() }} (
+    select
+        windows.pair_id,
+        addends.kpi_segment_id,
+        windows.shift,
+        windows.side,
+        windows.place,
+        windows.opens_at,
+        windows.blocks,
+        windows.period_end,
+        windows.side_block,
+        windows.common_block,
+        windows.week_time,
+        case when addends.is_total_per_day then windows.side_days end as side_days,
+        case when addends.is_total_per_day then windows.side_block_days end as side_block_days,
+        addends.numerator,
+        case when addends.is_per_day then addends.denominator * windows.day_count else addends.denominator end as denominator,
+        addends.squares
+    from windows
+    inner join addends
+        on
+            windows.usual_change_from = addends.usual_change_from
+            and windows.period_grain = addends.period_grain
+            and windows.period_start = addends.period_start
+            and windows.source_snapshot is not distinct from addends.source_snapshot
 )
 {%- endmacro %}

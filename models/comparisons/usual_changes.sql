@@ -10,8 +10,10 @@ pairs as (
     from {{ ref('period_pairs') }}
 ),
 
+-- The weeks of the two periods themselves.
 windows as (
     select * from {{ ref('comparison_windows') }}
+    where shift = 0
 ),
 
 catalogue as (
@@ -36,264 +38,11 @@ snapshot_values as (
     where is_complete and coalesce(is_comparable, true)
 ),
 
-every_value as (
-    select
-        cast(null as {{ dbt.type_string() }}) as source_snapshot,
-        kpi_id,
-        segment_by,
-        segment,
-        period_grain,
-        period_start,
-        numerator,
-        denominator,
-        sample_size,
-        kpi_value,
-        standard_error
-    from kpi_values
-    union all
-    select
-        snapshot_name as source_snapshot,
-        kpi_id,
-        segment_by,
-        segment,
-        period_grain,
-        period_start,
-        numerator,
-        denominator,
-        sample_size,
-        kpi_value,
-        standard_error
-    from snapshot_values
+earlier_changes as (
+    select * from {{ ref('earlier_changes') }}
 ),
 
--- A number is joined and grouped faster than three names.
-kpi_segments as (
-    select
-        every_value.kpi_id,
-        every_value.segment_by,
-        every_value.segment,
-        catalogue.usual_change_from,
-        catalogue.aggregation,
-        catalogue.is_per_day,
-        catalogue.testing_method,
-        row_number() over (order by every_value.kpi_id, every_value.segment_by, every_value.segment) as kpi_segment_id
-    from every_value
-    inner join catalogue on every_value.kpi_id = catalogue.kpi_id
-    group by
-        every_value.kpi_id,
-        every_value.segment_by,
-        every_value.segment,
-        catalogue.usual_change_from,
-        catalogue.aggregation,
-        catalogue.is_per_day,
-        catalogue.testing_method
-),
-
--- Sums over the weeks of a window, of which one divided by the other is the value: of a total per day, of a median weighted by the number
--- of values behind it.
-addends as (
-    select
-        kpi_segments.kpi_segment_id,
-        kpi_segments.usual_change_from,
-        kpi_segments.is_per_day,
-        kpi_segments.aggregation = 'total' and kpi_segments.is_per_day as is_total_per_day,
-        every_value.source_snapshot,
-        every_value.period_grain,
-        every_value.period_start,
-        case
-            when kpi_segments.aggregation = 'median' then every_value.kpi_value * every_value.sample_size
-            when kpi_segments.aggregation = 'total' then every_value.kpi_value
-            else every_value.numerator
-        end as numerator,
-        case
-            when kpi_segments.aggregation = 'median' then cast(every_value.sample_size as double)
-            when kpi_segments.aggregation = 'total' then 1.0
-            else every_value.denominator
-        end as denominator,
-        case when kpi_segments.testing_method = 'mean' then {{ squares_of_mean('every_value') }} end as squares
-    from every_value
-    inner join kpi_segments
-        on
-            every_value.kpi_id = kpi_segments.kpi_id
-            and every_value.segment_by = kpi_segments.segment_by
-            and every_value.segment = kpi_segments.segment
-),
-
-series as {{ computed_once() }} (
-    select
-        windows.pair_id,
-        addends.kpi_segment_id,
-        windows.shift,
-        windows.side,
-        windows.place,
-        windows.opens_at,
-        windows.blocks,
-        windows.side_block,
-        windows.common_block,
-        windows.week_time,
-        case when addends.is_total_per_day then windows.side_days end as side_days,
-        case when addends.is_total_per_day then windows.side_block_days end as side_block_days,
-        addends.numerator,
-        case when addends.is_per_day then addends.denominator * windows.day_count else addends.denominator end as denominator,
-        addends.squares
-    from windows
-    inner join addends
-        on
-            windows.usual_change_from = addends.usual_change_from
-            and windows.period_grain = addends.period_grain
-            and windows.period_start = addends.period_start
-            and windows.source_snapshot is not distinct from addends.source_snapshot
-),
-
--- The same comparison, made earlier.
-earlier_sums as {{ computed_once() }} (
-    select
-        pair_id,
-        kpi_segment_id,
-        shift,
-        min(opens_at) as opens_at,
-        min(place) as first_place,
-        {% for side in ['baseline', 'current'] %}
-        {{ exact_sum('numerator', "side = '" ~ side ~ "'") }} as {{ side }}_numerator,
-        coalesce(
-            cast(max(side_days) filter (where side = '{{ side }}') as double),
-            {{ exact_sum('denominator', "side = '" ~ side ~ "'") }}
-        ) as {{ side }}_denominator,
-        {{ exact_sum('squares', "side = '" ~ side ~ "'") }} as {{ side }}_squares{{ ',' if not loop.last }}
-        {% endfor %}
-    from series
-    where shift > 0
-    group by pair_id, kpi_segment_id, shift
-),
-
-with_first_places as (
-    select
-        earlier_sums.*,
-        kpi_segments.kpi_id,
-        kpi_segments.segment_by,
-        kpi_segments.segment,
-        kpi_segments.aggregation,
-        kpi_segments.testing_method,
-        min(earlier_sums.first_place) over (partition by earlier_sums.pair_id, earlier_sums.kpi_segment_id) as series_from
-    from earlier_sums
-    inner join kpi_segments on earlier_sums.kpi_segment_id = kpi_segments.kpi_segment_id
-),
-
--- A window that begins before the series has not seen all of it.
-whole_sums as (
-    select * from with_first_places
-    where opens_at >= series_from
-),
-
--- With a control, the total is what is left without it.
-controls as (
-    select with_first_places.*
-    from with_first_places
-    inner join pairs
-        on
-            with_first_places.pair_id = pairs.pair_id
-            and with_first_places.segment_by = pairs.control_by
-            and with_first_places.segment = pairs.control_member
-),
-
-treated as (
-    select
-        sums.pair_id,
-        sums.kpi_id,
-        sums.kpi_segment_id,
-        sums.segment_by,
-        sums.segment,
-        sums.aggregation,
-        sums.testing_method,
-        sums.shift,
-        controls.pair_id is not null as is_controlled,
-        {% for side in ['baseline', 'current'] %}
-        {% for column in ['numerator', 'denominator', 'squares'] %}
-        controls.{{ side }}_{{ column }} as {{ side }}_control_{{ column }},
-        sums.{{ side }}_{{ column }}
-        {% set taken_off = "'total', 'ratio'" if column == 'numerator' else "'ratio'" %}
-        - case
-            when sums.segment_by = 'all' and sums.aggregation in ({{ taken_off }})
-                then coalesce(controls.{{ side }}_{{ column }}, 0.0)
-            else 0.0
-        end as {{ side }}_{{ column }}{{ ',' if not loop.last }}
-        {% endfor %}{{ ',' if not loop.last }}
-        {% endfor %}
-    from whole_sums as sums
-    left join controls
-        on
-            sums.pair_id = controls.pair_id
-            and sums.kpi_id = controls.kpi_id
-            and sums.shift = controls.shift
-            and not (sums.segment_by = controls.segment_by and sums.segment = controls.segment)
-            -- A median without a part of its records is not known.
-            and not (sums.segment_by = 'all' and sums.aggregation = 'median')
-),
-
-with_changes as (
-    select
-        *,
-        current_numerator / nullif(current_denominator, 0) - baseline_numerator / nullif(baseline_denominator, 0) as own_change,
-        current_control_numerator / nullif(current_control_denominator, 0)
-        - baseline_control_numerator / nullif(baseline_control_denominator, 0) as control_change,
-        {{ variance_by_chance('testing_method', 'baseline', 'current') }} as own_variance,
-        {{ variance_by_chance('testing_method', 'baseline_control', 'current_control') }} as control_variance
-    from treated
-),
-
-earlier_changes as {{ computed_once() }} (
-    select
-        pair_id,
-        kpi_id,
-        segment_by,
-        segment,
-        aggregation,
-        shift,
-        baseline_denominator,
-        case when is_controlled then own_change - control_change else own_change end as change,
-        case when is_controlled then own_variance + control_variance else own_variance end as variance
-    from with_changes
-    where baseline_denominator > 0 and current_denominator > 0
-),
-
--- What the total would have done had each segment kept its share of the baseline.
-same_mix_changes as (
-    select
-        pair_id,
-        kpi_id,
-        segment_by,
-        shift,
-        {{ exact_sum('baseline_denominator * change') }}
-        / {{ exact_sum('baseline_denominator') }} as change,
-        {{ exact_sum('baseline_denominator * baseline_denominator * variance') }}
-        / {{ exact_sum('baseline_denominator') }}
-        / {{ exact_sum('baseline_denominator') }} as variance
-    from earlier_changes
-    where segment_by <> 'all' and aggregation = 'ratio' and change is not null and variance is not null
-    group by pair_id, kpi_id, segment_by, shift
-),
-
-every_change as (
-    select
-        pair_id,
-        kpi_id,
-        segment_by,
-        segment,
-        shift,
-        change,
-        variance
-    from earlier_changes
-    union all
-    select
-        pair_id,
-        kpi_id,
-        segment_by,
-        cast(null as {{ dbt.type_string() }}) as segment,
-        shift,
-        change,
-        variance
-    from same_mix_changes
-),
+{{ add_series() }},
 
 -- Not centred: a steady drift is a usual change, too.
 earlier as {{ computed_once() }} (
@@ -305,13 +54,22 @@ earlier as {{ computed_once() }} (
         count(*) as earlier_comparisons,
         {{ sum_in_order('change * change', 'shift') }} / count(*) as mean_square,
         {{ sum_in_order('variance', 'shift') }} / nullif(count(variance), 0) as mean_variance
-    from every_change
-    where change is not null
+    from earlier_changes
     group by pair_id, kpi_id, segment_by, segment
 ),
 
 controlled as (
-    select distinct
+    select
+        pairs.pair_id,
+        earlier_changes.kpi_id
+    from pairs
+    inner join earlier_changes
+        on
+            pairs.pair_id = earlier_changes.pair_id
+            and pairs.control_by = earlier_changes.segment_by
+            and pairs.control_member = earlier_changes.segment
+    union
+    select
         pairs.pair_id,
         kpi_segments.kpi_id
     from pairs
@@ -329,8 +87,7 @@ within_rows as {{ computed_once() }} (
     from series
     inner join kpi_segments on series.kpi_segment_id = kpi_segments.kpi_segment_id
     where
-        series.shift = 0
-        and not exists (
+        not exists (
             select 1
             from controlled
             where series.pair_id = controlled.pair_id and kpi_segments.kpi_id = controlled.kpi_id

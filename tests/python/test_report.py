@@ -305,34 +305,115 @@ def test_each_page_links_to_the_other_language(english, tmp_path):
     assert not (marts / "report.html").exists()
 
 
+CLAIMED = (
+    "update marts.kpi_values set is_comparable = is_complete",
+    "update marts.kpi_evaluation set verdict = 'no evidence of change'",
+    "update marts.kpi_evaluation set verdict = 'improved', p_value_adjusted = 0.01, usual_change = 0.05"
+    " where segment_by = 'all' and kpi_id = 'win_rate'",
+    "update marts.kpi_evaluation set verdict = 'improved', p_value_adjusted = 0.02, usual_change = 4"
+    " where segment_by = 'all' and kpi_id = 'deals_won'",
+    "create or replace table marts.kpi_earlier_changes as"
+    " select evaluation_name, kpi_id, ends_on, change, shift"
+    " from (select distinct evaluation_name, kpi_id from marts.kpi_evaluation"
+    "       where kpi_id in ('win_rate', 'deals_won')) as kpis"
+    " cross join (values (1, date '2024-12-31', 0.02), (2, date '2024-06-30', -0.03),"
+    " (3, date '2023-12-31', 0.01)) as earlier (shift, ends_on, change)",
+)
+
+
+def picture(page: str, anchor: str) -> str:
+    return re.search(rf'<figure class="chart" id="{anchor}".*?</figure>', page, re.DOTALL)[0]
+
+
 def test_a_claimed_change_is_drawn_beside_what_is_usual(english, tmp_path):
-    """Of the KPI: each month, the mean before and after, and the band of two usual changes around before."""
-    (baseline, now), *_ = ask(
+    """By week: the value before and after, and the band of two usual changes around before."""
+    ((baseline, now, difference),) = ask(
         english,
-        "select baseline_value, current_value from marts.kpi_evaluation"
+        "select baseline_value, current_value, difference from marts.kpi_evaluation"
         " where kpi_id = 'win_rate' and segment_by = 'all'",
     )
+    marts = copy_marts(english, tmp_path, *CLAIMED)
+    page = write_report(marts).read_text(encoding="utf-8")
+    drawn = ["change-1-1", "change-1-1-earlier", "change-1-2", "change-1-2-earlier"]
+    assert re.findall(r'id="(change-\d+-\d+(?:-earlier)?)"', page) == drawn
+    figure = picture(page, "change-1-1")
+    options = json.loads(re.search(r"data-options='(.*?)'", figure)[1])
+    assert (options["before"], options["after"]) == (baseline, now)
+    assert options["low"] == pytest.approx(baseline - 0.1)
+    assert options["high"] == pytest.approx(baseline + 0.1)
+    weeks = ask(
+        english,
+        "select count(*) from marts.kpi_values where kpi_id = 'win_rate' and segment_by = 'all'"
+        " and period_grain = 'week' and is_complete"
+        " and period_start >= date '2024-01-01' - interval 26 week"
+        " and period_end <= date '2025-06-30' + interval 26 week",
+    )
+    assert figure.count("<td data-sort=") == weeks[0][0]
+    # Half a year has 25 or 26 whole weeks.
+    assert [figure.count(f'<bdi class="name">{side}</bdi>') for side in ("before", "after")] == [26, 25]
+    usual = ENGLISH.interval(baseline - 0.1, baseline + 0.1, "ratio")
+    assert f"Going by 3 earlier comparisons, {usual} would be usual." in figure
+
+    earlier = picture(page, "change-1-1-earlier")
+    assert re.findall(r'<data value="(.*?)">', earlier) == [str(difference), "0.02", "-0.03", "0.01"]
+    assert earlier.count('<bdi class="name">this one</bdi>') == 1
+    assert "31 Dec 2024" in earlier
+    assert "Drawn are" not in page
+
+
+def test_a_total_is_drawn_per_week(english, tmp_path):
+    """Of 182 and 181 days: what is shown of 'before the CRM' and 'after the CRM' is a week's share."""
+    ((before, after),) = ask(
+        english,
+        "select baseline_value, current_value from marts.kpi_evaluation"
+        " where kpi_id = 'deals_won' and segment_by = 'all'",
+    )
+    page = write_report(copy_marts(english, tmp_path, *CLAIMED)).read_text(encoding="utf-8")
+    figure = picture(page, "change-1-2")
+    options = json.loads(re.search(r"data-options='(.*?)'", figure)[1])
+    assert options["before"] == pytest.approx(before * 7 / 182)
+    assert options["after"] == pytest.approx(after * 7 / 181)
+    assert options["high"] == pytest.approx(before * 7 / 182 + 2 * 4 * 7 / 181)
+    assert "per week</h4>" in figure
+    assert " a week would be usual." in figure
+
+
+def test_without_enough_earlier_changes_no_band_is_drawn(english, tmp_path):
+    fewer = (*CLAIMED, "delete from marts.kpi_earlier_changes where shift = 3")
+    page = write_report(copy_marts(english, tmp_path, *fewer)).read_text(encoding="utf-8")
+    assert "change-1-1-earlier" not in page
+    assert '"high": null' in picture(page, "change-1-1")
+    assert "would be usual" not in page
+
+
+def test_what_weeks_do_not_add_up_to_is_drawn_by_periods_as_long(english, tmp_path):
+    """The churn rate of a quarter is compared with that of another one, not with weeks."""
+    named = "period_grain = 'named' and period_name = 'after the CRM'"
     marts = copy_marts(
         english,
         tmp_path,
-        "update marts.kpi_values set is_comparable = is_complete",
-        "update marts.kpi_evaluation set verdict = 'no evidence of change'",
-        "update marts.kpi_evaluation set verdict = 'improved', usual_change = 0.05, earlier_comparisons = 7,"
-        " p_value_adjusted = 0.01 where segment_by = 'all' and kpi_id in ('win_rate', 'deals_won')",
+        *CLAIMED,
+        "update marts.kpi_evaluation set verdict = 'improved', p_value_adjusted = 0.001"
+        " where segment_by = 'all' and kpi_id = 'churn_rate'",
+        f"update marts.kpi_values set period_start = '2025-04-01', period_end = '2025-06-30' where {named}",
     )
     page = write_report(marts).read_text(encoding="utf-8")
-    assert re.findall(r'id="(change-\d+-\d+)"', page) == ["change-1-1"]
-    figure = re.search(r'<figure class="chart" id="change-1-1".*?</figure>', page, re.DOTALL)[0]
-    formats = Formats("en", "EUR", read_texts("en"))
-    low, high = (formats.value(baseline + side * 0.1, "ratio") for side in (-1, 1))
-    assert "Made at 7 earlier dates" in figure
-    assert f"ends up between {low} and {high} (the band)" in figure
-    assert f'<data value="{now}">' in figure
+    figure = picture(page, "change-1-1")
+    assert ">Churn rate</h4>" in figure
+    assert "Q2\u00a02025" in figure
+    assert "week of" not in figure
 
-    unknown = "update marts.kpi_evaluation set earlier_comparisons = 2"
-    page = write_report(copy_marts(marts, tmp_path / "few", unknown)).read_text(encoding="utf-8")
-    figure = re.search(r'<figure class="chart" id="change-1-1".*?</figure>', page, re.DOTALL)[0]
-    assert "(the band)" not in figure
+
+def test_only_the_surest_changes_are_drawn_and_the_page_says_so(english, tmp_path):
+    kpis = "'win_rate', 'deals_won', 'close_rate', 'sales_cycle_days', 'leads_created', 'deals_created', 'revenue'"
+    many = (
+        *CLAIMED,
+        "update marts.kpi_evaluation set verdict = 'worsened', p_value_adjusted = 0.03"
+        f" where segment_by = 'all' and kpi_id in ({kpis})",
+    )
+    page = write_report(copy_marts(english, tmp_path, *many)).read_text(encoding="utf-8")
+    assert "Drawn are the 6 surest of 7 changes." in page
+    assert len(re.findall(r'id="change-1-\d"', page)) == 6
 
 
 # What to do next

@@ -16,7 +16,14 @@ from usual_change import Series, Span, judge
 
 WEEKS = 160
 _MONDAY = date(2021, 1, 4)
-_MODELS = ("period_pairs", "comparison_windows", "usual_changes", "period_comparisons", "kpi_evaluation")
+_MODELS = (
+    "period_pairs",
+    "comparison_windows",
+    "earlier_changes",
+    "usual_changes",
+    "period_comparisons",
+    "kpi_evaluation",
+)
 _METHODS = {
     "win_rate": "proportion",
     "sales_cycle_days": "mean",

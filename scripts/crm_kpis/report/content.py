@@ -13,6 +13,7 @@ from crm_kpis.report.choices import read_choices
 from crm_kpis.report.drawing import DotPair, Sparkline, draw_dot_pair, draw_sparkline
 from crm_kpis.report.figures import (
     FEWEST_EARLIER_COMPARISONS,
+    ChangePicture,
     Column,
     Figure,
     read_breakdowns,
@@ -167,7 +168,8 @@ class Evaluation:
     untested: int
     notes: tuple[str, ...]
     comparisons: tuple[Comparison, ...]
-    figures: tuple[Figure, ...]
+    pictures: tuple[ChangePicture, ...]
+    pictures_note: str
 
 
 @dataclass(frozen=True)
@@ -547,13 +549,15 @@ class _Reader:
 
     def _evaluations(self) -> tuple[Evaluation, ...]:
         groups = group(self.marts.rows("evaluation", "kpi_evaluation"), "evaluation_name")
-        figures = read_changes(self.marts, self.labels)
+        pictures = read_changes(self.marts, self.labels)
         return tuple(
-            self._evaluation(number, name, rows, figures.get(name, ()))
+            self._evaluation(number, name, rows, pictures.get(name, ()))
             for number, ((name,), rows) in enumerate(groups.items(), start=1)
         )
 
-    def _evaluation(self, number: int, name: str, rows: list[Row], figures: tuple[Figure, ...]) -> Evaluation:
+    def _evaluation(
+        self, number: int, name: str, rows: list[Row], pictures: tuple[ChangePicture, ...]
+    ) -> Evaluation:
         # First what moved, then what was tested in vain; within, as in the catalogue.
         verdicts = {verdict: place for place, verdict in enumerate(self.texts["verdicts"])}
         order = {kpi_id: place for place, kpi_id in enumerate(self.kpis)}
@@ -584,8 +588,25 @@ class _Reader:
             untested=count["too few weeks"] + count["too few data"] + count["not tested"],
             notes=tuple(self._evaluation_notes(rows)),
             comparisons=tuple(self._comparison(row) for row in known),
-            figures=figures,
+            pictures=pictures,
+            pictures_note=self._pictures_note(
+                pictures,
+                count["improved"]
+                + count["worsened"]
+                + count["probably improved"]
+                + count["probably worsened"],
+            ),
         )
+
+    def _pictures_note(self, pictures: tuple[ChangePicture, ...], changes: int) -> str:
+        words, sentences = self.texts["figures"]["change"], []
+        if len(pictures) < changes:
+            count = self.formats.count
+            sentences.append(words["surest"].format(shown=count(len(pictures)), count=count(changes)))
+        sentences.append(words["line_note"])
+        if any(picture.earlier for picture in pictures):
+            sentences.append(words["earlier_note"])
+        return " ".join(sentences)
 
     def _evaluation_notes(self, rows: list[Row]) -> Iterator[str]:
         overlap = rows[0]["calendar_overlap"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
+from crm_kpis.report.formats import NOTHING
 from crm_kpis.report.labels import Labels
 from crm_kpis.report.marts import Marts, Row, group
 from crm_kpis.report.texts import Texts
@@ -71,67 +74,152 @@ def read_figures(marts: Marts, labels: Labels) -> dict[str, tuple[Figure, ...]]:
 _BAND = 2
 
 
-def read_changes(marts: Marts, labels: Labels) -> dict[str, tuple[Figure, ...]]:
-    """The figures of the changes that each evaluation claims, by its name: before, after, and what is usual.
+@dataclass(frozen=True)
+class ChangePicture:
+    """A change that an evaluation claims.
+
+    Attributes:
+        line: The KPI by week, its means before and after, and the band where such a period usually ends up.
+        earlier: The change beside the earlier ones; None where there are too few of them.
+    """
+
+    line: Figure
+    earlier: Figure | None
+
+
+def read_changes(marts: Marts, labels: Labels) -> dict[str, tuple[ChangePicture, ...]]:
+    """The pictures of the changes that each evaluation claims, the surest first, by its name.
 
     Args:
         marts: The published marts.
         labels: The names of the language.
     """
     rows = group(marts.rows("changes", "kpi_evaluation"), "evaluation_name", "kpi_id")
-    found: dict[str, list[Figure]] = {}
-    for (name, kpi_id), months in rows.items():
+    earlier = group(marts.rows("earlier_changes", "kpi_earlier_changes"), "evaluation_name", "kpi_id")
+    found: dict[str, list[ChangePicture]] = {}
+    for (name, kpi_id), line in rows.items():
         if kpi_id in labels.kpis:
-            figures = found.setdefault(name, [])
-            figures.append(_change(labels, kpi_id, months, f"change-{len(found)}-{len(figures) + 1}"))
-    return {name: tuple(figures) for name, figures in found.items()}
+            pictures = found.setdefault(name, [])
+            anchor = f"change-{len(found)}-{len(pictures) + 1}"
+            pictures.append(_Change(labels, kpi_id, line, earlier.get((name, kpi_id), []), anchor).draw())
+    return {name: tuple(pictures) for name, pictures in found.items()}
 
 
-def _change(labels: Labels, kpi_id: str, months: list[Row], anchor: str) -> Figure:
-    texts, formats, unit = labels.texts, labels.formats, labels.unit(kpi_id)
-    words, first = texts["figures"]["change"], months[0]
-    before, usual = first["baseline_value"], first["usual_change"]
-    # Before no earlier comparison was made, nobody knows what is usual.
-    is_known = usual is not None and first["earlier_comparisons"] >= FEWEST_EARLIER_COMPARISONS
-    shown = {
-        "before": formats.value(before, unit),
-        "after": formats.value(first["current_value"], unit),
-        "verdict": texts["verdicts"][first["verdict"]],
-        "count": first["earlier_comparisons"],
-    }
-    if is_known:
-        shown["low"] = formats.value(before - _BAND * usual, unit)
-        shown["high"] = formats.value(before + _BAND * usual, unit)
+class _Change:
+    def __init__(self, labels: Labels, kpi_id: str, line: list[Row], earlier: list[Row], anchor: str) -> None:
+        self.labels, self.kpi_id, self.anchor = labels, kpi_id, anchor
+        self.texts, self.formats = labels.texts, labels.formats
+        self.unit, self.words = labels.unit(kpi_id), labels.texts["figures"]["change"]
+        self.line, self.row = line, line[0]
+        # Fewer do not show what is usual.
+        self.earlier = earlier if len(earlier) >= FEWEST_EARLIER_COMPARISONS else []
 
-    def band(row: Row, side: int) -> float | None:
-        return before + side * _BAND * usual if is_known and row["mean_after"] is not None else None
+    def draw(self) -> ChangePicture:
+        return ChangePicture(self._draw_line(), self._draw_earlier() if self.earlier else None)
 
-    return Figure(
-        anchor=anchor,
-        kind="change",
-        title=labels.kpi(kpi_id),
-        note=words["note" if is_known else "note_without_band"].format(**shown),
-        columns=(
-            Column("period", texts["columns"]["period"]),
-            Column("value", texts["columns"]["value"], unit),
-            Column("before", words["before"], unit),
-            Column("after", words["after"], unit),
-            Column("low", words["low"], unit),
-            Column("high", words["high"], unit),
-        ),
-        rows=tuple(
-            (
-                {"text": formats.period(row["period_name"]), "sort": row["period_start"].isoformat()},
-                row["kpi_value"],
-                row["mean_before"],
-                row["mean_after"],
-                band(row, -1),
-                band(row, 1),
-            )
-            for row in months
-        ),
-        options={"unit": unit},
-    )
+    def _draw_line(self) -> Figure:
+        label, columns, row = self.labels.kpi(self.kpi_id), self.texts["columns"], self.row
+        titles = {"week": "weekly_total" if row["is_weekly_total"] else "weekly"}
+        title = self.words.get(titles.get(row["period_grain"], ""), "{label}").format(label=label)
+        low, high = self._band()
+        return Figure(
+            anchor=self.anchor,
+            kind="change",
+            title=title,
+            note=self._sentence(low, high),
+            columns=(
+                Column("period", columns["period"]),
+                Column("value", columns["value"], self.unit),
+                Column("side", self.words["side"]),
+            ),
+            rows=tuple(
+                (
+                    {"text": self._period(line), "sort": line["period_start"].isoformat()},
+                    line["kpi_value"],
+                    self.words["sides"].get(line["side"], NOTHING),
+                )
+                for line in self.line
+            ),
+            options={
+                "unit": self.unit,
+                "before": row["level_before"],
+                "after": row["level_after"],
+                "low": low,
+                "high": high,
+                "since": row["current_start"].isoformat(),
+                "words": self.words["sides"] | {"band": self.words["band"]},
+                "texts": {
+                    "before": self.formats.value(row["level_before"], self.unit),
+                    "after": self.formats.value(row["level_after"], self.unit),
+                },
+            },
+        )
+
+    def _draw_earlier(self) -> Figure:
+        row = self.row
+        unit = "points" if self.unit == "ratio" else self.unit
+        return Figure(
+            anchor=f"{self.anchor}-earlier",
+            kind="earlier",
+            title=self.words["earlier_title"].format(label=self.labels.kpi(self.kpi_id)),
+            note="",
+            columns=(
+                Column("period", self.words["until"]),
+                Column("name", self.words["comparison"]),
+                Column("value", self.words["change"], unit),
+            ),
+            rows=(
+                (self._day(row["current_end"]), self.words["this"], row["difference"]),
+                *(
+                    (self._day(line["ends_on"]), self.words["earlier"], line["change"])
+                    for line in self.earlier
+                ),
+            ),
+            options={"unit": unit, "this": self.words["this"]},
+        )
+
+    def _band(self) -> tuple[float | None, float | None]:
+        """Where a period such as 'after' usually ends up; None where nobody knows what is usual."""
+        if not self.earlier or self.row["usual_level"] is None:
+            return None, None
+        lowest, highest = self._possible()
+        width = _BAND * self.row["usual_level"]
+        low, high = self.row["level_before"] - width, self.row["level_before"] + width
+        return max(low, lowest), min(high, highest)
+
+    def _possible(self) -> tuple[float, float]:
+        kpi = self.labels.kpis[self.kpi_id]
+        is_share = kpi["interval_method"] == "wilson"
+        lowest = 0.0 if is_share or self.unit == "count" else kpi["possible_low"]
+        highest = 1.0 if is_share else kpi["possible_high"]
+        return (
+            -math.inf if lowest is None else lowest,
+            math.inf if highest is None else highest,
+        )
+
+    def _sentence(self, low: float | None, high: float | None) -> str:
+        row, formats = self.row, self.formats
+        said = {
+            "before": formats.value(row["baseline_value"], self.unit),
+            "after": formats.value(row["current_value"], self.unit),
+            "change": formats.change(row["difference"], row["relative_change"], self.unit),
+            "verdict": self.texts["verdicts"][row["verdict"]],
+        }
+        if low is None or high is None:
+            return self.words["note_without_band"].format(**said)
+        return self.words["note_per_week" if row["is_weekly_total"] else "note"].format(
+            **said,
+            count=formats.count(len(self.earlier)),
+            usual=formats.interval(low, high, self.unit),
+        )
+
+    def _day(self, day: date) -> dict[str, str]:
+        return {"text": self.formats.short_day(day), "sort": day.isoformat()}
+
+    def _period(self, row: Row) -> str:
+        if row["period_grain"] == "week":
+            return self.words["week_of"].format(day=self.formats.short_day(row["period_start"]))
+        return self.formats.period(row["period_name"])
 
 
 # The breakdowns whose picture shows one quarter, with how many columns more than the count.

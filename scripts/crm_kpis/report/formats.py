@@ -120,6 +120,11 @@ class Formats:
         digits = 1 if abs(value) >= 0.01 or value == 0 else 2
         return format_percent(value, f"#,##0.{'0' * digits}{self._before_percent}%", self.locale)
 
+    def _points(self, value: float) -> str:
+        return (
+            f"{format_decimal(value * 100, '#,##0.0', self.locale)}{_NO_BREAK}{self.texts['units']['points']}"
+        )
+
     def _multiple(self, value: float) -> str:
         return f"{format_decimal(value, '#,##0.0', self.locale)}{_NO_BREAK}{_TIMES}"
 

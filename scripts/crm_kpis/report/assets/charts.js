@@ -15,11 +15,13 @@ const writeValue = (() => {
   const [days, hours] = [time("day"), time("hour")];
   const write = {
     ratio: (value) => (Math.abs(value) >= 0.01 || value === 0 ? rate : smallRate).format(value),
+    points: (value) => `${one.format(value * 100)}\u00a0${report.texts.units.points}`,
     multiple: (value) => `${one.format(value)}\u00a0×`,
     currency: (value) => (Math.abs(value) >= 1e7 ? largeAmount : Math.abs(value) >= 1000 ? amount : smallAmount).format(value),
     days: (value) => days.format(value),
     hours: (value) => hours.format(value),
     score: (value) => (Math.abs(value) >= 10 ? one : two).format(value),
+    number: (value) => (Math.abs(value) >= 1000 ? whole : Math.abs(value) >= 10 ? one : two).format(value),
     count: (value) => (Number.isInteger(value) ? whole : one).format(value),
   };
   return (value, unit) => (value === null || value === undefined || Number.isNaN(value) ? "–" : (write[unit] || write.count)(value).replace(/^-/, "−"));
@@ -30,7 +32,14 @@ const writeTick = (() => {
   const percent = new Intl.NumberFormat(report.language, {style: "percent", maximumFractionDigits: 1});
   const plain = new Intl.NumberFormat(report.language, {notation: "compact", maximumFractionDigits: 1});
   const whole = new Intl.NumberFormat(report.language, {style: "percent", maximumFractionDigits: 0});
-  return (value, unit) => ({ratio: percent, whole}[unit] || plain).format(value).replace(/^-/, "−");
+  return (value, unit) => ({ratio: percent, whole}[unit] || plain).format(unit === "points" ? value * 100 : value).replace(/^-/, "−");
+})();
+
+// Months of a time axis: the year alone in January.
+const writeMonth = (() => {
+  const write = (more) => new Intl.DateTimeFormat(report.language, {timeZone: "UTC", ...more});
+  const [month, year] = [write({month: "short"}), write({year: "numeric"})];
+  return (value) => (new Date(value).getUTCMonth() ? month : year).format(value);
 })();
 
 const color = {ink: "var(--ink)", quiet: "var(--quiet)", rule: "var(--rule)", accent: "var(--accent)", paper: "var(--paper)", better: "var(--better)", worse: "var(--worse)"};
@@ -163,20 +172,59 @@ const kinds = {
       ],
     };
   },
-  // Before and after: the months, the two means, and the band in which 'after' would usually end up.
-  change(rows, columns, {unit}) {
+  // Before and after: the weeks, the two values, and the band in which 'after' would usually end up.
+  change(rows, columns, {unit, before, after, low, high, since, words, texts: values}) {
     const y = {type: "quantitative", scale: {zero: false}, axis: numbers(unit, {tickCount: 5})};
-    // All months in their order: the first layer has those of 'after' alone.
-    const x = {...periods, scale: {...periods.scale, domain: rows.map((row) => row.period)}};
-    const part = (field, mark, more = {}) => ({mark, transform: [{filter: `isValid(datum.${field})`}], encoding: {y: {...y, field}, ...more}});
+    const x = {
+      field: "day", type: "temporal", scale: {type: "utc"},
+      axis: {title: null, format: "", formatType: "writeMonth", labelAngle: 0, labelOverlap: true, tickCount: {interval: "month", step: 3}, grid: false},
+    };
+    const spanOf = (side) => {
+      const days = rows.filter((row) => row.side === words[side]).map((row) => row.day);
+      return days.length ? [{from: Math.min(...days), to: Math.max(...days)}] : [];
+    };
+    const bounds = {x: {...x, field: "from"}, x2: {field: "to"}};
+    const level = (side, value, ink) => [
+      {data: {values: spanOf(side)}, mark: {type: "rule", color: ink, strokeWidth: 3}, encoding: {...bounds, y: {...y, datum: value}}},
+      {
+        data: {values: spanOf(side)},
+        mark: {type: "text", align: "left", baseline: "bottom", dy: -4, text: `${words[side]}: ${values[side]}`, fontWeight: 600, color: ink, stroke: color.paper, strokeWidth: 3, strokeOpacity: 0.85},
+        encoding: {x: {...x, field: "from"}, y: {...y, datum: value}},
+      },
+      {
+        data: {values: spanOf(side)},
+        mark: {type: "text", align: "left", baseline: "bottom", dy: -4, text: `${words[side]}: ${values[side]}`, fontWeight: 600, color: ink},
+        encoding: {x: {...x, field: "from"}, y: {...y, datum: value}},
+      },
+    ];
+    const hasBand = low !== null && high !== null;
     return {
-      height: 200,
-      encoding: {x, tooltip: told(columns)},
+      height: 220,
+      encoding: {tooltip: told(columns)},
       layer: [
-        part("low", {type: "area", color: color.accent, opacity: 0.18}, {y2: {field: "high"}}),
-        part("value", {type: "line", color: color.quiet, strokeWidth: 1.25, point: {color: color.quiet, size: 18}}),
-        part("before", {type: "line", color: color.ink, strokeWidth: 3}),
-        part("after", {type: "line", color: color.accent, strokeWidth: 3}),
+        ...(hasBand ? [{data: {values: spanOf("after")}, mark: {type: "rect", color: color.accent, opacity: 0.2}, encoding: {...bounds, y: {...y, datum: low}, y2: {datum: high}}}] : []),
+        {mark: {type: "line", color: color.quiet, strokeWidth: 1, opacity: 0.55}, encoding: {x, y: {...y, field: "value"}}},
+        {mark: {type: "point", filled: true, color: color.quiet, size: 14, opacity: 0.9}, transform: [{filter: "isValid(datum.value)"}], encoding: {x, y: {...y, field: "value"}}},
+        {data: {values: [{day: Date.parse(since)}]}, mark: {type: "rule", color: color.ink, strokeDash: [2, 3], strokeWidth: 1.25}, encoding: {x}},
+        ...level("before", before, color.ink),
+        ...level("after", after, color.accent),
+      ],
+    };
+  },
+  // The change (a diamond) beside the same comparison made earlier (circles).
+  earlier(rows, columns, {unit, this: thisOne}) {
+    const label = columns.find(({key}) => key === "value").label;
+    const title = unit === "points" ? `${label} (${report.texts.units.points})` : label;
+    const x = {field: "value", type: "quantitative", scale: {zero: true, nice: true}, axis: numbers(unit, {title, tickCount: 4, labelOverlap: true})};
+    const y = {field: "label", type: "nominal", sort: null, axis: {title: null}};
+    const isThis = `datum.label === ${JSON.stringify(thisOne)}`;
+    return {
+      height: 90,
+      encoding: {y, tooltip: told(columns)},
+      layer: [
+        {mark: {type: "rule", color: color.quiet}, encoding: {x: {datum: 0}, y: {value: 0}, y2: {value: "height"}}},
+        {mark: {type: "point", shape: "circle", filled: true, size: 80, opacity: 0.55, color: color.quiet}, transform: [{filter: `!(${isThis})`}], encoding: {x}},
+        {mark: {type: "point", shape: "diamond", filled: true, size: 150, opacity: 1, color: color.accent}, transform: [{filter: isThis}], encoding: {x}},
       ],
     };
   },
@@ -204,6 +252,7 @@ function readTable(table) {
       const {key, unit} = columns[place];
       const data = cell.querySelector("data");
       row[key] = unit ? (data ? Number(data.value) : null) : cell.textContent.trim();
+      if (key === "period" && cell.dataset.sort) row.day = Date.parse(cell.dataset.sort);
       if (unit) row[`${key}_text`] = cell.textContent.trim();
     });
     if (row.name !== undefined) row.label = shorten(row.name);
@@ -258,7 +307,7 @@ async function draw(figure) {
     defaultStyle: false,
     config,
     tooltip: {disableDefaultStyle: true},
-    expressionFunctions: {writeTick},
+    expressionFunctions: {writeTick, writeMonth},
   });
   // The picture has its name on the element around it, and the table has the rest.
   place.querySelector("svg").setAttribute("aria-hidden", "true");
