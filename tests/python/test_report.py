@@ -405,7 +405,8 @@ def test_what_weeks_do_not_add_up_to_is_drawn_by_periods_as_long(english, tmp_pa
 
 
 def test_only_the_surest_changes_are_drawn_and_the_page_says_so(english, tmp_path):
-    kpis = "'win_rate', 'deals_won', 'close_rate', 'sales_cycle_days', 'leads_created', 'deals_created', 'revenue'"
+    drawn = ["win_rate", "deals_won", "close_rate", "sales_cycle_days", "leads_created", "deals_created"]
+    kpis = ", ".join(map(quoted, [*drawn, "revenue"]))
     many = (
         *CLAIMED,
         "update marts.kpi_evaluation set verdict = 'worsened', p_value_adjusted = 0.03"

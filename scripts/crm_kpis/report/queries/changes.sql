@@ -1,5 +1,5 @@
--- One row per change that an evaluation claims, and week: the KPI's total before, between and after, oldest first. A week has no churn rate and the like:
--- their rows are as long as the two periods. The levels are those of a row: a total's is per week.
+-- One row per change that an evaluation claims, and week: the KPI's total before, between and after, oldest first. A week has no churn rate
+-- and the like: their rows are as long as the two periods. The levels are those of a row: a total's is per week.
 with
 
 claims as (

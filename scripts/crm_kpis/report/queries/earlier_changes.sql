@@ -1,4 +1,4 @@
--- One row per evaluation, KPI and earlier comparison, the latest first: how different the same comparison came out when it was made earlier.
+-- One row per evaluation, KPI and earlier comparison, the latest first: how different the same comparison came out at an earlier date.
 select
     evaluation_name,
     kpi_id,
