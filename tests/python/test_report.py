@@ -499,7 +499,7 @@ def test_sentences_of_few_data_are_whole(english, tmp_path):
     pages = {language: (bare / f"report.{language}.html").read_text("utf-8") for language in LANGUAGES}
     assert " rows of one raw table were read" in pages["en"]
     assert " Zeilen aus einer Rohtabelle gelesen" in pages["de"]
-    assert re.search(r"Deals: \d+\. No amount of theirs is known\.", pages["en"])
+    assert re.search(r"Deals: \d+\. None has a known amount\.", pages["en"])
     assert re.search(r"Deals: \d+\. Kein Betrag ist bekannt\.", pages["de"])
 
 
@@ -1661,6 +1661,7 @@ GERMAN = Formats("de", "EUR", read_texts("de"))
         (0, "ratio", "0.0%", "0,0 %"),
         (-12345.678, "currency", MINUS + "€12,346", MINUS + "12.346 €"),
         (12.3, "currency", "€12.30", "12,30 €"),
+        (0, "currency", "€0", "0 €"),
         (123456789, "currency", "€123.5M", "123,5 Mio. €"),
         (52.74, "days", "52.7 days", "52,7 Tage"),
         (1, "days", "1 day", "1 Tag"),

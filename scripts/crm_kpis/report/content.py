@@ -343,16 +343,23 @@ class _Reader:
             return None
         unit = self.labels.unit(kpi_id)
         over = [row["period_start"] for row in rows if row["is_complete"]]
-        changes = [
-            self._change(comparison, unit)
-            for name in _COMPARISONS
+        comparable = [
+            comparison
             for comparison in compared
-            if comparison["comparison"] == name
-            and comparison["period_start"] == row["period_start"]
+            if comparison["period_start"] == row["period_start"]
             # Without a change the two can't be compared: they are of unlike length, or one has no value.
             and comparison["absolute_change"] is not None
             # What still changes is compared with nothing.
             and row["is_comparable"]
+        ]
+        year_before = [row["compared_with"] for row in comparable if row["comparison"] == "year before"]
+        changes = [
+            self._change(comparison, unit)
+            for name in _COMPARISONS
+            for comparison in comparable
+            if comparison["comparison"] == name
+            # Before a year comes the year before: once is enough.
+            and not (name == "period before" and comparison["compared_with"] in year_before)
         ]
         return View(
             grain=grain,
@@ -476,13 +483,16 @@ class _Reader:
         ]
         status = row["status"] or "not measurable"
         anchor = f"target-{number}"
+        name = self.formats.name(row["target_name"]) if row["target_name"] else label
         return Target(
             anchor=anchor,
-            name=self.formats.name(row["target_name"]) if row["target_name"] else label,
+            name=name,
             kpi_id=row["kpi_id"],
             label=label,
             status=status,
-            status_text=self.texts["target_status"].get(status, status),
+            status_text=self.texts["target_on_track_when_due"]
+            if status == "on track" and row["due_on"] and row["period_end"] >= row["due_on"]
+            else self.texts["target_status"].get(status, status),
             tone={"met": "better", "on track": "better", "behind": "worse", "missed": "worse"}.get(
                 status, "none"
             ),
@@ -496,8 +506,8 @@ class _Reader:
             figure=Figure(
                 f"{anchor}-figure",
                 "target",
-                label,
-                "",
+                name,
+                "" if name == label else label,
                 tuple(columns),
                 tuple(cells),
                 {"unit": unit, "target": row["target_value"]},

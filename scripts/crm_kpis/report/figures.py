@@ -147,8 +147,8 @@ class _Change:
                 "low": low,
                 "high": high,
                 "since": row["current_start"].isoformat(),
-                "words": self.words["sides"] | {"band": self.words["band"]},
-                "texts": {
+                "words": self.words["sides"],
+                "values": {
                     "before": self.formats.value(row["level_before"], self.unit),
                     "after": self.formats.value(row["level_after"], self.unit),
                 },

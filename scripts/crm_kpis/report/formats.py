@@ -81,6 +81,15 @@ class Formats:
         """A whole number."""
         return format_decimal(number, "#,##0", self.locale)
 
+    def counted(self, number: int, words: dict[str, str]) -> str:
+        """A number of things: 1 KPI, 2 KPIs.
+
+        Args:
+            number: How many there are.
+            words: The text of `one`, and that of any `other` number, with its {count}.
+        """
+        return words["one" if number == 1 else "other"].format(count=self.count(number))
+
     def p_value(self, p_value: float | None) -> str:
         """A probability: three digits, or that it is less."""
         if p_value is None:
@@ -108,6 +117,24 @@ class Formats:
             return f"Q{fiscal[2]}{_NO_BREAK}{year}" if fiscal[2] else year
         return self.name(name)
 
+    def month(self, name: str) -> str:
+        """A month by its name, written out: July 2026, Juli 2026."""
+        return format_skeleton("yMMMM", date.fromisoformat(f"{name}-01"), locale=self.locale)
+
+    def days_in(self, text: str) -> str:
+        """A text whose ISO days and months are written as the language does."""
+
+        def written(found: re.Match[str]) -> str:
+            day = found[0] if len(found[0]) > len("2026-06") else f"{found[0]}-01"
+            try:
+                known = date.fromisoformat(day)
+            except ValueError:
+                # A name from the data may look like a day.
+                return found[0]
+            return self.short_day(known) if day == found[0] else self.period(found[0])
+
+        return re.sub(r"(?<![\w-])\d{4}-\d\d(?:-\d\d)?(?![\w-])", written, text)
+
     def name(self, name: str) -> str:
         """A name that a seed gives; one that the language does not have stays as it is."""
         return self.texts["names"].get(name, name)
@@ -131,7 +158,7 @@ class Formats:
     def _currency(self, value: float) -> str:
         if abs(value) >= _LARGE_AMOUNT:
             return format_compact_currency(value, self.currency, locale=self.locale, fraction_digits=1)
-        number = "#,##0" if abs(value) >= 1000 else "#,##0.00"
+        number = "#,##0" if abs(value) >= 1000 or value == 0 else "#,##0.00"
         pattern = f"¤{number}" if self.locale == "en" else f"{number}{_NO_BREAK}¤"
         return format_currency(value, self.currency, pattern, self.locale, currency_digits=False)
 

@@ -119,7 +119,7 @@ def _read_state(marts: Marts, texts: Texts, formats: Formats) -> DataState | Non
             share=formats.value(share, "ratio"),
         ),
         reason=words["reason"].format(
-            count=formats.count(row["worst_rejected"]),
+            rows=formats.counted(row["worst_rejected"], words["rows_counted"]),
             place=place,
             reason=texts["reasons"].get(row["worst_reason"], row["worst_reason"]),
         )

@@ -31,6 +31,7 @@ class StepList:
         rows: The cells: text, numbers, days (as text), or None.
         members: For each row the ids of its dimensions.
         dimensions: The dimensions that it can be narrowed by.
+        needs_attention: Whether anything in it is out of the ordinary.
     """
 
     anchor: str
@@ -41,6 +42,7 @@ class StepList:
     rows: tuple[tuple[Any, ...], ...]
     members: tuple[dict[str, str], ...]
     dimensions: tuple[str, ...]
+    needs_attention: bool
 
 
 # What is said of a user.
@@ -141,6 +143,10 @@ class _Reader:
 
     def _list(self, name: str, units: _Units, rows: list[Row], notes: tuple[str, ...]) -> StepList:
         words = self.texts["lists"][name]
+        # Work is listed of everybody, also where nobody has too much.
+        needs_attention = name != "user_workload" or any(row[state] for row in rows for state in _STATES)
+        if not needs_attention:
+            words = words | words["ordinary"]
         # A column that nobody has filled is left out.
         units = {
             key: unit for key, unit in units.items() if any(row.get(key, "") is not None for row in rows)
@@ -157,12 +163,14 @@ class _Reader:
                 amount=self.formats.value(amount, "currency"),
                 new=self.formats.count(rows[0].get("found_new") or 0),
                 overloaded=self.formats.count(rows[0].get("found_overloaded") or 0),
+                month=self.formats.month(rows[0]["month"]) if "month" in rows[0] else "",
             ),
             notes=(words["note"], *notes, *more),
             columns=tuple(Column(key, self._column(key), unit) for key, unit in units.items()),
             rows=tuple(tuple(self._cell(key, units[key], row) for key in units) for row in rows),
             members=tuple({key: row[key] for key in dimensions} for row in rows),
             dimensions=dimensions,
+            needs_attention=needs_attention,
         )
 
     def _column(self, key: str) -> str:
@@ -185,12 +193,12 @@ class _Reader:
         if unit:
             return float(value)
         if key in _DIMENSIONS:
-            return self.labels.segment(key, value)
+            return self.labels.segment(key, value) if value != "(none)" else {"text": "", "sort": ""}
         return self.texts["words"].get(value, value)
 
     def _reasons(self, row: Row) -> str:
-        """Why, in the words of the mart; the name of a target as the language has it."""
-        reasons = row[f"reasons_{self.formats.locale}"] or ""
+        """Why, in the words of the mart; days, months and the name of a target as the language has them."""
+        reasons = self.formats.days_in(row[f"reasons_{self.formats.locale}"] or "")
         name = self.targets.get(row["subject_id"]) if row.get("subject_type") == "target" else None
         return reasons.replace(name, self.formats.name(name)) if name else reasons
 

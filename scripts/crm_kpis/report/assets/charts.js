@@ -17,7 +17,7 @@ const writeValue = (() => {
     ratio: (value) => (Math.abs(value) >= 0.01 || value === 0 ? rate : smallRate).format(value),
     points: (value) => `${one.format(value * 100)}\u00a0${report.texts.units.points}`,
     multiple: (value) => `${one.format(value)}\u00a0×`,
-    currency: (value) => (Math.abs(value) >= 1e7 ? largeAmount : Math.abs(value) >= 1000 ? amount : smallAmount).format(value),
+    currency: (value) => (Math.abs(value) >= 1e7 ? largeAmount : Math.abs(value) >= 1000 || value === 0 ? amount : smallAmount).format(value),
     days: (value) => days.format(value),
     hours: (value) => hours.format(value),
     score: (value) => (Math.abs(value) >= 10 ? one : two).format(value),
@@ -173,11 +173,11 @@ const kinds = {
     };
   },
   // Before and after: the weeks, the two values, and the band in which 'after' would usually end up.
-  change(rows, columns, {unit, before, after, low, high, since, words, texts: values}) {
+  change(rows, columns, {unit, before, after, low, high, since, words, values}) {
     const y = {type: "quantitative", scale: {zero: false}, axis: numbers(unit, {tickCount: 5})};
     const x = {
       field: "day", type: "temporal", scale: {type: "utc"},
-      axis: {title: null, format: "", formatType: "writeMonth", labelAngle: 0, labelOverlap: true, tickCount: {interval: "month", step: 3}, grid: false},
+      axis: {title: null, format: "", formatType: "writeMonth", labelAngle: 0, labelOverlap: "greedy", labelSeparation: 8, tickCount: {interval: "month", step: 3}, grid: false},
     };
     const spanOf = (side) => {
       const days = rows.filter((row) => row.side === words[side]).map((row) => row.day);
@@ -188,12 +188,12 @@ const kinds = {
       {data: {values: spanOf(side)}, mark: {type: "rule", color: ink, strokeWidth: 3}, encoding: {...bounds, y: {...y, datum: value}}},
       {
         data: {values: spanOf(side)},
-        mark: {type: "text", align: "left", baseline: "bottom", dy: -4, text: `${words[side]}: ${values[side]}`, fontWeight: 600, color: ink, stroke: color.paper, strokeWidth: 3, strokeOpacity: 0.85},
+        mark: {type: "text", align: "left", baseline: "bottom", dy: -4, text: values[side], fontWeight: 600, color: ink, stroke: color.paper, strokeWidth: 3, strokeOpacity: 0.85},
         encoding: {x: {...x, field: "from"}, y: {...y, datum: value}},
       },
       {
         data: {values: spanOf(side)},
-        mark: {type: "text", align: "left", baseline: "bottom", dy: -4, text: `${words[side]}: ${values[side]}`, fontWeight: 600, color: ink},
+        mark: {type: "text", align: "left", baseline: "bottom", dy: -4, text: values[side], fontWeight: 600, color: ink},
         encoding: {x: {...x, field: "from"}, y: {...y, datum: value}},
       },
     ];
