@@ -349,8 +349,11 @@ def test_a_claimed_change_is_drawn_beside_what_is_usual(english, tmp_path):
         " and period_end <= date '2025-06-30' + interval 26 week",
     )
     assert figure.count("<td data-sort=") == weeks[0][0]
-    # Half a year has 25 or 26 whole weeks.
-    assert [figure.count(f'<bdi class="name">{side}</bdi>') for side in ("before", "after")] == [26, 25]
+    # The first and last Monday of the whole weeks in both half-years.
+    assert options["spans"] == {
+        "before": ["2024-01-01", "2024-06-24"],
+        "after": ["2025-01-06", "2025-06-23"],
+    }
     usual = ENGLISH.interval(baseline - 0.1, baseline + 0.1, "ratio")
     assert f"Going by 3 earlier comparisons, {usual} would be usual." in figure
 
@@ -569,6 +572,98 @@ def test_lists_follow_the_choice_of_an_owner(lists, open_page):
 # What the first edition got wrong
 
 
+def test_a_list_of_work_is_no_finding_where_nobody_has_too_much(lists, tmp_path):
+    def pages(directory: Path) -> tuple[str, str]:
+        page = write_report(directory).read_text(encoding="utf-8")
+        return re.search(r'<section aria-labelledby="glance">.*?</section>', page, re.DOTALL)[0], page
+
+    glance, _ = pages(copy_marts(lists, tmp_path / "overloaded"))
+    assert "Who has too much to do" in glance
+    nobody = "update marts.user_workload set is_overloaded = false"
+    glance, page = pages(copy_marts(lists, tmp_path / "nobody", nobody))
+    assert "list-user-workload" not in glance
+    assert "Who has too much to do" not in page
+    assert "Nobody has far more open work than is usual in the team. People: 1." in page
+
+
+def test_what_nobody_knows_fills_no_column_and_no_row(lists, tmp_path):
+    """Of owners that match no user a list says nothing, and their forecast is the total again."""
+    unknown = copy_marts(
+        lists,
+        tmp_path,
+        "update marts.stalled_deals set owner_id = '(unknown)', product_id = '(none)'",
+        "update marts.sales_forecast set segment = '(unknown)' where segment_by = 'owner'",
+        "update marts.kpi_values set segment = '(unknown)' where segment_by = 'owner'",
+    )
+    page = write_report(unknown).read_text(encoding="utf-8")
+    stalled = re.search(r'id="list-stalled-deals".*?</table>', page, re.DOTALL)[0]
+    assert 'data-key="stage"' in stalled
+    assert 'data-key="owner"' not in stalled
+    forecast = re.search(r'id="list-sales-forecast".*?</table>', page, re.DOTALL)[0]
+    assert forecast.count("<tr data-members") == 1
+    assert 'id="open-pipeline-owner"' not in page
+    assert 'id="open-pipeline-stage"' in page
+
+
+def test_reasons_have_days_as_the_language_writes_them():
+    text = "fällig am 2026-06-29, verfehlt in 2026-06, Paket 2026-13 und D-2026-01-02, 2025-02-30"
+    assert GERMAN.days_in(text).replace("\u00a0", " ") == (
+        "fällig am 29.06.2026, verfehlt in Juni 2026, Paket 2026-13 und D-2026-01-02, 2025-02-30"
+    )
+    assert ENGLISH.days_in("due on 2026-06-29") == "due on 29 Jun 2026"
+
+
+def test_the_forecast_names_its_month(lists):
+    assert "Expected in July 2026: €700.00." in (lists / "report.en.html").read_text(encoding="utf-8")
+
+
+def test_a_year_is_compared_with_the_one_before_once(english_page):
+    compared = english_page.eval_on_selector_all(
+        ".card .view[data-grain=year] .changes",
+        "lists => lists.map(list => [...list.querySelectorAll('.against')]"
+        ".map(item => item.textContent.trim().split(':')[0].replace(/^(Period|Year) before /, '')))",
+    )
+    assert any(compared)
+    assert all(len(set(periods)) == len(periods) for periods in compared)
+
+
+def test_the_first_sentence_names_only_what_was_compared(english, tmp_path):
+    def sentence(name: str, *statements: str) -> str:
+        page = write_report(copy_marts(english, tmp_path / name, *statements)).read_text(encoding="utf-8")
+        glance = re.search(r'<section aria-labelledby="glance">.*?</section>', page, re.DOTALL)[0]
+        return re.search(r'data-grain="quarter">\s*<p class="summary">(.*?)</p>', glance)[1].replace(
+            "\u00a0", " "
+        )
+
+    calm = "update marts.kpi_scorecard set verdict = 'no evidence of change'"
+    assert sentence("both", calm) == (
+        "Q2 2026, against the quarter before and a year earlier: no KPI changed by more than is usual."
+    )
+    first_year = "delete from marts.kpi_scorecard where comparison = 'year before'"
+    assert sentence("one", calm, first_year) == (
+        "Q2 2026, against the quarter before: no KPI changed by more than is usual."
+    )
+    one = (
+        "update marts.kpi_scorecard set verdict = 'improved' where kpi_id = 'win_rate' and segment_by = 'all'"
+        " and period_grain = 'quarter' and comparison = 'period before'"
+    )
+    assert sentence("improved", calm, one) == (
+        "Q2 2026, against the quarter before or a year earlier: 1 KPI improved and 0 worsened"
+        " by more than is usual."
+    )
+    few = "update marts.kpi_scorecard set verdict = 'too few weeks'"
+    assert sentence("few", few) == "Q2 2026: too few data to compare it with another period."
+
+
+def test_a_target_after_its_due_day_is_not_on_track(english, tmp_path):
+    due = "update marts.kpi_target_status set status = 'on track' where kpi_id = 'net_promoter_score'"
+    page = write_report(copy_marts(english, tmp_path, due)).read_text(encoding="utf-8")
+    box = re.search(
+        r"<h3>Net Promoter Score of 40 by the end of 2025</h3>.*?</div>\s*</div>", page, re.DOTALL
+    )
+    assert "met, but not surely" in page[box.start() : box.end() + 3000]
+
+
 def test_the_first_sentence_counts_what_stands_below_it_and_says_of_which_period(english, tmp_path):
     """Of 14 KPIs that improved, the list below must not say that none did."""
     quarter = "period_grain = 'quarter' and segment_by = 'all' and comparison = 'year before'"
@@ -635,6 +730,20 @@ def test_a_value_that_still_changes_is_dashed_and_compared_with_nothing(english,
         assert english_page.locator(f"#{anchor} .drawing path[stroke-dasharray='4,4']").count() >= 1
     target = english_page.locator("#target-1-figure .drawing path[stroke-dasharray='4,4']")
     assert target.count() == 1
+
+
+def test_lines_of_members_are_grey_and_dashed_where_they_still_change(english_page):
+    explore(english_page, "close_rate", "team", "month")
+    lines = english_page.eval_on_selector_all(
+        "#explored-history .drawing .mark-line path",
+        "paths => paths.map(path => [path.getAttribute('stroke'), path.getAttribute('stroke-dasharray')])",
+    )
+    dashed = [stroke for stroke, dashes in lines if dashes]
+    assert dashed
+    assert set(dashed) == {"var(--quiet)"}
+    assert "var(--accent)" in {stroke for stroke, dashes in lines if not dashes}
+    (header,) = english_page.locator("#explored-history thead th").all_text_contents()[1:2]
+    assert header.startswith("Team")
 
 
 def test_a_forecast_is_one_of_the_next_period(english, english_page):
@@ -1691,6 +1800,8 @@ def test_values_are_written_as_the_language_does(value, unit, english, german):
         (-5.0, -0.123, "currency", MINUS + "12.3%", MINUS + "12,3 %"),
         (-5.0, None, "currency", MINUS + "€5.00", MINUS + "5,00 €"),
         (3.2, 1.0, "score", "+3.20", "+3,20"),
+        (0.0, 0.0, "days", "unchanged", "unverändert"),
+        (0, None, "count", "unchanged", "unverändert"),
         (None, None, "days", NOTHING, NOTHING),
     ],
 )

@@ -214,7 +214,6 @@ class Content:
     language: str
     improved: dict[str, tuple[Headline, ...]]
     worsened: dict[str, tuple[Headline, ...]]
-    has_scorecard: bool
     targets: tuple[Target, ...]
     weak_spots: tuple[WeakSpot, ...]
     evaluations: tuple[Evaluation, ...]
@@ -285,7 +284,6 @@ class _Reader:
             language=self.formats.locale,
             improved={grain: _headlines(cards, grain, "improved") for grain in GRAINS},
             worsened={grain: _headlines(cards, grain, "worsened") for grain in GRAINS},
-            has_scorecard=bool(scorecard),
             targets=targets,
             weak_spots=self._weak_spots(),
             evaluations=self._evaluations(),
@@ -441,7 +439,7 @@ class _Reader:
         text = self.formats.change(difference, shown, unit)
         if shown is None or relative is None or math.isclose(relative, shown, abs_tol=5e-4):
             return text, ""
-        per_day = self.texts["per_day"].format(change=self.formats.change(difference, relative, "count"))
+        per_day = self.texts["per_day"].format(change=self.formats.change(relative, relative, "count"))
         about_as_long = (
             1 / _ABOUT_AS_LONG <= (1 + relative) / (1 + shown) <= _ABOUT_AS_LONG if shown != -1 else True
         )

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from crm_kpis.report.formats import NOTHING
 from crm_kpis.report.labels import Labels
 from crm_kpis.report.marts import Marts, Row, group
 from crm_kpis.report.texts import Texts
 
 # Fewer earlier comparisons do not show what is usual.
 FEWEST_EARLIER_COMPARISONS = 3
+# Members of a dimension that say nothing of it.
+UNKNOWN = ("(none)", "(unknown)")
 # As many as assets/charts.js draws.
 MOST_DRAWN = 25
 
@@ -130,13 +131,11 @@ class _Change:
             columns=(
                 Column("period", columns["period"]),
                 Column("value", columns["value"], self.unit),
-                Column("side", self.words["side"]),
             ),
             rows=tuple(
                 (
                     {"text": self._period(line), "sort": line["period_start"].isoformat()},
                     line["kpi_value"],
-                    self.words["sides"].get(line["side"], NOTHING),
                 )
                 for line in self.line
             ),
@@ -147,7 +146,7 @@ class _Change:
                 "low": low,
                 "high": high,
                 "since": row["current_start"].isoformat(),
-                "words": self.words["sides"],
+                "spans": {side: self._span(side) for side in ("before", "after")},
                 "values": {
                     "before": self.formats.value(row["level_before"], self.unit),
                     "after": self.formats.value(row["level_after"], self.unit),
@@ -177,6 +176,11 @@ class _Change:
             ),
             options={"unit": unit, "this": self.words["this"]},
         )
+
+    def _span(self, side: str) -> list[str]:
+        """The days on which the first and the last period before (or after) begin; empty where none does."""
+        days = [line["period_start"].isoformat() for line in self.line if line["side"] == side]
+        return days[:: max(len(days) - 1, 1)]
 
     def _band(self) -> tuple[float | None, float | None]:
         """Where a period such as 'after' usually ends up; None where nobody knows what is usual."""
@@ -322,8 +326,8 @@ class _Reader:
         rows = latest.get((kpi_id, dimension), [])
         if dimension == "stage":
             rows = self._in_order(rows)
-        # Bars of nothing show nothing: the cards say 0.
-        if not any(row["kpi_value"] for row in rows):
+        # Bars of nothing show nothing: the cards say 0. Nor does one bar of those whose member nobody knows.
+        if not any(row["kpi_value"] and row["segment"] not in UNKNOWN for row in rows):
             return None
         unit, words = self.labels.unit(kpi_id), self.texts["columns"]
         has_interval = any(row["interval_low"] is not None for row in rows)
@@ -421,7 +425,8 @@ class _Reader:
 
     def _cohorts(self) -> Figure | None:
         rows = self.marts.rows("cohorts", "customer_cohorts")
-        if not rows:
+        # How many stay is not known before a quarter has passed.
+        if not any(row["quarters_since"] for row in rows):
             return None
         words = self.texts["figures"]["cohorts"]
         return Figure(

@@ -68,6 +68,8 @@ class Formats:
         """
         if absolute is None:
             return NOTHING
+        if absolute == 0:
+            return str(self.texts["unchanged"])
         if unit == "ratio":
             digits = "0.0" if abs(absolute) >= 0.001 or absolute == 0 else "0.00"
             number = format_decimal(absolute * 100, f"+{digits};-{digits}", self.locale)

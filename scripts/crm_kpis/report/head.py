@@ -62,14 +62,14 @@ class Head:
         logo: Its logo as a data URI; None where its settings give none.
         state: How complete the data are; None where the published file does not say.
         tiles: The headline numbers.
-        periods: The last complete period of each grain that has one.
+        summaries: For each grain what changed in its last complete period.
     """
 
     company: str | None
     logo: str | None
     state: DataState | None
     tiles: tuple[Tile, ...]
-    periods: dict[str, str]
+    summaries: dict[str, str]
 
 
 def read_head(marts: Marts, content: Content, texts: Texts, formats: Formats) -> Head:
@@ -99,7 +99,41 @@ def read_head(marts: Marts, content: Content, texts: Texts, formats: Formats) ->
         logo=marts.settings["company_logo"],
         state=_read_state(marts, texts, formats),
         tiles=_choose_tiles(cards, chosen or HEADLINE_KPIS),
-        periods=latest,
+        summaries={grain: _summarize(content, grain, latest.get(grain), texts, formats) for grain in GRAINS},
+    )
+
+
+# What a verdict says that rests on data.
+_JUDGED = frozenset(
+    (
+        *("improved", "worsened", "probably improved", "probably worsened", "as it was already doing"),
+        *("within usual changes", "no evidence of change"),
+    )
+)
+
+
+def _summarize(content: Content, grain: str, period: str | None, texts: Texts, formats: Formats) -> str:
+    """How many KPIs changed, against what; or that this is not known."""
+    if period is None:
+        return str(texts["nothing_complete"])
+    views = [view for cards in content.cards.values() for card in cards if (view := card.views.get(grain))]
+    judged = {change.comparison for view in views for change in view.changes if change.verdict in _JUDGED}
+    against = [
+        texts["compared"][comparison][grain]
+        for comparison in ("period before", "year before")
+        if comparison in judged
+    ]
+    if not against:
+        return str(texts["not_compared"].format(period=period))
+    improved, worsened = len(content.improved[grain]), len(content.worsened[grain])
+    word = "or" if improved or worsened else "and"
+    return str(texts["changed" if improved or worsened else "nothing_changed"]).format(
+        period=period,
+        against=texts["compared"][word].format(one=against[0], other=against[1])
+        if len(against) > 1
+        else against[0],
+        improved=formats.counted(improved, texts["kpis_counted"]),
+        worsened=formats.count(worsened),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from crm_kpis.report.figures import Column
+from crm_kpis.report.figures import UNKNOWN, Column
 from crm_kpis.report.labels import Labels
 from crm_kpis.report.marts import Marts, Row
 
@@ -149,7 +149,9 @@ class _Reader:
             words = words | words["ordinary"]
         # A column that nobody has filled is left out.
         units = {
-            key: unit for key, unit in units.items() if any(row.get(key, "") is not None for row in rows)
+            key: unit
+            for key, unit in units.items()
+            if any(row.get(key, "") not in (None, *UNKNOWN) for row in rows)
         }
         dimensions = tuple(key for key in _DIMENSIONS if key in rows[0])
         found, amount = rows[0]["found"], rows[0].get("found_amount")

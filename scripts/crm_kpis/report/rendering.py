@@ -23,6 +23,9 @@ from crm_kpis.report.vega import read_bundle
 _HERE = Path(__file__).parent
 # In the order in which they build on one another.
 _SCRIPTS = ("charts", "tables", "values", "cards", "explorer", "filters", "records", "report")
+# As many rows of a list are there before the reader asks for more, and without JavaScript: a page of
+# thousands of rows opens slowly.
+FIRST_ROWS = 20
 # What JSON may not hold between script tags, or in JavaScript of old.
 _ESCAPES = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 
@@ -31,22 +34,29 @@ def render_html(content: Content, head: Head, texts: Texts, formats: Formats) ->
     """One page that needs nothing but itself."""
     style = _asset("report.css")
     scripts = [read_bundle(), *(_asset(f"{name}.js") for name in _SCRIPTS)]
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(
-            content=content,
-            head=head,
-            texts=texts,
-            formats=formats,
-            first_grain=FIRST_GRAIN,
-            languages=LANGUAGES,
-            policy=_policy(style, scripts),
-            style=style,
-            scripts=scripts,
-            data=_script_json(_page_data(content, texts)),
-            values=_pack(content.choices),
-        )
+    environment = _environment()
+    said = {
+        "content": content,
+        "head": head,
+        "texts": texts,
+        "formats": formats,
+        "first_grain": FIRST_GRAIN,
+        "languages": LANGUAGES,
+        "first_rows": FIRST_ROWS,
+    }
+    macros: Any = environment.get_template("_macros.html").make_module(said)
+    more_rows = {
+        step.anchor: str(macros.step_rows(step, step.rows[FIRST_ROWS:], FIRST_ROWS))
+        for step in content.next_steps
+        if len(step.rows) > FIRST_ROWS
+    }
+    return environment.get_template("report.html").render(
+        **said,
+        policy=_policy(style, scripts),
+        style=style,
+        scripts=scripts,
+        data=_script_json(_page_data(content, texts)),
+        values=_pack(content.choices | {"rows": more_rows}),
     )
 
 
@@ -136,7 +146,7 @@ def _page_data(content: Content, texts: Texts) -> dict[str, Any]:
         *("total", "explore_over_time", "explore_by", "explore_history", "show_table", "download"),
         *("show_all", "drawn_first", "sort_hint", "running", "interval", "rest_note", "still_maturing"),
         *("ahead", "covered_partly", "per_day", "sample", "sample_long", "interval_95", "sparkline"),
-        *("year_before_line", "no_year_before"),
+        *("year_before_line", "no_year_before", "unchanged"),
     )
     return {
         "language": content.language,

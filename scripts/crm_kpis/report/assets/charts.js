@@ -113,21 +113,23 @@ const kinds = {
     };
   },
   lines(rows, columns, {unit}) {
-    // Told apart by colour, dash and the shape of the points.
+    // Told apart by colour and the shape of the points: dashes are of what still changes.
     const names = [...new Set(rows.map((row) => row.label))];
     const series = {field: "label", type: "nominal", sort: null, title: null};
+    const colored = {...series, scale: {domain: names, range: [color.accent, color.ink, color.worse, color.better]}};
+    const shaped = {...series, scale: {domain: names, range: ["circle", "square", "triangle-up", "diamond"]}};
     return {
       height: 240,
       encoding: {
         x: periods,
         y: {field: "value", type: "quantitative", scale: {zero: unit !== "score"}, axis: numbers(unit, {tickCount: 5})},
-        color: {...series, scale: {domain: names, range: [color.accent, color.ink, color.worse, color.better]}},
         tooltip: told(columns),
       },
       layer: [
-        {mark: {type: "line", strokeWidth: 2}, transform: [{filter: "datum.settled"}], encoding: {strokeDash: {...series, scale: {domain: names, range: [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2]]}}}},
-        {mark: {type: "line", strokeWidth: 1, strokeDash: [4, 4]}, transform: [{filter: "datum.changing"}], encoding: {detail: series}},
-        {mark: {type: "point", filled: true, size: 45, opacity: 1}, transform: [{filter: "datum.settled"}], encoding: {shape: {...series, scale: {domain: names, range: ["circle", "square", "triangle-up", "diamond"]}}}},
+        {mark: {type: "line", strokeWidth: 2}, transform: [{filter: "datum.settled"}], encoding: {color: colored}},
+        {mark: {type: "line", strokeWidth: 1.5, strokeDash: [4, 4], color: color.quiet}, transform: [{filter: "datum.changing"}], encoding: {detail: series}},
+        {mark: {type: "point", filled: true, size: 45, opacity: 1}, transform: [{filter: "datum.settled"}], encoding: {color: colored, shape: shaped}},
+        {mark: {type: "point", size: 45, strokeWidth: 1.5, color: color.quiet, opacity: 1}, transform: [{filter: "!datum.settled"}], encoding: {shape: shaped}},
       ],
     };
   },
@@ -173,16 +175,13 @@ const kinds = {
     };
   },
   // Before and after: the weeks, the two values, and the band in which 'after' would usually end up.
-  change(rows, columns, {unit, before, after, low, high, since, words, values}) {
+  change(rows, columns, {unit, before, after, low, high, since, spans, values}) {
     const y = {type: "quantitative", scale: {zero: false}, axis: numbers(unit, {tickCount: 5})};
     const x = {
       field: "day", type: "temporal", scale: {type: "utc"},
       axis: {title: null, format: "", formatType: "writeMonth", labelAngle: 0, labelOverlap: "greedy", labelSeparation: 8, tickCount: {interval: "month", step: 3}, grid: false},
     };
-    const spanOf = (side) => {
-      const days = rows.filter((row) => row.side === words[side]).map((row) => row.day);
-      return days.length ? [{from: Math.min(...days), to: Math.max(...days)}] : [];
-    };
+    const spanOf = (side) => (spans[side].length ? [{from: Date.parse(spans[side][0]), to: Date.parse(spans[side].at(-1))}] : []);
     const bounds = {x: {...x, field: "from"}, x2: {field: "to"}};
     const level = (side, value, ink) => [
       {data: {values: spanOf(side)}, mark: {type: "rule", color: ink, strokeWidth: 3}, encoding: {...bounds, y: {...y, datum: value}}},

@@ -3,6 +3,9 @@
 
 const MOST_LINES = 4;
 
+// The name of a dimension over a column of a table.
+const heading = (dimension) => dimensionName(dimension).replace(/^./u, (letter) => letter.toLocaleUpperCase(report.language));
+
 function cellOf(value, unit) {
   if (!unit) return element("td", {}, element("bdi", {class: "name"}, value));
   const text = writeValue(value, unit);
@@ -74,7 +77,7 @@ function byMember(kpi, grain, dimension, chosen) {
       chosen.dimension && chosen.dimension !== dimension ? fill(texts.filter.shows_all, {dimension: dimensionName(chosen.dimension)}) : "",
     ].join(" ").trim(),
     columns: [
-      ...columnsOf({key: "name", label: dimensionName(dimension)}, kpi.unit, withInterval),
+      ...columnsOf({key: "name", label: heading(dimension)}, kpi.unit, withInterval),
       {key: "before", label: texts.columns.before, unit: kpi.unit}, countColumn(),
     ],
     rows: found.map(({name, value, low, high, before, n}) => [name, value, ...(withInterval ? [low, high] : []), before, n]),
@@ -92,7 +95,7 @@ function membersOverTime(kpi, grain, dimension) {
     title: fill(texts.explore_history, {label: kpi.label, dimension: dimensionName(dimension)}),
     columns: [
       {key: "period", label: texts.columns.period},
-      {key: "name", label: dimensionName(dimension)},
+      {key: "name", label: heading(dimension)},
       {key: "value", label: texts.columns.value, unit: kpi.unit},
     ],
     rows,

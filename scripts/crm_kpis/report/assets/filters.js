@@ -95,6 +95,7 @@ function showLists() {
   for (const table of document.querySelectorAll("table[data-dimensions]")) {
     const follows = table.dataset.dimensions.split(" ").includes(filter.dimension);
     const wanted = follows ? book.members[filter.member][1] : null;
+    if (follows) addRows(table);
     for (const row of table.tBodies[0].rows) row.hidden = follows && JSON.parse(row.dataset.members)[filter.dimension] !== wanted;
     foldAgain(table);
     const said = [

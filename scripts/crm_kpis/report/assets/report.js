@@ -55,6 +55,8 @@ async function startChoices() {
   } catch {
     // A browser from before 2023: all is there but the choices.
     return;
+  } finally {
+    tellOpened();
   }
   const unknown = startFilters();
   startRecords();

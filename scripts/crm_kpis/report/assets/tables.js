@@ -38,7 +38,8 @@ function makeSortable(table) {
     const button = element("button", {type: "button", title: texts.sort_hint}, ...header.childNodes);
     header.append(button);
     headers.push({header, button});
-    button.addEventListener("click", () => {
+    button.addEventListener("click", async () => {
+      await completeTable(table);
       const direction = header.getAttribute("aria-sort") === "ascending" ? -1 : 1;
       for (const cell of table.tHead.rows[0].cells) cell.removeAttribute("aria-sort");
       header.setAttribute("aria-sort", direction === 1 ? "ascending" : "descending");
@@ -53,6 +54,20 @@ function makeSortable(table) {
   }
 }
 
+// The rows of a list after the first are packed: they come when they are asked for.
+function addRows(table) {
+  const rest = book?.rows[table.closest(".step-list")?.id];
+  if (!rest || table.dataset.whole) return;
+  table.dataset.whole = "true";
+  table.tBodies[0].insertAdjacentHTML("beforeend", rest);
+  foldAgain(table);
+}
+
+async function completeTable(table) {
+  if (table.dataset.rows) await bookOpened;
+  addRows(table);
+}
+
 const MOST_ROWS = 30;
 const mostRows = (table) => Number(table.dataset.fold || MOST_ROWS);
 
@@ -63,11 +78,12 @@ function foldAgain(table) {
 }
 
 function makeFoldable(table) {
-  const count = table.tBodies[0].rows.length;
+  const count = Number(table.dataset.rows || table.tBodies[0].rows.length);
   if (count <= mostRows(table)) return;
   foldAgain(table);
   const button = element("button", {type: "button", class: "action"}, fill(texts.show_all, {count: writeValue(count, "count")}));
-  button.addEventListener("click", () => {
+  button.addEventListener("click", async () => {
+    await completeTable(table);
     table.dataset.open = "true";
     foldAgain(table);
     button.remove();
@@ -95,7 +111,8 @@ function toCsv(table) {
 function makeDownloadable(table) {
   const figure = table.closest("figure");
   const button = element("button", {type: "button", class: "action"}, texts.download);
-  button.addEventListener("click", () => {
+  button.addEventListener("click", async () => {
+    await completeTable(table);
     const link = element("a", {
       href: URL.createObjectURL(new Blob([toCsv(table)], {type: "text/csv"})),
       download: `${(figure || table.closest("[id]")).id}.csv`,

@@ -5,8 +5,11 @@
 const [RUNNING, COMPARABLE, MATURING, AHEAD, PARTLY] = [0, 1, 2, 3, 4];
 const A_YEAR_BEFORE = {month: 12, quarter: 4, fiscal_quarter: 4, year: 1, fiscal_year: 1};
 
-// {members, periods, kpis, records}; see choices.py. They are most of the page, so that they are packed, and unpacked after its first sight.
+// {members, periods, kpis, records, breakdowns, rows}; see choices.py and rendering.py. They are most of the page, so that they are packed, and unpacked after its first sight.
 let book;
+let tellOpened;
+// Done when the book is open, or can't be opened.
+const bookOpened = new Promise((resolve) => { tellOpened = resolve; });
 
 async function openBook() {
   const packed = document.getElementById("report-values").textContent;
@@ -38,6 +41,7 @@ const writeChange = (() => {
   const [points, smallPoints, percent] = [signed(1), signed(2), signed(1, {style: "percent"})];
   return (absolute, relative, unit) => {
     const minus = (text) => text.replace(/^-/, "−");
+    if (absolute === 0) return texts.unchanged;
     if (unit === "ratio") return minus(`${(Math.abs(absolute) >= 0.001 || absolute === 0 ? points : smallPoints).format(absolute * 100)}\u00a0${texts.units.points}`);
     if (unit === "score" || relative === null) return `${absolute >= 0 ? "+" : ""}${writeValue(absolute, unit)}`;
     return minus(percent.format(relative));
@@ -53,7 +57,7 @@ function changeOf(kpi, grain, now, before) {
   if (kpi.isTotal && relative !== null) {
     const rate = ({place, value}) => value / periodOf(grain, place).days;
     const perDay = (rate(now) - rate(before)) / Math.abs(rate(before));
-    if (Math.abs(perDay - relative) > 5e-4) change.perDay = fill(texts.per_day, {change: writeChange(difference, perDay, "count")});
+    if (Math.abs(perDay - relative) > 5e-4) change.perDay = fill(texts.per_day, {change: writeChange(perDay, perDay, "count")});
   }
   return change;
 }

@@ -1,5 +1,13 @@
 -- One row per month, and team or owner, of this month and the two after it: what is expected to be won, against the quota; the total first.
 -- `found` says how many rows there are.
+with
+
+known_members as (
+    select distinct segment_by
+    from marts.sales_forecast
+    where segment not in ('(none)', '(unknown)')
+)
+
 select
     count(*) over () as found,
     max(expected_revenue) filter (where segment_by = 'all' and months_ahead = 0) over () as found_amount,
@@ -15,6 +23,10 @@ select
     quota_attainment,
     pipeline_coverage
 from marts.sales_forecast
-where segment_by in ('all', 'team', 'owner') and months_ahead <= 2
+where
+    segment_by in ('all', 'team', 'owner')
+    and months_ahead <= 2
+    -- One row of those whose owner nobody knows is the total again.
+    and segment_by in (select known_members.segment_by from known_members)
 order by month_start, segment_by = 'all' desc, segment_by = 'team' desc, expected_revenue desc nulls last, segment
 limit 200

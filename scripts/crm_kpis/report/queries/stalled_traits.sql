@@ -7,6 +7,6 @@ select
     stalled_share,
     rest_stalled_share
 from marts.stalled_deal_traits
-where verdict = 'more often'
+where verdict = 'more often' and segment not in ('(none)', '(unknown)')
 order by p_value_adjusted, segment_by, segment
 limit 5
