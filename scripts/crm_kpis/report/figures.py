@@ -160,7 +160,7 @@ class _Change:
         return Figure(
             anchor=f"{self.anchor}-earlier",
             kind="earlier",
-            title=self.words["earlier_title"].format(label=self.labels.kpi(self.kpi_id)),
+            title=self.words["earlier_title"],
             note="",
             columns=(
                 Column("period", self.words["until"]),

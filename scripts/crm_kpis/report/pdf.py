@@ -13,7 +13,7 @@ from crm_kpis.errors import InputError
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge", "chrome")
 _LONGEST_S = 120
 # Time of the page's own clock in which its charts are drawn.
-_DRAWING_MS = 30_000
+_DRAWING_MS = 120_000
 _FLAGS = (
     *("--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--no-pdf-header-footer"),

@@ -213,7 +213,7 @@ const kinds = {
   // The change (a diamond) beside the same comparison made earlier (circles).
   earlier(rows, columns, {unit, this: thisOne}) {
     const label = columns.find(({key}) => key === "value").label;
-    const title = unit === "points" ? `${label} (${report.texts.units.points})` : label;
+    const title = unit === "points" ? report.texts.units.points : label;
     const x = {field: "value", type: "quantitative", scale: {zero: true, nice: true}, axis: numbers(unit, {title, tickCount: 4, labelOverlap: true})};
     const y = {field: "label", type: "nominal", sort: null, axis: {title: null}};
     const isThis = `datum.label === ${JSON.stringify(thisOne)}`;

@@ -34,7 +34,8 @@ function drawInTurn(figures) {
   };
   const watcher = new IntersectionObserver((entries) => entries.forEach((entry) => entry.isIntersecting && once(entry.target)), {rootMargin: "300px"});
   figures.forEach((figure) => watcher.observe(figure));
-  const idle = window.requestIdleCallback || ((work) => setTimeout(work, 50));
+  // Where a browser prints without showing, idle time may never come: then it is enough to have waited.
+  const idle = (work) => (window.requestIdleCallback ? requestIdleCallback(work, {timeout: 200}) : setTimeout(work, 50));
   return new Promise((resolve) => {
     const next = async () => {
       const [figure] = waiting;
