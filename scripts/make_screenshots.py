@@ -29,7 +29,7 @@ def main() -> None:
         page.goto((pages / "report.en.html").as_uri())
         page.wait_for_selector("html[data-drawn]", state="attached")
         _keep(page, "first_screen")
-        _keep(page, "before_and_after", "#evaluation .charts", height=420)
+        _keep(page, "before_and_after", "#evaluation .changes-drawn", height=430)
         chromium.close()
 
 
