@@ -303,6 +303,9 @@ def test_each_page_links_to_the_other_language(english, tmp_path):
     assert 'href="report.en.html"' in (marts / "report.de.html").read_text(encoding="utf-8")
     assert 'href="report.de.html"' in (marts / "report.en.html").read_text(encoding="utf-8")
     assert not (marts / "report.html").exists()
+    english_page = (marts / "report.en.html").read_bytes()
+    assert write_report(marts, "de") == marts / "report.de.html"
+    assert (marts / "report.en.html").read_bytes() == english_page
 
 
 CLAIMED = (
