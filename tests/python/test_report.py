@@ -364,7 +364,7 @@ def test_a_claimed_change_is_drawn_beside_what_is_usual(english, tmp_path):
     assert re.findall(r'<data value="(.*?)">', earlier) == [str(difference), "0.02", "-0.03", "0.01"]
     assert earlier.count('<bdi class="name">this one</bdi>') == 1
     assert "31 Dec 2024" in earlier
-    assert "Drawn are" not in page
+    assert "changes are drawn" not in page
 
 
 def test_a_total_is_drawn_per_week(english, tmp_path):
@@ -419,7 +419,7 @@ def test_only_the_surest_changes_are_drawn_and_the_page_says_so(english, tmp_pat
         f" where segment_by = 'all' and kpi_id in ({kpis})",
     )
     page = write_report(copy_marts(english, tmp_path, *many)).read_text(encoding="utf-8")
-    assert "Drawn are the 6 surest of 7 changes." in page
+    assert "The 6 surest of 7 changes are drawn." in page
     assert len(re.findall(r'id="change-1-\d"', page)) == 6
 
 
@@ -1210,8 +1210,8 @@ def test_what_cannot_follow_a_choice_says_so(english, english_page):
     }
     assert shown == pytest.approx(stages)
     left_out = english_page.text_content("#area-customers .fold > .cannot")
-    assert left_out.startswith("Not counted by team, and therefore left out here: Active customers")
-    assert english_page.text_content(".tile[data-kpi=new_customers] .chosen") == "Not counted by team."
+    assert left_out.startswith("Not split by team, and therefore left out here: Active customers")
+    assert english_page.text_content(".tile[data-kpi=new_customers] .chosen") == "Not split by team."
     choose(english_page)
     last = ask(
         english,
