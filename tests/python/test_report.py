@@ -102,6 +102,8 @@ def hostile_updates(tables: set[str]) -> Iterator[str]:
         )
     yield f"update marts.kpi_catalogue set label_en = {quoted(HOSTILE[0])} where kpi_id = 'win_rate'"
     yield f"update marts.kpi_catalogue set description_en = {quoted(HOSTILE[1])} where kpi_id = 'win_rate'"
+    # The longest verdict there is.
+    yield "update marts.kpi_scorecard set verdict = 'probably worsened' where segment_by = 'all'"
     # Five hundred members, of which one page can't show all at once.
     yield (
         "insert into marts.kpi_values"
