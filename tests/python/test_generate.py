@@ -385,7 +385,13 @@ def with_flaw(table, flaw):
     for reasons in table_meta(table).get("value_checks", {}).values():
         checks |= reasons
     if flaw.kind in checks:
-        return f"select 1 from {table}_typed where {checks[flaw.kind]}"
+        # A check sees what the contract takes where a value is missing.
+        defaults = {
+            name: meta(column)["default"] for name, column in fields.items() if "default" in meta(column)
+        }
+        filled = ", ".join(f"coalesce({name}, {default}) as {name}" for name, default in defaults.items())
+        replaced = f" replace ({filled})" if filled else ""
+        return f"select 1 from (select *{replaced} from {table}_typed) where {checks[flaw.kind]}"
     match flaw.kind:
         case "exact_copy":
             return f"select 1 from {table} group by all having count(*) > 1"
