@@ -16,8 +16,9 @@ users as (
     select * from {{ ref('dim_users') }}
 ),
 
+-- Not dim_products, whose amounts would make measures of tickets depend on the currency.
 products as (
-    select * from {{ ref('dim_products') }}
+    select * from {{ ref('stg_products') }}
 ),
 
 business_days as (
