@@ -87,13 +87,13 @@ def test_success_unchanged_and_warning(once: tuple[Path, Build], monkeypatch: py
 
 def test_a_failed_test(sample_build: Build, tmp_path: Path):
     shutil.copytree(SAMPLE_DIR, tmp_path / "company")
-    # Before everything that happened: tests/assert_as_of_is_known.sql.
+    # Before everything that happened, so that no KPI has a value where raw rows are.
     arguments = ("--raw-dir", tmp_path / "company", "--as-of", "1999-01-01")
     done = build_compiled(sample_build, tmp_path / "output", *arguments)
     assert done.status == 1, done.all_output
     record = read_record(tmp_path / "output")
     assert ended(record) == ("failed", 1, "test")
-    assert "assert_as_of_is_known" in record["message"]
+    assert record["message"].startswith("test assert_kpis_are_there_where_raw_rows_are: ")
 
 
 def test_a_rollback_is_a_line_of_the_log(once: tuple[Path, Build], tmp_path: Path, run_cli):
