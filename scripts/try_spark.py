@@ -180,17 +180,18 @@ def thrift_server(master: str, directory: Path) -> Iterator[int]:
             "spark.hadoop.hive.server2.thrift.port": str(port),
         }
     )
-    # Before Java starts this one is an option, not a setting.
     memory = settings.pop("spark.driver.memory")
+    # What Java must know before it starts is an option, not a setting.
     java = settings.pop("spark.driver.extraJavaOptions")
     options = [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
     command = (
-        *("deploy.SparkSubmit", "--master", master, "--driver-memory", memory),
+        *("deploy.SparkSubmit", "--master", master),
         *("--driver-java-options", f"{java} -Dderby.stream.error.file={directory / 'derby.log'}", *options),
         *("--class", "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2", "spark-internal"),
     )
     log = directory / "thrift.log"
-    process = _start(command, log)
+    # Spark takes the server for a daemon, whose memory is no option.
+    process = _start(command, log, memory)
     try:
         deadline = time.monotonic() + _SECONDS_TO_START
         while not _is_open(port):
@@ -220,14 +221,14 @@ def _end_of(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-10:])
 
 
-def _start(command: tuple[str, ...], log: Path) -> subprocess.Popen[bytes]:
+def _start(command: tuple[str, ...], log: Path, memory: str = "256m") -> subprocess.Popen[bytes]:
     import pyspark  # noqa: PLC0415 - an extra
 
     home = Path(pyspark.__file__).parent
     environment = os.environ | {
         "SPARK_LOCAL_IP": _HOST,
         "SPARK_HOME": str(home),
-        "SPARK_DAEMON_MEMORY": "256m",
+        "SPARK_DAEMON_MEMORY": memory,
     }
     with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603
