@@ -398,8 +398,14 @@ def renamed_system(time: _Time) -> dict[str, Table]:
     middle = FIRST_DAY + timedelta(days=time.days // 2)
     header, rows = deals(time)["deals"]
     ticket_header, ticket_rows = tickets(time)["tickets"]
+    # What was closed later was still open when the old system was switched off.
+    rows = [
+        row if row[3] is None or row[3].date() < middle else (*row[:2], "open", None, *row[4:])
+        for row in rows
+        if row[1].date() < middle
+    ]
     return {
-        "deals": (header, [row for row in rows if row[1].date() < middle]),
+        "deals": (header, rows),
         "tickets": (ticket_header, [row for row in ticket_rows if row[1].date() >= middle]),
         **orders(time),
     }

@@ -813,9 +813,9 @@ def within_records(
     # What has not come yet is a forecast.
     at_end = sample.catalogue[kpi_id]["dated_by"] == "end of period"
     overlaps = (_c("last_day") >= first) & ((_c("last_day") if at_end else _c("first_day")) <= last)
-    # Of a churn rate the customers at the beginning must be known.
+    # Of a churn rate the customers at the beginning must be known: not of 'all'. Nobody was one before other periods.
     if sample.catalogue[kpi_id]["dated_by"] == "period":
-        overlaps &= _c("first_day") >= first
+        overlaps &= _c("period_grain") != "all"
     outside = known.filter(~overlaps & (_c("first_day") <= sample.as_of))
     outside = outside.select("period_grain", "period_start", is_outside=True)
     hidden = rows.join(outside, on=["period_grain", "period_start"], how="left", maintain_order="left")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -108,45 +108,6 @@ def evaluate(project: CompiledProject, raw_dir: Path, count: int) -> Verdicts:
         totals=Counter(verdict for _, _, verdict in rows),
         claims=Counter(kpi for _, kpi in claims),
     )
-
-
-def judge_targets(project: CompiledProject, raw_dir: Path, share: float = 0.1) -> dict[str, Counter[str]]:
-    """Set each KPI a target for a year in which nothing improves, and see what its months say.
-
-    Args:
-        project: The compiled SQL of a build.
-        raw_dir: The raw directory.
-        share: By how much each KPI is to get better within the last year, compared with the year before.
-
-    Returns:
-        How often each status was given to a month of the last year, by KPI.
-    """
-    as_of = _records_of(project, raw_dir)[1]
-    start, last = as_of.replace(year=as_of.year - 1, day=1), as_of.replace(day=1) - timedelta(days=1)
-    before = f"'{start.replace(year=start.year - 1)}' as starts_on, '{start - timedelta(days=1)}' as ends_on"
-    target = (
-        "select kpi_id as target_id, kpi_id as target_name, kpi_id, cast(null as varchar) as segment_by,"
-        " cast(null as varchar) as segment, 'relative' as kind,"
-        f" cast(case good when 'up' then {share} else -{share} end as double) as target,"
-        f" 'year before' as baseline_period, cast('{start}' as date) as starts_on,"
-        f" cast('{last}' as date) as due_on from compiled.main.kpi_catalogue where good <> 'none'"
-    )
-    period = f"select 'year before' as period_name, {before}, null as last_days"
-    inputs = {
-        "named_periods": f"select * replace (starts_on::date as starts_on, ends_on::date as ends_on,"
-        f" last_days::bigint as last_days) from ({period})",
-        "kpi_targets": target,
-    }
-    only = project.with_inputs("target_periods")
-    conditions = {"measures": "segment_by = 'all'", "periods": "period_grain in ('month', 'named')"}
-    with project.run(raw_dir, settings=None, only=only, inputs=inputs, conditions=conditions) as warehouse:
-        rows = warehouse.execute(
-            "select kpi_id, status from main.target_periods where is_complete"
-        ).fetchall()
-    found: dict[str, Counter[str]] = defaultdict(Counter)
-    for kpi, status in rows:
-        found[kpi][status] += 1
-    return found
 
 
 def _records_of(project: CompiledProject, raw_dir: Path) -> tuple[date, date]:

@@ -219,7 +219,8 @@ _NATURAL = {
         "stage_days",
         "stage_conversion_rate",
     ),
-    "product": ("average_deal_size", "sales_cycle_days"),  # A cheap one has small deals, and is sold soon.
+    # A cheap one has small deals, and is sold soon. Its low scores are counted by what was sold of it.
+    "product": ("average_deal_size", "sales_cycle_days", "customer_satisfaction_score"),
     "industry": ("average_deal_size",),
     "country": ("average_deal_size",),
     "stage": ("stage_days", "stage_conversion_rate", "stalled_deal_rate"),  # Each is another kind of work.

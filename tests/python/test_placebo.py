@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-from collections import Counter
 from datetime import date
 
 import pytest
 from constant_companies import COMPANIES, HALF_A_YEAR, THREE_YEARS, write_company
 from crm_kpis.generate.run import generate
 from crm_kpis.generate.sample import SAMPLE_PROPORTIONS
-from crm_kpis.raw.contract import PROJECT_DIR
-from placebo import WINDOWS, draw, evaluate, judge_targets
+from placebo import WINDOWS, draw, evaluate
 from sizes import IS_FULL
-
-with (PROJECT_DIR / "seeds" / "kpi_catalogue.csv").open(encoding="utf-8", newline="") as _file:
-    CATALOGUE = {row["kpi_id"]: row for row in csv.DictReader(_file)}
 
 
 def test_placebos_lie_within_the_records():
@@ -68,13 +62,3 @@ def test_nothing_is_claimed_where_records_begin_fill_up_or_end(compiled, tmp_pat
     assert tested > 200
     # Chance alone may look like a change: in a fair number of tests a few.
     assert sum(claimed.total() for claimed in claims.values()) <= tested / 200, claims
-
-
-def test_few_months_meet_a_target_where_nothing_improves(compiled, tmp_path):
-    generate(tmp_path, deals=300, seed=1, flaws=False, proportions=SAMPLE_PROPORTIONS, constant=True)
-    statuses = judge_targets(compiled, tmp_path)
-    with_interval = [kpi for kpi, row in CATALOGUE.items() if row["interval_method"] != "none"]
-    months = sum((statuses[kpi] for kpi in with_interval), Counter())
-    assert months.total() - months["not measurable"] > 200
-    # What has no interval is a fact: a stock that is higher by a tenth is higher, by chance or not.
-    assert months["met"] <= 0.05 * (months.total() - months["not measurable"]), statuses
