@@ -813,7 +813,7 @@ def within_records(
     # What has not come yet is a forecast.
     at_end = sample.catalogue[kpi_id]["dated_by"] == "end of period"
     overlaps = (_c("last_day") >= first) & ((_c("last_day") if at_end else _c("first_day")) <= last)
-    # Of a churn rate the customers at the beginning must be known: not of 'all'. Nobody was one before other periods.
+    # Of a churn rate the customers at the beginning must be known; of 'all' they are not.
     if sample.catalogue[kpi_id]["dated_by"] == "period":
         overlaps &= _c("period_grain") != "all"
     outside = known.filter(~overlaps & (_c("first_day") <= sample.as_of))
