@@ -367,6 +367,7 @@ def test_rejections_are_counted_by_table_column_and_reason(tmp_path):
             """
             create schema raw;
             create table raw._files as select 'deals' as table_name, 'deals.csv' as file_name;
+            create table raw._personal_values (personal_value varchar);
             create table raw._sources (source varchar, layout varchar, level varchar, name varchar,
                 rows_landed bigint, rows_kept bigint);
             create table raw._left_out
