@@ -332,7 +332,7 @@ def test_settings_survive_the_environment(tmp_path: Path) -> None:
     content = {
         "sources": [
             {"vendor": "hubspot", "database": "crm.duckdb", "schema": "sales", "name": "crm"},
-            {"vendor": "zendesk", "landed": "zendesk"},
+            {"vendor": "zendesk", "landed": "zendesk", "time_zone": "Europe/Berlin"},
         ],
         "mapping": "my.yml",
         "mapping_dir": "own",

@@ -207,7 +207,15 @@ def _create_entity(
         f"create temp view {quote_identifier(name)} as select {kept}, _row_id"
         f" from {quote_identifier(name + '__all')} where _left_out is null"
     )
-    return _count(connection, entity, tables) if tables else EntityCount(name, "", 0, 0, {}, {})
+    if not tables:
+        return EntityCount(name, "", 0, 0, {}, {})
+    checked = [
+        column.name
+        for column in entity.columns
+        for names in [column.names.get(layout.name, ())]
+        if any(_value(vendor, column, names, table, layout.time_zone)[1] != "false" for table in tables)
+    ]
+    return _count(connection, entity, tables, checked)
 
 
 def _rank(connection: duckdb.DuckDBPyConnection, entity: Entity) -> str:
@@ -241,19 +249,20 @@ def _rank(connection: duckdb.DuckDBPyConnection, entity: Entity) -> str:
     return ranked
 
 
-def _count(connection: duckdb.DuckDBPyConnection, entity: Entity, tables: list[LandedTable]) -> EntityCount:
-    unread = ", ".join(
-        f"count(*) filter (where {quote_identifier('_unread_' + column.name)})" for column in entity.columns
-    )
+def _count(
+    connection: duckdb.DuckDBPyConnection, entity: Entity, tables: list[LandedTable], checked: list[str]
+) -> EntityCount:
+    """Count the rows, and the values that can't be read in the columns that may have any."""
+    unread = "".join(f", count(*) filter (where {quote_identifier('_unread_' + name)})" for name in checked)
     counted = connection.execute(
-        f"select _left_out, count(*), {unread} from {quote_identifier(entity.name + '__all')}"
+        f"select _left_out, count(*){unread} from {quote_identifier(entity.name + '__all')}"
         " group by _left_out order by _left_out"
     ).fetchall()
     landed_rows = sum(
         connection.execute(f"select count(*) from {table.relation}").fetchall()[0][0] for table in tables
     )
     # Values of rows that are left out for another reason are no loss.
-    nothing = (None, 0, *(0 for _ in entity.columns))
+    nothing = (None, 0, *(0 for _ in checked))
     kept: tuple[Any, ...] = next((row for row in counted if row[0] is None), nothing)
     return EntityCount(
         entity.name,
@@ -261,9 +270,7 @@ def _count(connection: duckdb.DuckDBPyConnection, entity: Entity, tables: list[L
         rows_landed=landed_rows,
         rows_kept=kept[1],
         left_out={row[0]: row[1] for row in counted if row[0] is not None},
-        unread_values={
-            column.name: number for column, number in zip(entity.columns, kept[2:], strict=True) if number
-        },
+        unread_values={name: number for name, number in zip(checked, kept[2:], strict=True) if number},
     )
 
 
