@@ -273,8 +273,11 @@ def _append(output: Path, values: dict[str, Any]) -> None:
         with (output / LOG_NAME).open("a", encoding="utf-8") as file:
             file.write(json.dumps(values, ensure_ascii=False) + "\n")
     except OSError as error:
-        # It must not change how the run ends.
-        messages.warn(f"{output / LOG_NAME} can't be written: {error.strerror}. This run is no line of it.")
+        # It must not change how the run ends. Where there is no output directory, that is said already.
+        if output.is_dir():
+            messages.warn(
+                f"{output / LOG_NAME} can't be written: {error.strerror}. This run is no line of it."
+            )
 
 
 def _read_commit() -> str | None:
