@@ -1,4 +1,4 @@
--- sqlfluff takes the lines of a loop over columns for wrongly indented.
+-- The rule of indents takes the lines of a loop over columns for wrongly indented.
 -- noqa: disable=layout.indent
 with
 

@@ -74,7 +74,7 @@ ticket_days as (
         days.is_outlook
     from (select distinct created_on from tickets) as created
     inner join days
-        on days.state_on >= created.created_on and days.state_on < {{ add_days('created.created_on', 90) }}
+        on created.created_on <= days.state_on and days.state_on < {{ add_days('created.created_on', 90) }}
 ),
 
 subscriber_tickets as (
@@ -116,7 +116,7 @@ email_days as (
         days.is_outlook
     from (select distinct sent_on from subscriber_sendings) as sent
     inner join days
-        on days.state_on >= sent.sent_on and days.state_on < {{ add_days('sent.sent_on', 90) }}
+        on sent.sent_on <= days.state_on and days.state_on < {{ add_days('sent.sent_on', 90) }}
 ),
 
 subscriber_emails as (
