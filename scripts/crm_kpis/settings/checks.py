@@ -553,8 +553,6 @@ def _check_parts(kpi: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "interval_method", "poisson is for a ratio whose unit is not ratio. Take wilson or none."
     if method in ("mean", "nps") and kpi["squares"] is None:
         yield "squares", f"it is empty, and {method} needs the sum of squares. Name a measure, or take none."
-    if (kpi["matures"] or "none") != "none" and kpi["matures_in_days"] is None:
-        yield "matures_in_days", "it is empty, and the value matures. Give the days."
 
 
 # Of keys whose values depend on tables.
