@@ -29,6 +29,7 @@ from crm_kpis.run.summary import (
     RawCount,
     Rejection,
     Summary,
+    format_masked_keys,
     format_raw_counts,
     format_rejections,
     format_table,
@@ -368,6 +369,7 @@ def test_rejections_are_counted_by_table_column_and_reason(tmp_path):
             create schema raw;
             create table raw._files as select 'deals' as table_name, 'deals.csv' as file_name;
             create table raw._personal_values (personal_value varchar);
+            create table raw._masked_keys as select 'deals' as table_name, 'owner_id' as column_name;
             create table raw._sources (source varchar, layout varchar, level varchar, name varchar,
                 rows_landed bigint, rows_kept bigint);
             create table raw._left_out
@@ -408,6 +410,10 @@ def test_rejections_are_counted_by_table_column_and_reason(tmp_path):
         "  deals: 1 invalid_value of amount, row 3: '12,50'; expected a number with a dot, such as 1234.50",
         "  users: 1 invalid_value of email, row 2: (personal); expected a text",
         "Each one is listed in rejected_rows or rejected_values of the warehouse.",
+    ]
+    assert format_masked_keys(summary) == [
+        "Names and phone numbers are masked in keys: deals.owner_id."
+        " To show them, write mask_names_in_keys: false into settings.yml."
     ]
 
 

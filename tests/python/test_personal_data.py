@@ -240,8 +240,12 @@ _ACCOUNTS = "select account_id, name, owner_id, _row_number from raw.accounts"
 
 
 def test_keys_that_are_names_or_phones_are_masked_alike_in_each_file(names_as_keys):
-    deals, accounts, users = load(
-        names_as_keys, _DEALS, _ACCOUNTS, "select user_id, name from raw.users order by _row_number"
+    deals, accounts, users, masked = load(
+        names_as_keys,
+        _DEALS,
+        _ACCOUNTS,
+        "select user_id, name from raw.users order by _row_number",
+        "from raw._masked_keys order by all",
     )
     assert re.fullmatch("name-[0-9a-f]{16}", users[0][0])
     ada = users[0][0]
@@ -255,6 +259,14 @@ def test_keys_that_are_names_or_phones_are_masked_alike_in_each_file(names_as_ke
     assert first == (ada, phone)
     assert second[0] == "u2"
     assert re.fullmatch("name-[0-9a-f]{16}", second[1])
+    # The run names them.
+    assert masked == [
+        ("accounts", "account_id"),
+        ("accounts", "owner_id"),
+        ("deals", "account_id"),
+        ("deals", "owner_id"),
+        ("users", "user_id"),
+    ]
     # A first name alone may be any word; a number of the column phone is one, however it is written.
     assert third[0] == "Grace"
     assert re.fullmatch("name-[0-9a-f]{16}", third[1])

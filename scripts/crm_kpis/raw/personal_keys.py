@@ -16,6 +16,7 @@ from crm_kpis.raw.contract import RawTable
 from crm_kpis.sql import quote_identifier, quote_text
 
 TABLE = "_personal_values"
+MASKED = "_masked_keys"
 UNMASKED = "_unmasked_"
 # Of national numbers those with a mark behind the area code: no date, amount or padded id is one.
 _INTERNATIONAL = r"\+[1-9][\d ()/.-]{6,17}\d"
@@ -77,10 +78,10 @@ def register_personal_values(
 
 
 def mask_keys(connection: duckdb.DuckDBPyConnection, schema: str, contract: Iterable[RawTable]) -> None:
-    """Replace the keys that are names or phone numbers, in the raw tables that have any.
+    """Replace the keys that are names or phone numbers, in the raw tables that have any, and list these.
 
     Args:
-        connection: To the warehouse, in which the raw tables and the personal values are.
+        connection: To the warehouse, in which the raw tables, the personal values and the empty list are.
         schema: Their schema.
         contract: The raw tables.
     """
@@ -92,6 +93,8 @@ def mask_keys(connection: duckdb.DuckDBPyConnection, schema: str, contract: Iter
     names = {table.name for table in contract}
     places = [(table, column) for table, column in columns if table in names and column.endswith("_id")]
     found = _find_places(connection, schema, places)
+    if found:
+        connection.executemany(f"insert into {schema}.{MASKED} values (?, ?)", found)
     views = {
         name
         for (name,) in connection.execute(

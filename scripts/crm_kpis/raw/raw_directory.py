@@ -26,7 +26,7 @@ from crm_kpis.raw import csv_file
 from crm_kpis.raw.contract import RawColumn, RawTable, read_contract
 from crm_kpis.raw.csv_file import CsvHeader, CsvScan, EncodingError
 from crm_kpis.raw.formats import COLUMNS_FILE, FORMATS_FILE, RawFormat, RawFormats
-from crm_kpis.raw.personal_keys import mask_keys, register_personal_values
+from crm_kpis.raw.personal_keys import MASKED, mask_keys, register_personal_values
 from crm_kpis.sources.mapping import SourceMapping
 from crm_kpis.sources.place import fingerprint
 from crm_kpis.sql import quote_identifier, quote_path, quote_text
@@ -218,6 +218,7 @@ def register(
                 ],
             )
         register_personal_values(connection, SCHEMA, raw_directory.contract, raw_directory.formats.published)
+        connection.execute(f"create table {SCHEMA}.{MASKED} (table_name varchar, column_name varchar)")
         if raw_directory.formats.masks_names:
             mask_keys(connection, SCHEMA, raw_directory.contract)
         connection.execute("commit")

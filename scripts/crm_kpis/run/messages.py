@@ -15,7 +15,13 @@ from crm_kpis.published.connect import FILE_NAME
 from crm_kpis.published.write import Run
 from crm_kpis.run.build import BuildOptions, BuildResult
 from crm_kpis.run.gate import Finding
-from crm_kpis.run.summary import Summary, format_landed, format_raw_counts, format_rejections
+from crm_kpis.run.summary import (
+    Summary,
+    format_landed,
+    format_masked_keys,
+    format_raw_counts,
+    format_rejections,
+)
 from crm_kpis.settings.declaration import Settings, read_declaration
 
 RECORD_NAME = "run.json"
@@ -131,7 +137,12 @@ def print_summary(
     """
     for warning in summary.source_warnings:
         warn(warning)
-    for lines in (format_landed(summary), format_raw_counts(summary), format_rejections(summary)):
+    for lines in (
+        format_landed(summary),
+        format_raw_counts(summary),
+        format_rejections(summary),
+        format_masked_keys(summary),
+    ):
         if lines:
             say("\n".join(lines) + "\n")
     if summary.as_of:

@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from crm_kpis.raw.contract import RawColumn
+from crm_kpis.raw.personal_keys import MASKED
 from crm_kpis.raw.raw_directory import SCHEMA as RAW_SCHEMA
 from crm_kpis.run.examples import describe_rejection, find_names, read_columns
 from crm_kpis.sources.mapping import read_warnings
@@ -86,6 +87,7 @@ class Summary:
     missing_tables: tuple[str, ...] = field(default=())
     landed: tuple[LandedCount, ...] = ()
     source_warnings: tuple[str, ...] = ()
+    masked_keys: tuple[str, ...] = ()
 
 
 def read_summary(warehouse: Path, built: frozenset[str]) -> Summary:
@@ -136,6 +138,10 @@ def read_summary(warehouse: Path, built: frozenset[str]) -> Summary:
             " order by source, level, name",
         )
         source_warnings = read_warnings(connection) if landed else []
+        masked_keys = rows(
+            "raw_row_counts",
+            f"select table_name || '.' || column_name from {RAW_SCHEMA}.{MASKED} order by all",
+        )
         window = rows("reporting_window", "select as_of, as_of_source from main.reporting_window")
         kpis = rows(
             "kpi_coverage",
@@ -156,6 +162,7 @@ def read_summary(warehouse: Path, built: frozenset[str]) -> Summary:
         missing_tables=tuple(row[0] for row in counts if not row[1]),
         landed=tuple(LandedCount(*row) for row in landed),
         source_warnings=tuple(source_warnings),
+        masked_keys=tuple(name for (name,) in masked_keys),
     )
 
 
@@ -218,6 +225,16 @@ def format_rejections(summary: Summary) -> list[str]:
     if lines:
         lines.append("Each one is listed in rejected_rows or rejected_values of the warehouse.")
     return lines
+
+
+def format_masked_keys(summary: Summary) -> list[str]:
+    """A line that names the columns whose keys are masked, and how to show them; none if there are none."""
+    if not summary.masked_keys:
+        return []
+    return [
+        f"Names and phone numbers are masked in keys: {', '.join(summary.masked_keys)}."
+        " To show them, write mask_names_in_keys: false into settings.yml."
+    ]
 
 
 def format_table(header: Sequence[str], rows: Iterable[Sequence[str | int]]) -> list[str]:
