@@ -273,8 +273,8 @@ def _append(output: Path, values: dict[str, Any]) -> None:
         with (output / LOG_NAME).open("a", encoding="utf-8") as file:
             file.write(json.dumps(values, ensure_ascii=False) + "\n")
     except OSError as error:
-        # It must not change how the run ends. Where there is no output directory, that is said already.
-        if output.is_dir():
+        # It must not change how the run ends. Where nothing can be written there, that is said already.
+        if output.is_dir() and os.access(output, os.W_OK):
             messages.warn(
                 f"{output / LOG_NAME} can't be written: {error.strerror}. This run is no line of it."
             )
