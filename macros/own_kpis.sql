@@ -9,7 +9,6 @@
         +post-hook: "{{ crm_kpis.add_own_kpis() }}"
 
     The own columns of a company (own_columns.csv) are dimensions of the KPIs that they list.
-
 #}
 {% macro add_own_kpis() -%}
     {#- Without the plugin nobody has registered the settings (another engine). -#}

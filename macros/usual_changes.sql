@@ -149,10 +149,31 @@
         {{ add_series() }}
         select numerator / denominator from series
 
-    It reads the CTEs windows (rows of comparison_windows), catalogue (kpi_id, usual_change_from, aggregation, is_per_day, testing_method), kpi_values and
-    snapshot_values.
+    It reads the CTE windows (rows of comparison_windows), and the catalogue and the values of today and of snapshots from where they are.
 #}
 {% macro add_series() -%}
+catalogue as (
+    select
+        kpi_id,
+        usual_change_from,
+        aggregation,
+        length_effect = 'proportional' as is_per_day,
+        {{ testing_method() }} as testing_method
+    from {{ ref('kpi_catalogue') }}
+    where good <> 'none' and not_tested_because is null
+),
+
+-- A ratio without a value may still have costs, for instance, in weeks without a new customer: its sums count them.
+kpi_values as (
+    select * from {{ ref('kpi_values') }}
+    where is_complete and coverage = 'full'
+),
+
+snapshot_values as (
+    select * from {{ source('snapshots', 'kpi_values') }}
+    where is_complete and coalesce(is_comparable, true)
+),
+
 every_value as (
     select
         cast(null as {{ dbt.type_string() }}) as source_snapshot,

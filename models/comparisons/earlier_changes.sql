@@ -15,28 +15,6 @@ windows as (
     where shift > 0
 ),
 
-catalogue as (
-    select
-        kpi_id,
-        usual_change_from,
-        aggregation,
-        length_effect = 'proportional' as is_per_day,
-        {{ testing_method() }} as testing_method
-    from {{ ref('kpi_catalogue') }}
-    where good <> 'none' and not_tested_because is null
-),
-
--- A ratio without a value may still have costs, for instance, in weeks without a new customer: its sums count them.
-kpi_values as (
-    select * from {{ ref('kpi_values') }}
-    where is_complete and coverage = 'full'
-),
-
-snapshot_values as (
-    select * from {{ source('snapshots', 'kpi_values') }}
-    where is_complete and coalesce(is_comparable, true)
-),
-
 {{ add_series() }},
 
 -- The same comparison, made earlier.
