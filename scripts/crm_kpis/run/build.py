@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import shlex
@@ -241,6 +242,8 @@ def parse_project() -> None:
 def _invoke_dbt(arguments: list[str], *callbacks: Callable[[Any], None]) -> Any:
     # dbt is told to print nothing, but an error before it read its own options goes to standard output.
     with redirect_stdout(io.StringIO()):
+        # Until dbt has read the project nothing is garbage; then dbt_plugin.py enables the collector.
+        gc.disable()
         # dbt takes seconds to import: nothing but a build should wait for it.
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415
         from dbt.cli.main import dbtRunner  # noqa: PLC0415
@@ -248,6 +251,7 @@ def _invoke_dbt(arguments: list[str], *callbacks: Callable[[Any], None]) -> Any:
         try:
             outcome = dbtRunner(callbacks=list(callbacks)).invoke(arguments)
         finally:
+            gc.enable()
             # Otherwise this process keeps the lock of the file.
             DuckDBConnectionManager.close_all_connections()
     if outcome.exception is not None:

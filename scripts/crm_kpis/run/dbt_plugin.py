@@ -5,6 +5,7 @@ profiles.yml names this module.
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from dataclasses import replace
@@ -55,6 +56,9 @@ class Plugin(BasePlugin):
         Raises:
             DbtRuntimeError: A var or a setting is wrong; the message is that of the InputError.
         """
+        # Python's collector would look through all that dbt knows of the project again and again.
+        gc.freeze()
+        gc.enable()
         given = get_flags().VARS
         environment = {name: os.environ.get(f"CRM_KPIS_{name}", "") for name in _VARIABLES}
         self._as_of, self._memory_limit = environment["AS_OF"], environment["MEMORY_LIMIT"]
