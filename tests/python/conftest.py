@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import shutil
@@ -16,15 +17,21 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from crm_kpis.generate.run import generate
 from crm_kpis.raw.contract import PROJECT_DIR
 from crm_kpis.raw.raw_directory import inspect
 from crm_kpis.run.build import BuildOptions
 from crm_kpis.run.input_hash import hash_inputs
 from crm_kpis.settings.read import read_settings
-from pipeline import SAMPLE_DIR, Build, CompiledProject, build
+from pipeline import SAMPLE_DIR, Build, CompiledProject, build, build_compiled
 
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
 BuildOnce = Callable[..., Build]
+
+
+def pytest_collection_finish() -> None:
+    """Let Python's collector look no more at what is there from now to the end: modules and tests."""
+    gc.freeze()
 
 
 @pytest.fixture
@@ -183,3 +190,26 @@ def sample_warehouse(sample_build: Build) -> Iterator[duckdb.DuckDBPyConnection]
 def compiled(sample_build: Build) -> CompiledProject:
     """The SQL of all models, to be run on other raw directories without dbt."""
     return CompiledProject(sample_build)
+
+
+@pytest.fixture(scope="session")
+def small_build(build_once: BuildOnce, sample_build: Build) -> Build:
+    """A made-up company a tenth as large as the sample, built once; its tables are in `exports` beside."""
+
+    def build_company(output: Path) -> Build:
+        raw_dir = output.with_name("exports")
+        shutil.rmtree(raw_dir, ignore_errors=True)
+        generate(raw_dir, deals=100, flaws=False, file_format="csv")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("CRM_KPIS_TODAY", "2026-07-01")
+            return build_compiled(sample_build, output, "--raw-dir", raw_dir)
+
+    result = build_once("company_of_100_deals", builder=build_company, keep=True)
+    assert result.status == 0, result.all_output
+    return result
+
+
+@pytest.fixture
+def small_dir(small_build: Build, tmp_path: Path) -> Path:
+    """The tables of the small company in a directory of the test's own."""
+    return shutil.copytree(small_build.output.with_name("exports"), tmp_path / "exports")

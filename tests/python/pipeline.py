@@ -99,6 +99,22 @@ def _build_compiled() -> None:
     main()
 
 
+def write_command(compiled: Build, path: Path) -> None:
+    """Write a console command `crm-kpis` of which `run` builds as build_compiled does."""
+    path.write_text(
+        f"#!{sys.executable}\n"
+        "import sys\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from crm_kpis.cli import main\n"
+        "if sys.argv[1] == 'run':\n"
+        "    from pipeline import _build_compiled as main\n"
+        f"    sys.argv.insert(1, {str(compiled.output)!r})\n"
+        "main()\n",
+        encoding="utf-8",
+    )
+    path.chmod(0o755)
+
+
 def dbt_build(output: Path, **dbt_vars: Any) -> Build:
     """Run `dbt build` from the project's root, as the README has it, but let it write elsewhere."""
     arguments = ["build", "--no-use-colors", "--vars", json.dumps(dbt_vars)]
@@ -227,6 +243,16 @@ class CompiledProject:
             if node["resource_type"] == "test" and node.get("compiled_code")
         }
 
+    def can_be_tested(self, models: Container[str]) -> set[str]:
+        """The data tests that read none but the given models."""
+        names = {key: node["name"] for key, node in self._nodes.items() if node["resource_type"] == "model"}
+        return {
+            node["name"]
+            for node in self._nodes.values()
+            if node["resource_type"] == "test"
+            and all(names[key] in models for key in node["depends_on"]["nodes"] if key in names)
+        }
+
     @cached_property
     def severities(self) -> dict[str, str]:
         """Whether a data test that fails is an error or a warn(ing), by name."""
@@ -323,11 +349,15 @@ class CompiledProject:
         passed = {"pass": len(self.data_tests) - len(failures)}
         return BuildResult(frozenset(self.models), passed | counts, 0, tuple(failures))
 
-    def failed_data_tests(self, connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple]]:
-        """The first rows of each data test that fails on what was built."""
+    def failed_data_tests(
+        self, connection: duckdb.DuckDBPyConnection, built: Container[str] | None = None
+    ) -> dict[str, list[tuple]]:
+        """The first rows of each data test that fails on what was built: all, or the given models."""
+        names = self.data_tests if built is None else self.can_be_tested(built)
         rows = {
             name: connection.execute(f"from ({query}) limit 3").fetchall()
             for name, query in self.data_tests.items()
+            if name in names
         }
         return {name: failures for name, failures in rows.items() if failures}
 

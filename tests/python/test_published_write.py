@@ -21,6 +21,7 @@ import pytest
 from crm_kpis.errors import InputError
 from crm_kpis.published.connect import open_published
 from crm_kpis.published.write import publish, read_history, read_published_tables, sweep
+from pipeline import write_command
 from publishing import (
     FIRST_RUN,
     make_run,
@@ -369,11 +370,16 @@ def test_a_killed_publication_leaves_one_whole_state(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_run_leaves_what_is_published_and_the_next_one_works(tmp_path, sample_build):
+def test_a_killed_run_leaves_what_is_published_and_the_next_one_works(
+    tmp_path, sample_build, small_build, small_dir, monkeypatch
+):
+    monkeypatch.setenv("CRM_KPIS_TODAY", "2026-07-01")
     output = tmp_path / "output"
-    shutil.copytree(sample_build.output, output)
+    shutil.copytree(small_build.output, output)
     moment = random.Random(2)  # noqa: S311 - nothing is to be kept secret
-    command = [sys.executable, "-m", "crm_kpis.cli", "run", "--full-refresh", "--output", output]
+    write_command(sample_build, tmp_path / "crm-kpis")
+    options = ["--full-refresh", "--output", output, "--raw-dir", small_dir]
+    command = [tmp_path / "crm-kpis", "run", *options]
     for _ in range(KILLED_RUNS):
         before = read_history(output)
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,14 +49,11 @@ def ended(record: dict) -> tuple[object, ...]:
 
 
 @pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory, sample_build: Build) -> tuple[Path, Build]:
+def once(tmp_path_factory: pytest.TempPathFactory, small_build: Build) -> tuple[Path, Build]:
     """A raw directory of a company, and its first run."""
-    directory = tmp_path_factory.mktemp("record")
-    shutil.copytree(SAMPLE_DIR, directory / "company")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CRM_KPIS_TODAY", "2026-07-01")
-        raw_dir, output = directory / "company", directory / "output"
-        return raw_dir, build_compiled(sample_build, output, "--raw-dir", raw_dir)
+    output = tmp_path_factory.mktemp("record") / "output"
+    shutil.copytree(small_build.output, output)
+    return small_build.output.with_name("exports"), replace(small_build, output=output)
 
 
 def test_success_unchanged_and_warning(once: tuple[Path, Build], monkeypatch: pytest.MonkeyPatch):
@@ -85,10 +83,9 @@ def test_success_unchanged_and_warning(once: tuple[Path, Build], monkeypatch: py
     assert len(read_log(first.output)) == 2
 
 
-def test_a_failed_test(sample_build: Build, tmp_path: Path):
-    shutil.copytree(SAMPLE_DIR, tmp_path / "company")
+def test_a_failed_test(sample_build: Build, small_dir: Path, tmp_path: Path):
     # Before everything that happened, so that no KPI has a value where raw rows are.
-    arguments = ("--raw-dir", tmp_path / "company", "--as-of", "1999-01-01")
+    arguments = ("--raw-dir", small_dir, "--as-of", "1999-01-01")
     done = build_compiled(sample_build, tmp_path / "output", *arguments)
     assert done.status == 1, done.all_output
     record = read_record(tmp_path / "output")
