@@ -3,6 +3,10 @@
 A test is worth what it notices. A mutation that no test sees is either a missing test or no change at all (an
 equivalent one): which of the two, a person has to say.
 
+The project is parsed and the sample is built once; then each mutation is made in memory. The tests are run in
+the order of their cost, until one fails: dbt's unit tests of the models that the line is part of; the data
+tests of the sample's tables that come out otherwise; tests in Python, which compute the same in another way.
+
     python tests/python/mutate.py --number 10 --seed 7
 """
 
@@ -17,192 +21,315 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-PROJECT = Path(__file__).resolve().parents[2]
-# What else sees the numbers: a second computation of each KPI, the statistics against scipy, the data tests.
-_OTHER_TESTS = ("independent", "statistics", "significance", "pipeline", "evaluation", "hostile_values")
-# DuckDB says so of SQL that has no meaning. No test is needed to see that.
-_NO_SQL = re.compile(r"(Parser|Binder|Catalog) Error|Compilation Error")
-_DATE = re.compile(r"\b\w+_(?:on|at|start|end|from|until)\b")
-# Each kind of change: what it finds and what it puts in its place. SQL is lower case, with a clause a line.
-_KINDS: dict[str, tuple[str, str]] = {
-    "a comparison without its end": (r" (<|>)= ", r" \1 "),
-    "a comparison with its end": (r" (<|>) ", r" \1= "),
-    "the opposite": (r" = ", " <> "),
-    "its opposite": (r" <> ", " = "),
-    "null for not null": (r" is not null\b", " is null"),
-    "not null for null": (r" is null\b", " is not null"),
-    "a filter gone": (r" ?filter \(where [^()]*\)", ""),
-    "a condition gone": (r"^( *)where .*$", r"\1where true"),
-    "one condition fewer": (r"^ *and .*\n", ""),
-    "or for and": (r" and ", " or "),
-    "a left join": (r"\binner join\b", "left join"),
-    "an inner join": (r"\bleft join\b", "inner join"),
-    "minus for plus": (r" \+ ", " - "),
-    "plus for minus": (r" - ", " + "),
-    "rows for values": (r"\bcount\((?!\*|distinct)[^()]*\)", "count(*)"),
-    "duplicates, too": (r"\bcount\(distinct ", "count("),
-    "the greatest": (r"\bmin\(", "max("),
-    "the least": (r"\bmax\(", "min("),
-    "a default gone": (r"\bcoalesce\(([\w.]+), (?:'[^']*'|[^()'])+\)", r"\1"),
-    "upside down": (r" desc\b", " asc"),
+import duckdb
+from crm_kpis.raw.contract import PROJECT_DIR
+from crm_kpis.run.build import BuildOptions
+from crm_kpis.sql import quote_text
+from dbt.cli.main import dbtRunner
+from dbt_common.clients.jinja import get_environment
+from jinja2 import TemplateSyntaxError
+from mutations import Mutation, find_mutations
+from pipeline import SAMPLE_DIR, Build, CompiledProject, build, build_compiled, connect_warehouse
+
+# Tests in Python of a model and all before it: a second computation of each KPI and of each comparison.
+_TESTS_OF_MODELS = {
+    "kpi_values": ("independent", "coverage", "pipeline", "hostile_values"),
+    "kpi_evaluation": ("usual_change", "evaluation"),
 }
+# Against scipy, from the macros alone.
+_TESTS_OF_MACROS = ("statistics", "significance")
+# DuckDB and dbt say so of SQL that has no meaning. No test is needed to see that.
+_NO_SQL = re.compile(r"(Parser|Binder|Catalog|Compilation) Error")
 
 
 @dataclass(frozen=True)
-class Mutation:
-    """A change of one line.
+class Verdict:
+    """What came of a mutation.
 
     Attributes:
-        path: The file, relative to the project.
-        line: The number of the line.
-        kind: What is done to it.
-        before: The line, with its end.
-        after: The line that takes its place.
+        test: The test that failed; "" for SQL without a meaning; None: the mutation survives.
+        kind: What kind of test that is: unit test, build, data test or Python test.
+        changed: Of a survivor: the tables of the sample that come out otherwise.
     """
 
-    path: str
-    line: int
-    kind: str
-    before: str
-    after: str
-
-    def __str__(self) -> str:
-        after = self.after.strip() or "(nothing)"
-        return f"{self.path}:{self.line} {self.kind}: `{self.before.strip()}` -> `{after}`"
+    test: str | None
+    kind: str = ""
+    changed: tuple[str, ...] = ()
 
 
-def mutate_line(line: str, dates: set[str]) -> Iterator[tuple[str, str]]:
-    """Yield each change of a line as its kind and the changed line.
+class Suite:
+    """The tests that could see a mutation.
 
     Args:
-        line: The line, with its end.
-        dates: The date columns of its file.
+        directory: An empty directory for all that is built.
+        is_quick: Whether to leave out the tests in Python, which take a minute or two.
     """
-    code = line.partition("--")[0]
-    if not code.strip() or "{#" in code:
-        return
-    for kind, (pattern, replacement) in _KINDS.items():
-        for match in re.finditer(pattern, code, re.MULTILINE):
-            yield kind, code[: match.start()] + match.expand(replacement) + code[match.end() :]
-    for match in _DATE.finditer(code):
-        suffix = match[0].rpartition("_")[2]
-        # A name after `as` is the column's own.
-        if not code[: match.start()].endswith(" as "):
-            for other in sorted(dates - {match[0]}):
-                if other.endswith(suffix):
-                    yield "another date", code[: match.start()] + other + code[match.end() :]
 
+    def __init__(self, directory: Path, *, is_quick: bool) -> None:
+        self._directory, self._is_quick = directory, is_quick
+        self._sample = build(directory / "sample")
+        if self._sample.status:
+            raise SystemExit(f"The project can't be built:\n{self._sample.all_output}")
+        os.environ.update(BuildOptions(SAMPLE_DIR, self._sample.output, as_of=None).environment)
+        self._compiled = CompiledProject(self._sample)
+        self._failed: list[tuple[str, str]] = []
+        self._failing_anyway: list[str] = []
+        self._manifest: Any = None
+        self._manifest = self._invoke("parse")
 
-def find_mutations(project: Path) -> list[Mutation]:
-    """All changes of the models and macros that could be made."""
-    found = []
-    for path in sorted([*project.glob("models/**/*.sql"), *project.glob("macros/**/*.sql")]):
-        name = str(path.relative_to(project))
-        text = re.sub(
-            r"{#.*?#}",
-            lambda comment: "\n" * comment[0].count("\n"),
-            path.read_text("utf-8"),
-            flags=re.DOTALL,
+    def judge(self, mutation: Mutation) -> Verdict:
+        """Run the tests, the cheapest first, until one fails."""
+        parsed, attribute, changed_code = self._find_parsed(mutation)
+        code = getattr(parsed, attribute)
+        try:
+            get_environment().parse(changed_code)
+        except TemplateSyntaxError:
+            return Verdict("")
+        setattr(parsed, attribute, changed_code)
+        try:
+            nodes = self._find_nodes(parsed)
+            if nodes:
+                self._invoke("test", "--fail-fast", "--select", *(f"test_type:unit,{name}" for name in nodes))
+            compiled = [] if self._failed or not nodes else self._invoke("compile", "--select", *nodes)
+        finally:
+            setattr(parsed, attribute, code)
+        if self._failed:
+            name, message = self._failed[0]
+            return Verdict("") if _NO_SQL.search(message) else Verdict(name, "unit test")
+        return self._judge_sample(
+            mutation, {result.node.name: result.node.compiled_code for result in compiled}
         )
-        dates = set(_DATE.findall(text))
-        lines = zip(
-            path.read_text("utf-8").splitlines(keepends=True), text.splitlines(keepends=True), strict=False
+
+    def _judge_sample(self, mutation: Mutation, compiled: dict[str, str | None]) -> Verdict:
+        sql = {name: code for name, code in compiled.items() if code and code != self._sql.get(name)}
+        try:
+            changed, failed = self._rebuild(sql)
+        except duckdb.Error as error:
+            message = str(error).partition("\n")[0]
+            return Verdict("") if _NO_SQL.search(message) else Verdict(message, "build")
+        if failed:
+            return Verdict(failed, "data test")
+        failed = "" if self._is_quick else self._run_python_tests(mutation, sql, rebuilds=bool(changed))
+        return Verdict(failed, "Python test") if failed else Verdict(None, changed=tuple(changed))
+
+    def _find_parsed(self, mutation: Mutation) -> tuple[Any, str, str]:
+        """What dbt has parsed of a line: the model or macro, its attribute with the code, the code after."""
+        lines = (PROJECT_DIR / mutation.path).read_text("utf-8").splitlines(keepends=True)
+        text, start = "".join(lines), sum(map(len, lines[: mutation.line - 1]))
+        models = (node for node in self._manifest.nodes.values() if node.resource_type == "model")
+        candidates = [
+            *((model, "raw_code") for model in models),
+            *((macro, "macro_sql") for macro in self._manifest.macros.values()),
+        ]
+        for node, attribute in candidates:
+            if node.package_name != "crm_kpis" or node.original_file_path != mutation.path:
+                continue
+            code = getattr(node, attribute)
+            begin = text.index(code)
+            if begin <= start < begin + len(code):
+                position = start - begin
+                # The last line of the code may have lost its end.
+                rest = code[position + len(mutation.before) :]
+                return node, attribute, f"{code[:position]}{mutation.after}{rest}"
+        raise LookupError(f"dbt has parsed nothing of {mutation}")
+
+    def _find_nodes(self, parsed: Any) -> list[str]:
+        """The names of models and data tests that are made from it, by other macros, too."""
+        reached, more = {parsed.unique_id}, {parsed.unique_id}
+        while more:
+            macros = self._manifest.macros.items()
+            more = {key for key, macro in macros if reached & set(macro.depends_on.macros)} - reached
+            reached |= more
+        return sorted(
+            node.name
+            for key, node in self._manifest.nodes.items()
+            if node.resource_type in ("model", "test")
+            and (key in reached or reached & set(node.depends_on.macros))
         )
-        for number, (line, without_comment) in enumerate(lines, start=1):
-            if line == without_comment:
-                found += [
-                    Mutation(name, number, kind, line, after) for kind, after in mutate_line(line, dates)
-                ]
-    return found
 
+    @cached_property
+    def _sql(self) -> dict[str, str]:
+        """The SQL of models and data tests by name."""
+        return {name: model.sql for name, model in self._compiled.models.items()} | self._compiled.data_tests
 
-class Copy:
-    """A copy of the project, in which mutations are made one after the other."""
+    @cached_property
+    def _inputs(self) -> dict[str, set[str]]:
+        """What models and data tests read, by name."""
+        nodes = self._compiled.manifest["nodes"]
+        return {
+            node["name"]: {nodes[key]["name"] for key in node["depends_on"]["nodes"] if key in nodes}
+            for node in nodes.values()
+            if node["resource_type"] in ("model", "test")
+        }
 
-    def __init__(self, directory: Path) -> None:
-        self.project, self._output = directory / "project", directory / "output"
-        listed = self._run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=PROJECT)
-        for name in listed.stdout.splitlines():
-            if (PROJECT / name).is_file():
-                (self.project / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(PROJECT / name, self.project / name)
-        built = self._run(sys.executable, "-m", "crm_kpis.cli", "run", "--output", self._output)
-        if built.returncode:
-            raise SystemExit(f"The project can't be built:\n{built.stdout}{built.stderr}")
-        manifest = json.loads((self._output / "dbt_target" / "manifest.json").read_text("utf-8"))
-        self._macros, self._nodes = manifest["macros"], manifest["nodes"]
+    @cached_property
+    def _before(self) -> Path:
+        """A copy of the sample's warehouse, which dbt holds open."""
+        return shutil.copyfile(self._sample.warehouse, self._directory / "before.duckdb")
 
-    def judge(self, mutation: Mutation) -> str | None:
-        """What sees the mutation: a test's name, "" for SQL without a meaning; None if it survives."""
-        path = self.project / mutation.path
+    def _rebuild(self, sql: dict[str, str]) -> tuple[list[str], str]:
+        """Build what changes on a copy of the sample's warehouse, and run the data tests of it.
+
+        Returns:
+            The tables that come out otherwise, and the data test that fails, or "".
+        """
+        file = self._directory / "mutated.duckdb"
+        shutil.copyfile(self._before, file)
+        changed: list[str] = []
+        with connect_warehouse(str(file)) as connection:
+            connection.execute(f"attach {quote_text(str(self._before))} as before (read_only)")
+            for name, model in self._compiled.models.items():
+                if name in sql or self._inputs[name].intersection(changed):
+                    kind, query = "view" if model.is_view else "table", sql.get(name, model.sql)
+                    connection.execute(f"create or replace {kind} {model.relation} as {query}")
+                    if _differs(connection, name):
+                        changed.append(name)
+            for name, query in self._compiled.data_tests.items():
+                if self._compiled.severities[name] != "error":
+                    continue
+                if name in sql or self._inputs[name].intersection(changed):
+                    found = connection.execute(f"from ({sql.get(name, query)}) limit 1").fetchall()
+                    if found:
+                        return changed, name
+        return changed, ""
+
+    def _run_python_tests(self, mutation: Mutation, sql: dict[str, str], *, rebuilds: bool) -> str:
+        """The test in Python that fails with the mutation, but not without it, or ""."""
+        path = self._copy / mutation.path
         text = path.read_text("utf-8")
         lines = text.splitlines(keepends=True)
         lines[mutation.line - 1] = mutation.after
-        path.write_text("".join(lines), "utf-8")
-        try:
-            return self._run_tests(mutation)
-        finally:
-            path.write_text(text, "utf-8")
-
-    def _run_tests(self, mutation: Mutation) -> str | None:
-        models = self._find_models(mutation)
-        if models:
-            selected = [f"test_type:unit,{name}" for name in models]
-            done = self._run(_DBT, "test", "--no-use-colors", "--select", *selected)
-            if done.returncode:
-                return _find_failed(done, r"(?:Failure|Error) in unit_test (\w+)")
-        tests = [f"tests/python/test_{name}.py" for name in _OTHER_TESTS]
-        done = self._run(sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests)
-        return _find_failed(done, r"^(?:FAILED|ERROR) (\S+)") if done.returncode else None
-
-    def _find_models(self, mutation: Mutation) -> list[str]:
-        """The models that the file makes, or that read a macro of it, itself or by another one."""
-        reached = {key for key, macro in self._macros.items() if _is_of(macro, mutation.path)}
+        mutated = self._write_build("mutated.json", self._build(sql, rebuilds=rebuilds))
         while True:
-            more = {
-                key for key, macro in self._macros.items() if reached & set(macro["depends_on"]["macros"])
-            }
-            if more <= reached:
-                break
-            reached |= more
-        return sorted(
-            node["name"]
-            for node in self._nodes.values()
-            if node["resource_type"] == "model"
-            and (_is_of(node, mutation.path) or reached & set(node["depends_on"]["macros"]))
-        )
+            path.write_text("".join(lines), "utf-8")
+            failed = self._run_pytest(mutated, self._find_python_tests(mutation, set(sql)))
+            path.write_text(text, "utf-8")
+            if not failed:
+                return ""
+            sample = self._write_build("sample.json", self._sample)
+            if not self._run_pytest(sample, [failed]):
+                return failed.removeprefix(f"{self._copy}/")
+            self._failing_anyway.append(failed)
 
-    def _run(self, *command: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def _find_python_tests(self, mutation: Mutation, models: set[str]) -> list[str]:
+        """The tests that name the file, then those of what is made from it."""
+        while True:
+            more = {name for name, read in self._inputs.items() if read & models} - models
+            if not more:
+                break
+            models |= more
+        others = [test for model, tests in _TESTS_OF_MODELS.items() if model in models for test in tests]
+        if mutation.path.startswith("macros/"):
+            others += _TESTS_OF_MACROS
+        folder = self._copy / "tests" / "python"
+        about = re.compile(rf"\b{Path(mutation.path).stem}\b")
+        named = [
+            path.stem.removeprefix("test_")
+            for path in sorted(folder.glob("test_*.py"))
+            if about.search(path.read_text("utf-8"))
+        ]
+        return [str(folder / f"test_{name}.py") for name in dict.fromkeys([*named, *others])]
+
+    def _write_build(self, name: str, made: Build) -> Path:
+        file = self._directory / name
+        file.write_text(json.dumps(asdict(made), default=str), "utf-8")
+        return file
+
+    def _run_pytest(self, sample_build: Path, tests: list[str]) -> str:
+        """The first test that fails, or ""."""
+        if not tests:
+            return ""
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not slow"]
+        deselected = [f"--deselect={test}" for test in self._failing_anyway]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CRM_KPIS")}
-        environment |= {"CRM_KPIS_OUTPUT": str(self._output), "PYTHONPATH": str(self.project / "scripts")}
-        return subprocess.run(
-            [str(part) for part in command],
-            cwd=cwd or self.project,
+        environment["PYTHONPATH"] = str(self._copy / "scripts")
+        environment["CRM_KPIS_SAMPLE_BUILD"] = str(sample_build)
+        done = subprocess.run(
+            [*command, *deselected, *tests],
+            cwd=self._copy,
             env=environment,
             capture_output=True,
             text=True,
             check=False,
         )
+        if done.returncode in (0, 5):  # 5: no test was left
+            return ""
+        failed = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+        if not failed:
+            raise SystemExit(f"No test failed, but pytest:\n{done.stdout}{done.stderr}")
+        return failed[1]
+
+    @cached_property
+    def _copy(self) -> Path:
+        """A copy of the project for what reads its files."""
+        project = self._directory / "project"
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607
+            cwd=PROJECT_DIR,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for name in listed.stdout.splitlines():
+            if (PROJECT_DIR / name).is_file():
+                (project / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(PROJECT_DIR / name, project / name)
+        return project
+
+    def _build(self, sql: dict[str, str], *, rebuilds: bool) -> Build:
+        """The build of the sample with the changed SQL, whose tables are the same unless it rebuilds them."""
+        output = self._directory / "mutated"
+        shutil.rmtree(output, ignore_errors=True)
+        shutil.copytree(self._sample.output, output)
+        manifest = json.loads((output / "dbt_target" / "manifest.json").read_text("utf-8"))
+        for node in manifest["nodes"].values():
+            if node["name"] in sql:
+                node["compiled_code"] = sql[node["name"]]
+        (output / "dbt_target" / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+        same = Build(output, self._sample.status, self._sample.stdout, self._sample.stderr)
+        if not rebuilds:
+            return same
+        rebuilt = self._directory / "rebuilt"
+        shutil.rmtree(rebuilt, ignore_errors=True)
+        return build_compiled(same, rebuilt)
+
+    def _invoke(self, command: str, *arguments: str) -> Any:
+        """What comes of a command of dbt; what fails is kept."""
+        self._failed = []
+        options = {
+            "--project-dir": PROJECT_DIR,
+            "--profiles-dir": PROJECT_DIR,
+            "--target-path": self._directory / "dbt_target",
+            "--partial-parse-file-path": PROJECT_DIR / "target" / "crm_kpis" / "partial_parse.msgpack",
+            "--log-level": "none",
+            "--log-level-file": "none",
+        }
+        flags = [str(part) for option in options.items() for part in option]
+        runner = dbtRunner(self._manifest, [self._keep_failed])
+        outcome = runner.invoke([command, "--quiet", *flags, *arguments])
+        if outcome.exception and not self._failed:
+            self._failed = [(command, str(outcome.exception))]
+        return outcome.result
+
+    def _keep_failed(self, event: Any) -> None:
+        if event.info.name == "NodeFinished":
+            node = event.data.node_info
+            if node.node_status in ("fail", "error"):
+                self._failed.append((node.node_name, event.data.run_result.message))
 
 
-_DBT = Path(sys.executable).with_name("dbt")
-
-
-def _find_failed(done: subprocess.CompletedProcess[str], pattern: str) -> str:
-    if _NO_SQL.search(done.stdout):
-        return ""
-    failed = re.search(pattern, done.stdout, re.MULTILINE)
-    if not failed:
-        raise SystemExit(f"No test failed, but {done.args[0]}:\n{done.stdout}{done.stderr}")
-    return failed[1]
-
-
-def _is_of(node: dict[str, str], path: str) -> bool:
-    return node["package_name"] == "crm_kpis" and node["original_file_path"] == path
+def _differs(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether a table has other rows than before."""
+    now, before = f"from warehouse.main.{name}", f"from before.main.{name}"
+    query = f"from (({now} except all {before}) union all ({before} except all {now})) limit 1"
+    return bool(connection.execute(query).fetchall())
 
 
 def main() -> int:
@@ -211,35 +338,52 @@ def main() -> int:
     parser.add_argument("--number", type=int, default=10, help="of mutations (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="of the choice (default: another one each time)")
     parser.add_argument("--path", default="", help="a part of the paths of the files to change")
+    parser.add_argument("--quick", action="store_true", help="run no test in Python")
     options = parser.parse_args()
     seed = random.randrange(10**6) if options.seed is None else options.seed  # noqa: S311 - nothing is kept secret
-    rng = random.Random(seed)  # noqa: S311
+    chosen = choose_mutations(options.path, random.Random(seed))  # noqa: S311
+    print(f"{len(chosen):,} mutations are possible. Seed {seed}.", flush=True)
+    kinds: Counter[str] = Counter()
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as directory:
+        suite = Suite(Path(directory), is_quick=options.quick)
+        for mutation in chosen:
+            if kinds.total() == options.number:
+                break
+            began = time.monotonic()
+            verdict = suite.judge(mutation)
+            if verdict.test != "":
+                kinds[verdict.kind] += 1
+                print(f"{_describe(mutation, verdict)} ({time.monotonic() - began:.1f} s)", flush=True)
+    judged, survivors = kinds.total(), kinds.pop("", 0)
+    killers = ", ".join(f"{number} by a {kind}" for kind, number in kinds.most_common())
+    allowed = max(1, judged // 20)
+    print(f"{judged - survivors} of {judged} were killed ({killers}); {allowed} may survive.")
+    print(f"It took {time.monotonic() - start:.0f} s.")
+    return int(survivors > allowed)
+
+
+def choose_mutations(part_of_path: str, rng: random.Random) -> list[Mutation]:
+    """The mutations in a random order: one of each kind in a line, since there are many other dates.
+
+    Args:
+        part_of_path: What the paths of their files must hold.
+        rng: What chooses.
+    """
     places: dict[tuple[str, int, str], list[Mutation]] = {}
-    for mutation in find_mutations(PROJECT):
-        if options.path in mutation.path:
+    for mutation in find_mutations(PROJECT_DIR):
+        if part_of_path in mutation.path:
             places.setdefault((mutation.path, mutation.line, mutation.kind), []).append(mutation)
-    # One of each kind in a line: there are many other dates.
     chosen = [rng.choice(mutations) for mutations in places.values()]
     rng.shuffle(chosen)
-    print(f"{len(chosen):,} mutations are possible. Seed {seed}.", flush=True)
-    judged, survivors = 0, 0
-    with tempfile.TemporaryDirectory() as directory:
-        copy = Copy(Path(directory))
-        for mutation in chosen:
-            if judged == options.number:
-                break
-            seen_by = copy.judge(mutation)
-            if seen_by == "":
-                continue
-            judged += 1
-            survivors += seen_by is None
-            print(
-                f"survived  {mutation}" if seen_by is None else f"killed    {mutation}, by {seen_by}",
-                flush=True,
-            )
-    allowed = max(1, judged // 20)
-    print(f"{judged - survivors} of {judged} were killed; {allowed} may survive.")
-    return int(survivors > allowed)
+    return chosen
+
+
+def _describe(mutation: Mutation, verdict: Verdict) -> str:
+    if verdict.test:
+        return f"killed    {mutation}, by {verdict.kind} {verdict.test}"
+    changed = f"{len(verdict.changed)} tables of the sample change: {', '.join(verdict.changed[:5])}"
+    return f"survived  {mutation}; {changed if verdict.changed else 'no table of the sample changes'}"
 
 
 if __name__ == "__main__":

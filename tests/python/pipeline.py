@@ -310,7 +310,7 @@ class CompiledProject:
                 has those of the compiled build.
             file: Where the warehouse is.
         """
-        with _connect(file) as connection:
+        with connect_warehouse(file) as connection:
             company = read_settings(settings)
             register(connection, inspect(raw_dir, formats=read_formats(company)))
             assert not register_snapshots(connection, snapshots or raw_dir / "no snapshots")
@@ -332,7 +332,7 @@ class CompiledProject:
         options.warehouse.unlink(missing_ok=True)
         company = read_settings(options.settings_dir)
         as_of = options.as_of or company.values["as_of"]
-        with private_files(), _connect(str(options.warehouse)) as connection:
+        with private_files(), connect_warehouse(str(options.warehouse)) as connection:
             register(connection, inspect(options.raw_dir, formats=read_formats(company)))
             for warning in register_snapshots(connection, options.snapshots_dir):
                 print(warning, file=sys.stderr)
@@ -373,7 +373,7 @@ class CompiledProject:
 
 
 @contextmanager
-def _connect(file: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect_warehouse(file: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a warehouse with the options of profiles.yml, but by one thread, since tests run side by side."""
     options = {"autoinstall_known_extensions": False, "autoload_known_extensions": False, "threads": 1}
     with duckdb.connect(config=options) as connection:

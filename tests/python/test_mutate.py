@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from mutate import find_mutations, mutate_line
+from mutations import find_mutations, mutate_line
 from pipeline import PROJECT_DIR
 
 
@@ -32,6 +32,21 @@ def test_a_line_is_changed(line, after):
 )
 def test_a_line_without_meaning_is_left_alone(line):
     assert not list(mutate_line(line, {"closed_on", "created_on"}))
+
+
+def test_the_only_value_of_a_measure_is_not_made_the_least():
+    kinds = {
+        kind for kind, _ in mutate_line("max(value) filter (where measure = 'deals') as deals,\n", set())
+    }
+    assert kinds == {"the opposite", "a filter gone"}
+
+
+def test_what_only_spark_runs_is_left_alone():
+    found = {(mutation.path, mutation.before.strip()) for mutation in find_mutations(PROJECT_DIR)}
+    text = (PROJECT_DIR / "macros" / "sums.sql").read_text(encoding="utf-8")
+    only_spark = "when count(*) filter (where {{ counted }}) > 0"
+    assert only_spark in text
+    assert ("macros/sums.sql", only_spark) not in found
 
 
 def test_every_mutation_changes_its_line_and_no_comment():

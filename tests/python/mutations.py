@@ -1,0 +1,109 @@
+"""Changes of one line that a slip of the hand would make in the SQL of models and macros."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_JINJA_COMMENT = re.compile(r"{#.*?#}", re.DOTALL)
+# Spark's own, where DuckDB has one, too.
+_SPARK_MACRO = re.compile(r"{%-? macro (?:default|spark)__(\w+)\(.*?endmacro -?%}", re.DOTALL)
+_DATE = re.compile(r"\b\w+_(?:on|at|start|end|from|until)\b")
+# A row becomes a column: of one value the least is the greatest.
+_NO_PIVOT = r"(?!value\) filter \(where measure = )"
+# Each kind of change: what it finds and what it puts in its place. SQL is lower case, with a clause a line.
+_KINDS: dict[str, tuple[str, str]] = {
+    "a comparison without its end": (r" (<|>)= ", r" \1 "),
+    "a comparison with its end": (r" (<|>) ", r" \1= "),
+    "the opposite": (r" = ", " <> "),
+    "its opposite": (r" <> ", " = "),
+    "null for not null": (r" is not null\b", " is null"),
+    "not null for null": (r" is null\b", " is not null"),
+    "a filter gone": (r" ?filter \(where [^()]*\)", ""),
+    "a condition gone": (r"^( *)where .*$", r"\1where true"),
+    "one condition fewer": (r"^ *and .*\n", ""),
+    "or for and": (r" and ", " or "),
+    "a left join": (r"\binner join\b", "left join"),
+    "an inner join": (r"\bleft join\b", "inner join"),
+    "minus for plus": (r" \+ ", " - "),
+    "plus for minus": (r" - ", " + "),
+    "rows for values": (r"\bcount\((?!\*|distinct)[^()]*\)", "count(*)"),
+    "duplicates, too": (r"\bcount\(distinct ", "count("),
+    "the greatest": (rf"\bmin\({_NO_PIVOT}", "max("),
+    "the least": (rf"\bmax\({_NO_PIVOT}", "min("),
+    "a default gone": (r"\bcoalesce\(([\w.]+), (?:'[^']*'|[^()'])+\)", r"\1"),
+    "upside down": (r" desc\b", " asc"),
+}
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A change of one line.
+
+    Attributes:
+        path: The file, relative to the project.
+        line: The number of the line.
+        kind: What is done to it.
+        before: The line, with its end.
+        after: The line that takes its place.
+    """
+
+    path: str
+    line: int
+    kind: str
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        after = self.after.strip() or "(nothing)"
+        return f"{self.path}:{self.line} {self.kind}: `{self.before.strip()}` -> `{after}`"
+
+
+def mutate_line(line: str, dates: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield each change of a line as its kind and the changed line.
+
+    Args:
+        line: The line, with its end.
+        dates: The date columns of its file.
+    """
+    code = line.partition("--")[0]
+    if not code.strip() or "{#" in code:
+        return
+    for kind, (pattern, replacement) in _KINDS.items():
+        for match in re.finditer(pattern, code, re.MULTILINE):
+            yield kind, code[: match.start()] + match.expand(replacement) + code[match.end() :]
+    for match in _DATE.finditer(code):
+        suffix = match[0].rpartition("_")[2]
+        # A name after `as` is the column's own.
+        if not code[: match.start()].endswith(" as "):
+            for other in sorted(dates - {match[0]}):
+                if other.endswith(suffix):
+                    yield "another date", code[: match.start()] + other + code[match.end() :]
+
+
+def find_mutations(project: Path) -> list[Mutation]:
+    """All changes of the models and macros that could be made, but for what only Spark runs."""
+    found = []
+    for path in sorted([*project.glob("models/**/*.sql"), *project.glob("macros/**/*.sql")]):
+        name, text = str(path.relative_to(project)), path.read_text("utf-8")
+        code = _without_what_is_not_run(text)
+        dates = set(_DATE.findall(code))
+        lines = zip(text.splitlines(keepends=True), code.splitlines(keepends=True), strict=False)
+        for number, (line, left) in enumerate(lines, start=1):
+            if line == left:
+                found += [
+                    Mutation(name, number, kind, line, after) for kind, after in mutate_line(line, dates)
+                ]
+    return found
+
+
+def _without_what_is_not_run(text: str) -> str:
+    """The text with blank lines in place of comments and of macros that only Spark runs."""
+    code = _JINJA_COMMENT.sub(_blank, text)
+    return _SPARK_MACRO.sub(lambda macro: _blank(macro) if f"duckdb__{macro[1]}(" in code else macro[0], code)
+
+
+def _blank(found: re.Match[str]) -> str:
+    return "\n" * found[0].count("\n")
