@@ -10,7 +10,9 @@ import click
 # What a spreadsheet takes for a formula.
 _FORMULA = re.compile(r"[=+\-@\t\r\n]")
 # Control characters, of which some steer terminals, and marks that turn the direction of text.
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_BEYOND_ASCII = r"\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_UNPRINTABLE = re.compile(rf"[\x00-\x1f{_BEYOND_ASCII}]")
+_UNPRINTABLE_IN_JSON = re.compile(f"[{_BEYOND_ASCII}]")
 _MARKDOWN = re.compile(r"[\\|<>&`*_\[\]]")
 
 
@@ -22,6 +24,11 @@ def printable(text: str) -> str:
 def printable_lines(text: str) -> str:
     """The text as `printable` has it, but with its line ends."""
     return "\n".join(map(printable, text.split("\n")))
+
+
+def printable_json(text: str) -> str:
+    """JSON that means the same, with escapes where Python's json leaves what steers terminals as it is."""
+    return _UNPRINTABLE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def say(text: str, *, err: bool = False) -> None:

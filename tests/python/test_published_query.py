@@ -87,6 +87,13 @@ def test_a_table_shows_values_as_they_are_and_moves_no_cursor(output):
     assert "\x1b" not in text
 
 
+def test_json_keeps_a_value_and_moves_no_cursor(output):
+    value = "a\x9b31m\u202eb\x1b\nä"
+    text = ask(output, f"select '{value}' as steer", "json")
+    assert text.replace("\n", "").isprintable()
+    assert json.loads(text) == [{"steer": value}]
+
+
 def test_a_long_table_is_cut_and_says_so(output, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["crm-kpis", "sql", "from fct_deals", "--output", str(output)])
     with pytest.raises(SystemExit) as caught:

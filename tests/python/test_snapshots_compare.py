@@ -362,6 +362,7 @@ def test_json_holds_everything(run_here, changed):
     assert {row["status"] for row in result["changes"]} == {"changed", "added", "removed"}
     (hostile,) = (row for row in result["changes"] if row["segment_by"] == "owner")
     assert hostile["segment"] == HOSTILE
+    assert not set("\x1b\u202e") & set(done.stdout)
     assert hostile["difference"] == -0.25
     assert hostile["relative_change"] == -0.5
     assert hostile["period_end"] == "2026-05-31"

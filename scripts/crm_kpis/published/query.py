@@ -18,7 +18,7 @@ from typing import Any, TextIO
 import duckdb
 
 from crm_kpis.errors import InputError
-from crm_kpis.printable import escape_markdown, neutralize, printable
+from crm_kpis.printable import escape_markdown, neutralize, printable, printable_json
 from crm_kpis.published.connect import open_published
 from crm_kpis.sql import quote_text
 
@@ -202,7 +202,8 @@ def _write_json(names: list[str], rows: Iterator[Row], stream: TextIO) -> None:
     separator = "["
     for row in rows:
         values = {name: _json_value(value) for name, value in zip(names, row, strict=True)}
-        print(separator + json.dumps(values, default=_plain, ensure_ascii=False), end="", file=stream)
+        written = printable_json(json.dumps(values, default=_plain, ensure_ascii=False))
+        print(separator + written, end="", file=stream)
         separator = ",\n "
     print("[]" if separator == "[" else "]", file=stream)
 

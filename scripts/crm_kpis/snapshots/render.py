@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crm_kpis.printable import escape_markdown, neutralize, printable
+from crm_kpis.printable import escape_markdown, neutralize, printable, printable_json
 from crm_kpis.snapshots.compare import Comparison, Side
 from crm_kpis.snapshots.manifest import SQL_PART
 
@@ -44,10 +44,11 @@ def render_json(comparison: Comparison, top: int) -> Iterator[str]:
         "definitions": comparison.changed_parts(),
         "raw_rows": comparison.changed_raw_rows(),
     }
-    yield json.dumps(head, ensure_ascii=False, indent=2).removesuffix("\n}") + ',\n  "changes": ['
+    written = printable_json(json.dumps(head, ensure_ascii=False, indent=2))
+    yield written.removesuffix("\n}") + ',\n  "changes": ['
     separator = "\n    "
     for change in comparison.changes():
-        yield separator + json.dumps(change, ensure_ascii=False)
+        yield separator + printable_json(json.dumps(change, ensure_ascii=False))
         separator = ",\n    "
     yield "\n  ]\n}\n"
 
