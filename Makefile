@@ -75,7 +75,7 @@ docs: run ## Write the documentation of every model and KPI, with lineage: targe
 	$(BIN)/dbt docs generate --static
 
 .PHONY: sample
-sample: setup ## Write the sample in seeds/sample anew
+sample: setup ## Write the sample in seeds/sample again
 	$(BIN)/python -c "from crm_kpis.raw.contract import PROJECT_DIR; from crm_kpis.generate.sample import write_sample; write_sample(PROJECT_DIR)"
 
 .PHONY: kpi-docs
@@ -105,7 +105,7 @@ spark: .venv/.spark ## Build the sample on a Spark cluster of two workers, and c
 
 # uv resolves for all Pythons and platforms at once, which pip-tools does not.
 .PHONY: lock
-lock: setup ## Lock the dependencies of pyproject.toml anew
+lock: setup ## Lock the dependencies of pyproject.toml again
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 --no-python-downloads --upgrade \
 		--generate-hashes --no-strip-extras --no-header --no-annotate --quiet --output-file requirements.lock

@@ -212,7 +212,7 @@
 
 
 {#
-    The day at whose end the data stand as a date: that of the environment variable CRM_KPIS_AS_OF, else of the setting as_of; NULL where
+    The last day that counts as a date: that of the environment variable CRM_KPIS_AS_OF, else of the setting as_of; NULL where
     neither is given.
 #}
 {% macro as_of_override() -%}

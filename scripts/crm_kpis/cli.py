@@ -174,7 +174,7 @@ def init(directory: Path, sample: bool, sources: tuple[str, ...]) -> int:
     "--as-of",
     type=_Day(),
     metavar="YYYY-MM-DD",
-    help="The day at whose end the data stand; what comes later is not known yet.  "
+    help="The last day that counts; what comes later is not known yet.  "
     "[default: the latest day that a raw event happened on]",
 )
 @click.option(

@@ -20,7 +20,7 @@ def compute(raw_dir: Path, as_of: date) -> pl.DataFrame:
 
     Args:
         raw_dir: Raw tables as Parquet files with native types.
-        as_of: The day at whose end the data stand.
+        as_of: The last day that counts.
 
     Returns:
         kpi_id, period_grain, period_start, segment_by, segment and kpi_value (a share, or a count).

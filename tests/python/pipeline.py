@@ -300,7 +300,7 @@ class CompiledProject:
 
         Args:
             raw_dir: The raw directory.
-            as_of: The day at whose end the data stand; None for the latest.
+            as_of: The last day that counts; None for the latest.
             snapshots: The directory of snapshots; None for no snapshot.
             only: The models to build; None for all.
             conditions: What the rows of a model must meet, by its name, so that what follows has less to do.

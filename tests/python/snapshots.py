@@ -92,7 +92,7 @@ def publish_marts(
         output: The output directory.
         values: The rows of kpi_values; one of the period 'all', which ends with as_of, is added.
         catalogue: The rows of kpi_catalogue; None: close_rate.
-        as_of: The day at whose end the data stand.
+        as_of: The last day that counts.
         measures: The hash of the SQL of each measure; None: they are not published.
     """
     output.mkdir(exist_ok=True)

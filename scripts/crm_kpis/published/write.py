@@ -57,7 +57,7 @@ _RUNS_COMMENT = (
 _RUNS_COLUMNS = {
     "run_id": "The publication: its time in UTC, such as 20260630T043000.123456Z.",
     "published_at": "When the marts were put in place, in UTC.",
-    "as_of": "The day at whose end the data stand; NULL: no event had a valid date.",
+    "as_of": "The last day that counts; NULL: no event had a valid date.",
     "raw_directory": "The name of the directory that the raw tables were read from, without its path.",
     "crm_kpis_version": "The version of crm-kpis that computed them.",
     "rows_read": "Rows of the raw tables.",

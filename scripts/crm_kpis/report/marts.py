@@ -82,7 +82,7 @@ class Marts:
 
     @cached_property
     def as_of(self) -> date | None:
-        """The day at whose end the data stand; None where nothing happened in them."""
+        """The last day that counts; None where nothing happened in them."""
         return self.rows("as_of")[0]["as_of"]
 
     @cached_property

@@ -48,7 +48,7 @@ class BuildOptions:
     Attributes:
         raw_dir: The raw directory, absolute; None where all raw tables come from sources.
         output: The directory for all that is written, absolute.
-        as_of: The day at whose end the data stand; None for the latest day that a raw event happened on.
+        as_of: The last day that counts; None for the latest day that a raw event happened on.
         snapshots: The directory of the snapshots, absolute; None for `snapshots` in the output directory.
         project_dir: The directory of the dbt project, absolute: this one's or a company's.
         sources: The vendors' tables that are read.

@@ -185,7 +185,7 @@ def _warn_of_future(as_of: date) -> None:
     # Only a day that is given lies after today: events after it are left out.
     today = read_today()
     if as_of > today:
-        warn(f"as_of {as_of} lies after today, {today}. --as-of sets the day at whose end the data stand.")
+        warn(f"as_of {as_of} lies after today, {today}. --as-of sets the last day that counts.")
 
 
 def warn(message: str) -> None:

@@ -112,7 +112,7 @@ class Observations:
     Attributes:
         statistics: What the run keeps of itself.
         moves: The moves of closed months by KPI; empty where nothing is published.
-        as_of: The day at whose end the data stand.
+        as_of: The last day that counts.
         events_left_out: Events after the day of the run.
         latest_left_out: Where the latest of them is, such as deals.closed_at, row 12: 2062-03-01.
     """

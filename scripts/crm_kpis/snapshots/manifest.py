@@ -59,7 +59,7 @@ class Manifest:
     """What a snapshot holds. It has no time of day and no name: the same marts make the same manifest.
 
     Attributes:
-        as_of: The day at whose end the data stand; None where no KPI has a value.
+        as_of: The last day that counts; None where no KPI has a value.
         project_version: The version of crm-kpis that wrote the snapshot.
         git_commit: The commit of the project, with -dirty behind it where files differ; None without git.
         duckdb_version: DuckDB's version, on which the bytes of the files depend, too.

@@ -1,4 +1,4 @@
--- One row: the day at whose end the data stand; NULL where nothing happened in them.
+-- One row: the last day that counts; NULL where nothing happened in them.
 select max(period_end) as as_of
 from marts.kpi_values
 where period_grain = 'all'
