@@ -31,8 +31,8 @@ months_by_day as (
         ticket_level,
         satisfaction_level,
         email_level,
-        count(*) as months,
-        sum(case when is_lost then 1 else 0 end) as lost
+        sum(subscribers) as months,
+        sum(case when is_lost then subscribers else 0 end) as lost
     from states
     where not is_outlook
     group by month_end, age_group, ticket_level, satisfaction_level, email_level

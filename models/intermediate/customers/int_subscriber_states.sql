@@ -44,49 +44,39 @@ days as (
     from outlook_days
 ),
 
-subscriber_days as (
+numbered_days as (
     select
-        days.state_on,
-        days.month_end,
-        days.is_outlook,
-        intervals.account_id,
-        intervals.active_from,
-        intervals.active_until
+        *,
+        row_number() over (order by state_on, is_outlook) as day_number
     from days
-    inner join intervals
-        on
-            days.state_on >= intervals.active_from
-            and (intervals.active_until is null or days.state_on < intervals.active_until)
-    where intervals.has_subscription and intervals.account_id not in ('(none)', '(unknown)')
+),
+
+-- Numbers are joined and counted in a fraction of the time that keys in text take.
+spans as (
+    select
+        account_id,
+        active_from,
+        active_until,
+        dense_rank() over (order by account_id) as account_number
+    from intervals
+    where has_subscription and account_id not in ('(none)', '(unknown)')
 ),
 
 subscribers as (
-    select distinct account_id
-    from subscriber_days
+    select distinct
+        account_id,
+        account_number
+    from spans
 ),
 
 -- A ticket and an e-mail count on the days that follow within 90 days: which these are is asked once for each day, not for each record.
--- What is known of an e-mail is whether it was read by then.
 ticket_days as (
     select
         created.created_on,
-        days.state_on,
-        days.is_outlook
+        numbered_days.day_number
     from (select distinct created_on from tickets) as created
-    inner join days
-        on created.created_on <= days.state_on and days.state_on < {{ add_days('created.created_on', 90) }}
-),
-
-subscriber_tickets as (
-    select
-        ticket_days.is_outlook,
-        ticket_days.state_on,
-        tickets.account_id,
-        count(*) as tickets
-    from tickets
-    inner join subscribers on tickets.account_id = subscribers.account_id
-    inner join ticket_days on tickets.created_on = ticket_days.created_on
-    group by ticket_days.is_outlook, ticket_days.state_on, tickets.account_id
+    inner join numbered_days
+        on created.created_on <= numbered_days.state_on and numbered_days.state_on < {{ add_days('created.created_on', 90) }}
 ),
 
 email_reads as (
@@ -98,36 +88,14 @@ email_reads as (
     group by email_id
 ),
 
-subscriber_sendings as (
-    select
-        emails.account_id,
-        emails.sent_on,
-        min(email_reads.read_on) as read_on
-    from emails
-    inner join subscribers on emails.account_id = subscribers.account_id
-    left join email_reads on emails.email_id = email_reads.email_id
-    group by emails.account_id, emails.sent_on
-),
-
 email_days as (
     select
         sent.sent_on,
-        days.state_on,
-        days.is_outlook
-    from (select distinct sent_on from subscriber_sendings) as sent
-    inner join days
-        on sent.sent_on <= days.state_on and days.state_on < {{ add_days('sent.sent_on', 90) }}
-),
-
-subscriber_emails as (
-    select
-        email_days.is_outlook,
-        email_days.state_on,
-        sendings.account_id,
-        max(case when sendings.read_on <= email_days.state_on then 1 else 0 end) = 1 as is_read
-    from subscriber_sendings as sendings
-    inner join email_days on sendings.sent_on = email_days.sent_on
-    group by email_days.is_outlook, email_days.state_on, sendings.account_id
+        numbered_days.state_on,
+        numbered_days.day_number
+    from (select distinct sent_on from emails) as sent
+    inner join numbered_days
+        on sent.sent_on <= numbered_days.state_on and numbered_days.state_on < {{ add_days('sent.sent_on', 90) }}
 ),
 
 -- The worst answer of a day stands for it.
@@ -135,7 +103,6 @@ answer_days as (
     select
         account_id,
         responded_on,
-        min(score_on_1_to_5) as score_on_1_to_5,
         bool_and(is_satisfied) as is_satisfied
     from responses
     where survey_type <> 'employee' and score is not null
@@ -144,52 +111,133 @@ answer_days as (
 
 answers as (
     select
-        account_id,
-        is_satisfied,
-        responded_on,
+        subscribers.account_number,
+        answer_days.is_satisfied,
+        answer_days.responded_on,
         least(
-            {{ add_days('responded_on', 365) }},
-            lead(responded_on, 1, cast('2100-01-01' as date)) over (partition by account_id order by responded_on)
+            {{ add_days('answer_days.responded_on', 365) }},
+            lead(answer_days.responded_on, 1, cast('2100-01-01' as date)) over (
+                partition by answer_days.account_id order by answer_days.responded_on
+            )
         ) as holds_until
     from answer_days
-)
+    inner join subscribers on answer_days.account_id = subscribers.account_id
+),
+
+-- email: 1 sent, 2 read by then. answer: 1 satisfied, 2 not.
+signs as (
+    select
+        subscribers.account_number,
+        ticket_days.day_number,
+        1 as ticket,
+        0 as email,
+        0 as answer
+    from tickets
+    inner join subscribers on tickets.account_id = subscribers.account_id
+    inner join ticket_days on tickets.created_on = ticket_days.created_on
+    union all
+    select
+        subscribers.account_number,
+        email_days.day_number,
+        0 as ticket,
+        case when email_reads.read_on <= email_days.state_on then 2 else 1 end as email,
+        0 as answer
+    from emails
+    inner join subscribers on emails.account_id = subscribers.account_id
+    inner join email_days on emails.sent_on = email_days.sent_on
+    left join email_reads on emails.email_id = email_reads.email_id
+    union all
+    select
+        answers.account_number,
+        numbered_days.day_number,
+        0 as ticket,
+        0 as email,
+        case when answers.is_satisfied then 1 else 2 end as answer
+    from answers
+    inner join numbered_days
+        on answers.responded_on <= numbered_days.state_on and numbered_days.state_on < answers.holds_until
+    where answers.is_satisfied is not null
+),
+
+signs_by_day as (
+    select
+        account_number,
+        day_number,
+        sum(ticket) as tickets,
+        max(email) as email,
+        max(answer) as answer
+    from signs
+    group by account_number, day_number
+),
+
+subscriber_days as (
+    select
+        spans.account_number,
+        numbered_days.day_number,
+        case when numbered_days.is_outlook then spans.account_number end as outlook_number,
+        cast(floor({{ days_between('spans.active_from', 'numbered_days.state_on') }} / 30.4375) as bigint) as age_months,
+        coalesce(spans.active_until <= numbered_days.month_end, false) as is_lost
+    from numbered_days
+    inner join spans
+        on
+            numbered_days.state_on >= spans.active_from
+            and (spans.active_until is null or numbered_days.state_on < spans.active_until)
+),
+
+states as (
+    select
+        subscriber_days.*,
+        case
+            when coalesce(signs_by_day.tickets, 0) = 0 then 'none'
+            when signs_by_day.tickets <= 2 then 'few'
+            else 'many'
+        end as ticket_level,
+        case signs_by_day.answer when 1 then 'good' when 2 then 'low' else 'none' end as satisfaction_level,
+        case signs_by_day.email when 2 then 'read' when 1 then 'unread' else 'none' end as email_level
+    from subscriber_days
+    left join signs_by_day
+        on
+            subscriber_days.account_number = signs_by_day.account_number
+            and subscriber_days.day_number = signs_by_day.day_number
+),
+
+-- Those who are alike on the evening before a month are one row.
+state_groups as (
+    select
+        day_number,
+        outlook_number,
+        ticket_level,
+        satisfaction_level,
+        email_level,
+        age_months,
+        is_lost,
+        count(*) as subscribers
+    from states
+    group by day_number, outlook_number, ticket_level, satisfaction_level, email_level, age_months, is_lost
+),
 
 select
     -- ids
-    subscriber_days.state_on,
-    subscriber_days.is_outlook,
-    subscriber_days.account_id,
+    numbered_days.state_on,
+    numbered_days.is_outlook,
+    coalesce(subscribers.account_id, '(none)') as account_id,
 
     -- segments
-    case
-        when coalesce(subscriber_tickets.tickets, 0) = 0 then 'none'
-        when subscriber_tickets.tickets <= 2 then 'few'
-        else 'many'
-    end as ticket_level,
-    case answers.is_satisfied when true then 'good' when false then 'low' else 'none' end as satisfaction_level,
-    case subscriber_emails.is_read when true then 'read' when false then 'unread' else 'none' end as email_level,
+    state_groups.ticket_level,
+    state_groups.satisfaction_level,
+    state_groups.email_level,
+
+    -- numerics
+    state_groups.subscribers,
 
     -- durations
-    cast(floor({{ days_between('subscriber_days.active_from', 'subscriber_days.state_on') }} / 30.4375) as bigint) as age_months,
+    state_groups.age_months,
 
     -- booleans
-    coalesce(subscriber_days.active_until <= subscriber_days.month_end, false) as is_lost,
+    state_groups.is_lost,
 
     -- dates
-    subscriber_days.month_end
-from subscriber_days
-left join subscriber_tickets
-    on
-        subscriber_days.is_outlook = subscriber_tickets.is_outlook
-        and subscriber_days.state_on = subscriber_tickets.state_on
-        and subscriber_days.account_id = subscriber_tickets.account_id
-left join subscriber_emails
-    on
-        subscriber_days.is_outlook = subscriber_emails.is_outlook
-        and subscriber_days.state_on = subscriber_emails.state_on
-        and subscriber_days.account_id = subscriber_emails.account_id
-left join answers
-    on
-        subscriber_days.account_id = answers.account_id
-        and subscriber_days.state_on >= answers.responded_on
-        and subscriber_days.state_on < answers.holds_until
+    numbered_days.month_end
+from state_groups
+inner join numbered_days on state_groups.day_number = numbered_days.day_number
+left join subscribers on state_groups.outlook_number = subscribers.account_number
