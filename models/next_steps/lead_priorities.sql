@@ -1,4 +1,9 @@
-{%- set text = dbt.type_string() -%}
+{%- set text = dbt.type_string() %}
+{# What a trait's values are called in German, where they are words of this project and not of the company's. #}
+{%- set german_values = {
+    'ideal_customer': "case ideal_customer when 'met' then 'erfüllt' when 'not met' then 'nicht erfüllt' end",
+    'qualified': "case qualified when 'yes' then 'ja' when 'no' then 'nein' end",
+} -%}
 {%- set trait_words = [
     ('source', 'source', 'Quelle'),
     ('score_band', 'score', 'Score'),
@@ -31,6 +36,7 @@ open_leads as (
     select * from {{ ref('open_leads') }}
 ),
 
+-- That a trait is not known is no reason.
 traits_of_leads as (
     {%- for trait, english, german in trait_words %}
     select
@@ -38,8 +44,10 @@ traits_of_leads as (
         '{{ trait }}' as trait_by,
         '{{ english }}' as words_en,
         '{{ german }}' as words_de,
-        {{ trait }} as trait
+        {{ trait }} as trait,
+        {{ german_values.get(trait, trait) }} as trait_de
     from lead_days
+    where {{ trait }} not in ('(none)', '(unknown)')
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
@@ -58,7 +66,7 @@ traits_with_weight as (
     select
         lead_id,
         words_en || ' ' || trait || ': ' || win_percent || ' %' as reason_en,
-        words_de || ' ' || trait || ': ' || replace(win_percent, '.', ',') || ' %' as reason_de,
+        words_de || ' ' || trait_de || ': ' || replace(win_percent, '.', ',') || ' %' as reason_de,
         row_number() over (partition by lead_id order by abs(log_odds) desc, trait_by asc) as place
     from traits_with_rate
 ),
