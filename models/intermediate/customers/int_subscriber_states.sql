@@ -155,7 +155,7 @@ signs as (
         case when answers.is_satisfied then 1 else 2 end as answer
     from answers
     inner join numbered_days
-        on answers.responded_on <= numbered_days.state_on and numbered_days.state_on < answers.holds_until
+        on answers.responded_on <= numbered_days.state_on and answers.holds_until > numbered_days.state_on
     where answers.is_satisfied is not null
 ),
 
@@ -214,7 +214,7 @@ state_groups as (
         count(*) as subscribers
     from states
     group by day_number, outlook_number, ticket_level, satisfaction_level, email_level, age_months, is_lost
-),
+)
 
 select
     -- ids
