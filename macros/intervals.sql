@@ -149,7 +149,8 @@
     The interval of a mean of values that cannot lie below `lowest` or above `highest`; either may be NULL. Means of answers on a scale, of which both are
     known, take three more answers in, three quarters of one at each end and one and a half in the middle: so few answers that are all the same do not
     make an interval without width (Rocks, Interval estimation for the Net Promoter Score, International Journal of Market Research, 2016). Other means are
-    Student's, and have no interval where all values are the same.
+    Student's, and have no interval where all values are the same. A mean that lies below `lowest` itself, as of orders of which most are credit
+    notes, is not cut off.
 
         {{ mean_within_low('total', 'squares', 'n', 'lowest', 'highest') }} as interval_low
 #}
@@ -169,7 +170,12 @@
         when
             {{ n }} >= 2
             and {{ squares }} - {{ total }} * {{ total }} / {{ n }} > 0.00000000000001 * {{ squares }}
-            then {{ within }}({{ mean_bound(total, squares, n, sign) }}, coalesce({{ end }}, {{ mean_bound(total, squares, n, sign) }}))
+            then
+                case
+                    when {{ total }} / {{ n }} {{ '>=' if sign == '-' else '<=' }} {{ end }}
+                        then {{ within }}({{ end }}, {{ mean_bound(total, squares, n, sign) }})
+                    else {{ mean_bound(total, squares, n, sign) }}
+                end
     end
 {%- endmacro %}
 

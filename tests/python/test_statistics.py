@@ -170,6 +170,15 @@ def test_the_interval_of_answers_on_a_scale_takes_in_three_more():
         assert found == pytest.approx(_scale_interval(sample, 1, 5), abs=1e-6), sample
 
 
+def test_amounts_have_no_interval_below_0_unless_they_are_below_it():
+    few, returned = [100.0, 100.0, 2_000.0], [10.0, 10.0, -500.0]
+    (low, high), found = _within([_sums(few), _sums(returned)], 0.0, "null")
+    student = [stats.t.interval(0.95, 2, statistics.fmean(x), stats.sem(x)) for x in (few, returned)]
+    assert student[0][0] < low == 0
+    assert high == pytest.approx(student[0][1])
+    assert found == pytest.approx(student[1])
+
+
 @pytest.mark.parametrize(("size", "least"), [(5, 0.92), (20, 0.93), (100, 0.94)])
 def test_few_promoters_are_covered_as_well_as_many(size, least):
     rng = random.Random(f"promoters {size}")  # noqa: S311
@@ -216,7 +225,7 @@ _MEANS = {
     "sales_cycle_days": Observed("fct_deals", "closed_on", "sales_cycle_days", "is_won"),
     "resolution_hours": Observed("fct_tickets", "resolved_on", "resolution_seconds", unit=3600),
 }
-_LOWEST = {"sales_cycle_days": 0.0, "resolution_hours": 0.0}
+_LOWEST = {"sales_cycle_days": 0.0, "resolution_hours": 0.0, "average_deal_size": 0.0}
 _Samples = dict[tuple[str, date, str], list[float]]
 
 
