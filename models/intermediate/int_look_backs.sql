@@ -81,7 +81,7 @@ usual_durations as (
     group by duration
 ),
 
--- Where nothing ended for longer than things take, the records are of what ended since: of what began before, only the long ones are in
+-- Where nothing ended for as long as things take, the records are of what ended since: of what began before, only the long ones are in
 -- them. Where nothing runs, they are of what has ended: of what began last, only the short ones are.
 selections as (
     select
@@ -94,7 +94,7 @@ selections as (
                 usual_durations.duration = 'subscription'
                 and coalesce(usual_durations.first_ended_on > reporting_window.as_of, true)
                 then reporting_window.as_of
-            when {{ days_between('usual_durations.first_begun_on', 'usual_durations.first_ended_on') }} > usual_durations.days
+            when {{ days_between('usual_durations.first_begun_on', 'usual_durations.first_ended_on') }} >= usual_durations.days
                 then usual_durations.first_ended_on
         end as survivors_until,
         case when usual_durations.running = 0 then usual_durations.days else 0 end as days_ahead
