@@ -61,7 +61,8 @@ select
         else 'nothing happened that it measures'
     end as missing_columns,
     case when spans.covered_from > reporting_window.first_day then spans.covered_from end as known_from,
-    case when spans.recorded_until < reporting_window.as_of then spans.recorded_until end as known_until
+    case when spans.recorded_until < reporting_window.as_of then spans.recorded_until end as known_until,
+    case when spans.begun_until < spans.recorded_until then spans.begun_until end as begun_until
 from catalogue
 cross join reporting_window
 left join columns_by_kpi on catalogue.kpi_id = columns_by_kpi.kpi_id

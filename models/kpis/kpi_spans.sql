@@ -13,6 +13,11 @@ look_backs as (
     select * from {{ ref('int_look_backs') }}
 ),
 
+column_counts as (
+    select * from {{ ref('raw_column_counts') }}
+    where accepted_value is null and first_day is not null
+),
+
 maturities as (
     select * from {{ ref('int_maturities') }}
 ),
@@ -61,6 +66,38 @@ recorded as (
     group by kpi_id
 ),
 
+-- What closes was created before, and what is open, too. When nothing new comes any more, only long ones are left to close. Silence is as
+-- above.
+beginnings (look_back, raw_table, column_name) as (
+    values
+    ('sales cycle', 'deals', 'created_at'),
+    ('payment', 'deals', 'created_at'),
+    ('closing', 'deals', 'created_at'),
+    ('open deals', 'deals', 'created_at'),
+    ('stalled', 'deals', 'created_at'),
+    ('stage', 'deal_stages', 'entered_at'),
+    ('resolution', 'tickets', 'created_at'),
+    ('open tickets', 'tickets', 'created_at')
+),
+
+dried_up as (
+    select
+        beginnings.look_back,
+        column_counts.last_day as begun_until
+    from beginnings
+    inner join column_counts
+        on beginnings.raw_table = column_counts.raw_table and beginnings.column_name = column_counts.column_name
+    cross join reporting_window
+    where
+        {{ days_between('column_counts.last_day', 'reporting_window.as_of') }} > greatest(
+            7,
+            coalesce(column_counts.longest_silence, 0),
+            cast(floor(
+                5.0 * ({{ days_between('column_counts.first_day', 'reporting_window.as_of') }} + 1) / column_counts.day_count
+            ) as integer)
+        )
+),
+
 -- What looks back needs records of the days before. Where the look-back names no day of its own they begin with the KPI's.
 shortened as (
     select
@@ -70,11 +107,13 @@ shortened as (
         greatest(
             coalesce(catalogue.matures_in_days, 0), coalesce(max(maturities.days), 0), coalesce(max(look_backs.days_ahead), 0)
         ) as matures_in_days,
+        max(dried_up.begun_until) as begun_until,
         max({{ add_days('coalesce(look_backs.counts_from, recorded.recorded_from)', 'look_backs.days') }}) as looked_back_from
     from catalogue
     inner join recorded on catalogue.kpi_id = recorded.kpi_id
     left join look_backs on catalogue.look_back = look_backs.look_back
     left join maturities on catalogue.waits_for = maturities.waits_for
+    left join dried_up on catalogue.look_back = dried_up.look_back
     group by catalogue.kpi_id, recorded.recorded_from, recorded.recorded_until, catalogue.matures_in_days
 )
 
@@ -83,5 +122,6 @@ select
     recorded_from,
     recorded_until,
     greatest(recorded_from, coalesce(looked_back_from, recorded_from)) as covered_from,
+    begun_until,
     {{ add_days('recorded_until', '-matures_in_days') }} as matured_until
 from shortened

@@ -46,7 +46,10 @@ inputs as (
 ),
 
 spans as (
-    select * from {{ ref('kpi_spans') }}
+    select
+        *,
+        least(recorded_until, coalesce(begun_until, recorded_until)) as covered_until
+    from {{ ref('kpi_spans') }}
 ),
 
 measured as (
@@ -215,21 +218,31 @@ covered_days as (
         computable.dated_by = 'period' and periods.period_start < spans.covered_from as is_start_unknown,
         {{ days_between('periods.period_start', 'periods.read_on') }} + 1 as day_count,
         greatest(0, {{ days_between(
-            'greatest(periods.period_start, spans.covered_from)', 'least(periods.read_on, spans.recorded_until)'
+            'greatest(periods.period_start, spans.covered_from)', 'least(periods.read_on, spans.covered_until)'
         ) }} + 1) as days_covered,
         greatest(0, {{ days_between(
             'greatest(periods.period_start, spans.covered_from, ' ~ add_days('spans.matured_until', 1) ~ ')',
-            'least(periods.read_on, spans.recorded_until)'
+            'least(periods.read_on, spans.covered_until)'
         ) }} + 1) as days_maturing,
-        periods.read_on >= spans.covered_from and periods.read_on <= spans.recorded_until as is_end_covered,
+        periods.read_on >= spans.covered_from and periods.read_on <= spans.covered_until as is_end_covered,
         -- Days that look back beyond the records count, but too low or too high.
         periods.period_start < spans.covered_from
         and periods.read_on >= spans.recorded_from
         and spans.recorded_from < spans.covered_from as is_shortened,
         -- What is open, how much was closed or created, and who bought first, is true of the records, though not of the company yet.
-        computable.aggregation = 'total'
-        and computable.look_back in ('creation', 'closing', 'open deals', 'open tickets', 'first purchase')
-        and periods.read_on >= spans.recorded_from
+        -- So is what closed after nothing new came any more.
+        (
+            (
+                computable.aggregation = 'total'
+                and computable.look_back in ('creation', 'closing', 'open deals', 'open tickets', 'first purchase')
+                and periods.read_on >= spans.recorded_from
+            )
+            or (
+                spans.covered_until < spans.recorded_until
+                and periods.read_on > spans.covered_until
+                and periods.read_on >= spans.covered_from
+            )
+        )
         and case when computable.dated_by = 'end of period' then periods.read_on else periods.period_start end <= spans.recorded_until
             as is_shown
     from computable

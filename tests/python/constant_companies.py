@@ -411,6 +411,20 @@ def renamed_system(time: _Time) -> dict[str, Table]:
     }
 
 
+def deals_that_stop(time: _Time) -> dict[str, Table]:
+    """A system that gets no new deals in its last third, while its open ones are still closed."""
+    stops = FIRST_DAY + timedelta(days=2 * time.days // 3)
+    header, rows = deals(time)["deals"]
+    return {"deals": (header, [row for row in rows if row[1].date() < stops]), **orders(time)}
+
+
+def tickets_that_stop(time: _Time) -> dict[str, Table]:
+    """A help desk that takes no new tickets in its last months, while its open ones are still resolved."""
+    stops = time.last - timedelta(days=90)
+    header, rows = tickets(time)["tickets"]
+    return {"tickets": (header, [row for row in rows if row[1].date() < stops]), **surveys(time)}
+
+
 COMPANIES: dict[str, Callable[[_Time], dict[str, Table]]] = {
     "deals": deals,
     "closed deals": closed_deals,
@@ -437,6 +451,8 @@ COMPANIES: dict[str, Callable[[_Time], dict[str, Table]]] = {
     "mailings": mailings,
     "tasks": tasks,
     "renamed system": renamed_system,
+    "deals that stop": deals_that_stop,
+    "tickets that stop": tickets_that_stop,
 }
 
 

@@ -256,6 +256,31 @@ def test_what_a_table_does_not_reach_has_no_value(company):
     assert known == (None, date(2024, 5, 10))
 
 
+def test_what_closes_after_the_last_new_deal_is_shown_and_not_compared(company):
+    created = days_from("2024-01-01", "2024-03-31")
+    rows = [
+        (f"d{day}", day, "won" if number % 2 else "lost", day + timedelta(days=30), 100)
+        for number, day in enumerate(created)
+    ]
+    with company(deals=("deal_id created_at status closed_at amount", rows)) as built:
+        found = {
+            kpi: periods_of(built, kpi)
+            for kpi in ("sales_cycle_days", "win_rate", "deals_lost", "deals_created")
+        }
+        limits = built.execute(
+            "select known_until, begun_until from main.kpi_coverage where kpi_id = 'sales_cycle_days'"
+        ).fetchone()
+
+    # Nothing is created in April, when the deals of March are closed.
+    assert found["sales_cycle_days"]["2024-03"][1:] == ("full", True)
+    for kpi in ("sales_cycle_days", "win_rate", "deals_lost"):
+        value, *coverage = found[kpi]["2024-04"]
+        assert value, kpi
+        assert coverage == ["partly", False], kpi
+    assert found["deals_created"]["2024-04"] == (None, "none", False)
+    assert limits == (None, date(2024, 3, 31))
+
+
 def test_rates_of_an_event_that_never_occurs_are_not_known(company):
     def events() -> Iterator[tuple]:
         for day in days_from("2024-01-01", "2024-03-31"):

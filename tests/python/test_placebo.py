@@ -45,6 +45,8 @@ _FEW = [
     ("tickets and messages", HALF_A_YEAR),
     ("mailings", HALF_A_YEAR),
     ("orders on working days", THREE_YEARS),
+    ("deals that stop", THREE_YEARS),
+    ("yearly contracts", THREE_YEARS),
 ]
 
 

@@ -1581,6 +1581,7 @@ def test_the_report_says_from_when_to_when_kpis_have_values(sample_build, englis
         "update marts.kpi_coverage set known_from = null, known_until = null",
         "update marts.kpi_coverage set known_from = date '2020-07-01', known_until = date '2026-05-10'"
         " where kpi_id = 'win_rate'",
+        "update marts.kpi_coverage set begun_until = date '2026-02-03' where kpi_id = 'sales_cycle_days'",
         "update marts.kpi_values set coverage = 'none' where kpi_id = 'win_rate' and segment_by = 'all'"
         " and period_name in ('2019-10', '2026-06')",
     )
@@ -1593,9 +1594,11 @@ def test_the_report_says_from_when_to_when_kpis_have_values(sample_build, englis
     assert begin not in markdown
     assert "The records end on 10 May 2026." in markdown
     assert "The records end on 10 May 2026." in english_page
+    assert "Nothing new has begun since 3 February 2026. What closes or is open" in english_page
     german_page = write_report(marts, "de").read_text(encoding="utf-8")
     assert "Die Aufzeichnungen sind ab dem 1. Juli 2020 vollständig." in german_page
     assert "Die Aufzeichnungen enden am 10. Mai 2026." in german_page
+    assert "Seit dem 3. Februar 2026 hat nichts Neues begonnen." in german_page
 
 
 def test_a_headline_says_against_what_and_that_it_is_the_other_way_round_against_another(

@@ -186,10 +186,18 @@ class Missing:
 
 @dataclass(frozen=True)
 class Late:
-    """A day, and the KPIs that have no value before it; where `is_end`, after it."""
+    """A day, and the KPIs that have no value before it or after it, or are not compared after it.
+
+    Attributes:
+        day: The day.
+        limit: known_from, known_until or begun_until, as in kpi_coverage.
+        text: The sentence of the page.
+        labels: The names of the KPIs.
+        kpi_ids: Their keys.
+    """
 
     day: date
-    is_end: bool
+    limit: str
     text: str
     labels: tuple[str, ...]
     kpi_ids: tuple[str, ...]
@@ -686,10 +694,9 @@ class _Reader:
         def limits(column: str) -> Iterator[Late]:
             known = [row for kpi_id, row in self.kpis.items() if kpi_id in shown and row[column]]
             for (day,), rows in sorted(group(known, column).items()):
-                is_end = column == "known_until"
                 yield Late(
                     day=day,
-                    is_end=is_end,
+                    limit=column,
                     text=self.texts[column].format(
                         day=self.formats.day(day),
                         kpis=", ".join(self.labels.kpi(row["kpi_id"]) for row in rows),
@@ -698,7 +705,7 @@ class _Reader:
                     kpi_ids=tuple(row["kpi_id"] for row in rows),
                 )
 
-        return (*limits("known_from"), *limits("known_until"))
+        return (*limits("known_from"), *limits("known_until"), *limits("begun_until"))
 
 
 def _headlines(cards: list[Card], grain: str, verdict: str) -> tuple[Headline, ...]:

@@ -102,10 +102,12 @@ def render_json(content: Content) -> str:
         "weak_spots": [spot.row for spot in content.weak_spots],
         "evaluation": [row.row for evaluation in content.evaluations for row in evaluation.comparisons],
         "missing": [asdict(item) for item in content.missing],
-        "known_from": [
-            {"day": late.day, "kpi_ids": late.kpi_ids} for late in content.late if not late.is_end
-        ],
-        "known_until": [{"day": late.day, "kpi_ids": late.kpi_ids} for late in content.late if late.is_end],
+        **{
+            limit: [
+                {"day": late.day, "kpi_ids": late.kpi_ids} for late in content.late if late.limit == limit
+            ]
+            for limit in ("known_from", "known_until", "begun_until")
+        },
     }
     return json.dumps(document, default=_to_json, ensure_ascii=False, indent=2) + "\n"
 

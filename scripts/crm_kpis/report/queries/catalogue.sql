@@ -25,7 +25,8 @@ select
     coalesce(coverage.has_values, false) as has_values,
     coverage.missing_columns,
     case when outside.first_start < coverage.known_from then coverage.known_from end as known_from,
-    case when outside.last_end > coverage.known_until then coverage.known_until end as known_until
+    case when outside.last_end > coverage.known_until then coverage.known_until end as known_until,
+    coverage.begun_until
 from catalogue
 left join outside on catalogue.kpi_id = outside.kpi_id
 left join marts.kpi_coverage as coverage on catalogue.kpi_id = coverage.kpi_id
