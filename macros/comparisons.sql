@@ -1,7 +1,7 @@
 {#
     The comparison of two values of a KPI, the second with the first, as evaluations, the scorecard and weak spots make it: one way for all.
 
-    Macros: test_differences, varied_error, verdict, are_about_as_long, squares_of_mean, squares_of_side.
+    Macros: test_differences, varied_error, has_enough_records, verdict, are_about_as_long, squares_of_mean, squares_of_side.
 #}
 
 {#
@@ -124,6 +124,24 @@
 
 
 {#
+    Whether a verdict may rest on as many records as both sides of a comparison have: ten on each side of a mean, a median and other ratios, twenty on both
+    sides together of a total, which may fall to nothing. Means of fewer skewed values err too often, and a company of forty deals has usual
+    changes of nothing. A test of proportions says itself when there are too few.
+
+        {{ has_enough_records() }} as has_enough_records
+
+    It reads the columns testing_method, aggregation, baseline_sample_size and current_sample_size.
+#}
+{% macro has_enough_records() -%}
+    case
+        when testing_method = 'proportion' then true
+        when aggregation = 'total' then coalesce(baseline_sample_size, 0) + coalesce(current_sample_size, 0) >= 20
+        else coalesce(baseline_sample_size, 0) >= 10 and coalesce(current_sample_size, 0) >= 10
+    end
+{%- endmacro %}
+
+
+{#
     The verdict on a difference, of a row of add_swings with its two adjusted p-values. What is claimed, interval and test both bear out: the adjusted p-value
     is at most 0.05, and the interval of the difference leaves out 0. So an interval may leave out 0 and nothing is claimed, since it is the interval of one
     comparison and the p-value is that of one among many; never the other way round.
@@ -134,6 +152,7 @@
     case
         when not is_tested then 'not tested'
         when difference is null or (testing_method <> 'plain' and p_value_records is null) then 'too few data'
+        when not has_enough_records then 'too few data'
         when evidence_basis = 'too few weeks' then 'too few weeks'
         when p_value is null then 'too few data'
         when p_value_adjusted <= 0.05 and (difference_low > 0 or difference_high < 0)

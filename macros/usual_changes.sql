@@ -106,7 +106,8 @@
 {{ name }}_ts as (
     select
         *,
-        least(abs(difference) / sqrt(nullif(total_variance, 0)), 1e9) as swing_t,
+        -- least takes no notice of NULL.
+        case when difference is not null then least(abs(difference) / sqrt(nullif(total_variance, 0)), 1e9) end as swing_t,
         {{ t_quantile_of_any('degrees_of_freedom') }} as swing_quantile
     from {{ name }}_totals
 ),
@@ -120,6 +121,8 @@
             when testing_method <> 'plain' and p_value_records is null then null
             when swing_variance = 0 and testing_method = 'plain' then case when difference = 0 then 1.0 end
             when swing_variance = 0 then p_value_records
+            -- greatest takes no notice of NULL.
+            when swing_p is null then p_value_records
             else least(1.0, greatest(swing_p, coalesce(p_value_records, 0.0)))
         end as p_value,
         {%- for side, sign, bound in [('low', '-', 'greatest'), ('high', '+', 'least')] %}
@@ -171,7 +174,7 @@ kpi_values as (
 
 snapshot_values as (
     select * from {{ source('snapshots', 'kpi_values') }}
-    where is_complete and coalesce(is_comparable, true)
+    where is_complete and coalesce(coverage = 'full', is_comparable, true)
 ),
 
 every_value as (

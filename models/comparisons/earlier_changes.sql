@@ -5,8 +5,8 @@ with
 pairs as (
     select
         pair_id,
-        split_part(control_segment, '=', 1) as control_by,
-        substr(control_segment, length(split_part(control_segment, '=', 1)) + 2) as control_member
+        control_by,
+        control_member
     from {{ ref('period_pairs') }}
 ),
 

@@ -7,11 +7,7 @@ catalogue as (
 ),
 
 pairs as (
-    select
-        *,
-        split_part(control_segment, '=', 1) as control_by,
-        substr(control_segment, length(split_part(control_segment, '=', 1)) + 2) as control_member
-    from {{ ref('period_pairs') }}
+    select * from {{ ref('period_pairs') }}
 ),
 
 usual_changes as (
@@ -21,6 +17,12 @@ usual_changes as (
 kpi_values as (
     select * from {{ ref('kpi_values') }}
     where kpi_value is not null
+),
+
+-- A week without a new customer has costs, though no cost per customer.
+week_values as (
+    select * from {{ ref('kpi_values') }}
+    where period_grain = 'week' and segment_by = 'all' and coverage = 'full'
 ),
 
 snapshot_values as (
@@ -129,6 +131,51 @@ week_ends as (
         and catalogue.usual_change_from = 'period ends'
 ),
 
+-- So it is with a rate whose two sides come at days of their own: costs that are booked each Monday fall four or five times into 30 days.
+whole_weeks as (
+    select
+        pairs.pair_id,
+        week_values.kpi_id,
+        week_values.segment_by,
+        week_values.segment,
+        {% for side in ['current', 'baseline'] %}
+        {% set is_within = 'week_values.period_start >= pairs.' ~ side ~ '_start and week_values.period_end <= pairs.' ~ side ~ '_end' %}
+        {{ '- ' if loop.last }}{{ sum_in_order('week_values.numerator', 'week_values.period_start', is_within) }}
+        / nullif({{ sum_in_order('week_values.denominator', 'week_values.period_start', is_within) }}, 0){{ ' as difference' if loop.last }}
+        {% endfor %}
+    from pairs
+    inner join week_values
+        on
+            (pairs.current_start <= week_values.period_start and pairs.current_end >= week_values.period_end)
+            or (pairs.baseline_start <= week_values.period_start and pairs.baseline_end >= week_values.period_end)
+    inner join catalogue on week_values.kpi_id = catalogue.kpi_id
+    where
+        pairs.comparison in ('evaluation', 'baseline')
+        and pairs.baseline_snapshot is null
+        and catalogue.usual_change_from = 'weeks'
+        and catalogue.aggregation = 'ratio'
+        and {{ testing_method() }} = 'plain'
+    group by pairs.pair_id, week_values.kpi_id, week_values.segment_by, week_values.segment
+),
+
+week_differences as (
+    select
+        pair_id,
+        kpi_id,
+        segment_by,
+        segment,
+        difference
+    from week_ends
+    union all
+    select
+        pair_id,
+        kpi_id,
+        segment_by,
+        segment,
+        difference
+    from whole_weeks
+),
+
 -- What has a value on either side.
 keys as (
     select
@@ -191,7 +238,7 @@ sides as {{ computed_once() }} (
                     cast(pairs.current_weekdays as double) / pairs.current_days
                     / (cast(nullif(pairs.baseline_weekdays, 0) as double) / pairs.baseline_days) - 1
         end as weekday_effect,
-        week_ends.difference as week_end_difference,
+        week_differences.difference as week_difference,
         -- Totals per day. What depends on the length of its period in another way is compared with one about as long.
         case
             when redefined.kpi_id is not null then null
@@ -203,12 +250,12 @@ sides as {{ computed_once() }} (
     inner join pairs on keys.pair_id = pairs.pair_id
     inner join catalogue on keys.kpi_id = catalogue.kpi_id
     left join redefined on pairs.baseline_snapshot = redefined.snapshot_name and keys.kpi_id = redefined.kpi_id
-    left join week_ends
+    left join week_differences
         on
-            keys.pair_id = week_ends.pair_id
-            and keys.kpi_id = week_ends.kpi_id
-            and keys.segment_by = week_ends.segment_by
-            and keys.segment = week_ends.segment
+            keys.pair_id = week_differences.pair_id
+            and keys.kpi_id = week_differences.kpi_id
+            and keys.segment_by = week_differences.segment_by
+            and keys.segment = week_differences.segment
     left join baselines
         on
             keys.pair_id = baselines.pair_id
@@ -229,7 +276,13 @@ with_claims as (
         not_tested_because is null
         and is_baseline_comparable
         and is_current_comparable
-        and coalesce(has_usual_changes, true) as may_be_claimed
+        and coalesce(has_usual_changes, true) as may_be_claimed,
+        {{ has_enough_records() }} as has_enough_records,
+        -- Rounding is no difference.
+        case
+            when abs(current_value - baseline_value - week_difference) > 0.000000001 * abs(current_value)
+                then current_value - baseline_value - week_difference
+        end as week_end_effect
     from sides
 ),
 
@@ -337,9 +390,10 @@ every_difference as (
         usual_change_scale,
         -- A segment of another dimension is in part the control.
         is_tested and not (is_controlled and segment_by not in ('all', control_by)) as is_tested,
+        has_enough_records,
         judged_difference as difference,
         judged_variance as variance_by_chance,
-        coalesce(baseline_value * scale * weekday_effect, current_value - baseline_value - week_end_difference, 0.0) as weekday_change,
+        coalesce(baseline_value * scale * weekday_effect, week_end_effect, 0.0) as weekday_change,
         is_controlled,
         case when is_controlled then control_difference end as control_difference,
         case
@@ -359,6 +413,7 @@ every_difference as (
         testing_method,
         usual_change_scale,
         is_tested,
+        true as has_enough_records,
         difference,
         variance_by_chance,
         0.0 as weekday_change,
@@ -410,32 +465,38 @@ with_usual_changes as (
 
 {{ add_swings('with_usual_changes', 'with_swings') }},
 
--- The families that are judged together: all totals; all totals of the same mix; the segments of a KPI.
+-- The families that are judged together: all totals; all totals of the same mix; the segments of a KPI. Who asks about many dates finds
+-- something by chance, so all evaluations are one family.
 ranked as (
     select
-        *,
+        with_swings.*,
         case
-            when segment_by = 'all' then 'totals'
-            when segment is null then 'same mix by ' || segment_by
-            else kpi_id || ' by ' || segment_by
+            when with_swings.segment is not null and with_swings.segment_by <> 'all'
+                then with_swings.pair_id || ': ' || with_swings.kpi_id || ' by ' || with_swings.segment_by
+            else
+                case when pairs.comparison = 'evaluation' then 'evaluations' else with_swings.pair_id end
+                || case when with_swings.segment_by = 'all' then '' else ': same mix by ' || with_swings.segment_by end
         end as family
     from with_swings
+    inner join pairs on with_swings.pair_id = pairs.pair_id
 ),
 
 testable as (
     select
         *,
-        case when is_tested and evidence_basis <> 'too few weeks' then p_value end as tested_p_value,
-        case when is_tested then p_value_records end as tested_p_value_records
+        case when is_tested and evidence_basis <> 'too few weeks' then p_value end as shown_p_value,
+        case when is_tested and has_enough_records and evidence_basis <> 'too few weeks' then p_value end as tested_p_value,
+        case when is_tested and has_enough_records then p_value_records end as tested_p_value_records,
+        case when is_tested then p_value_records end as shown_p_value_records
     from ranked
 ),
 
 adjusted_by_records as (
-    {{ adjust_p_values('testable', family=['pair_id', 'family'], key=['kpi_id', 'segment'], p_value='tested_p_value_records') }}
+    {{ adjust_p_values('testable', family=['family'], key=['pair_id', 'kpi_id', 'segment'], p_value='tested_p_value_records') }}
 ),
 
 adjusted as (
-    {{ adjust_p_values('adjusted_by_records', family=['pair_id', 'family'], key=['kpi_id', 'segment'], p_value='tested_p_value') }}
+    {{ adjust_p_values('adjusted_by_records', family=['family'], key=['pair_id', 'kpi_id', 'segment'], p_value='tested_p_value') }}
 ),
 
 -- A segment is judged within its KPI: it has not changed more surely than the total, as it is or with the mix of before.
@@ -506,9 +567,9 @@ select
     with_verdicts.control_difference,
     with_verdicts.same_mix_difference,
     with_verdicts.total_difference - with_verdicts.same_mix_difference as mix_effect,
-    with_verdicts.tested_p_value as p_value,
+    with_verdicts.shown_p_value as p_value,
     with_verdicts.p_value_adjusted,
-    with_verdicts.tested_p_value_records as p_value_records,
+    with_verdicts.shown_p_value_records as p_value_records,
     with_verdicts.usual_change,
     with_verdicts.earlier_comparisons,
     with_verdicts.degrees_of_freedom,

@@ -297,6 +297,8 @@ select
     every_pair.comparison,
     every_pair.evaluation_name,
     every_pair.control_segment,
+    split_part(every_pair.control_segment, '=', 1) as control_by,
+    substr(every_pair.control_segment, length(split_part(every_pair.control_segment, '=', 1)) + 2) as control_member,
     every_pair.baseline_snapshot,
     every_pair.baseline_grain,
     every_pair.baseline_period,
