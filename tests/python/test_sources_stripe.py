@@ -163,3 +163,80 @@ def test_a_price_of_parts_of_a_cent_is_read(tmp_path: Path) -> None:
     }
     result = mapped(land(tmp_path, tables), "stripe")
     assert result.row("subscriptions", "monthly_amount::text", "currency") == ("5.0000", "USD")
+
+
+def test_airbyte_lands_objects_as_json(tmp_path: Path) -> None:
+    tables: dict[str, Rows] = {
+        "customers": [
+            {"id": "cus_1", "name": "Ada", "address": '{"city": "Ulm", "country": "DE"}', "created": MARCH}
+        ],
+        "invoices": [
+            invoice(
+                "in_1",
+                "paid",
+                12_000,
+                status_transitions=f'{{"finalized_at": {MARCH + DAY}, "paid_at": {MARCH + 2 * DAY}}}',
+            ),
+            invoice("in_2", "draft", 500, is_deleted=True),
+        ],
+        "invoice_line_items": [
+            {
+                "id": "il_1",
+                "invoice_id": "in_1",
+                "amount": 12_000,
+                "currency": "eur",
+                "quantity": 1,
+                "price": '{"id": "price_1", "product": "prod_1"}',
+            }
+        ],
+        "subscriptions": [
+            # Stripe's event of a cancellation is customer.subscription.deleted.
+            {
+                "id": "sub_1",
+                "customer": "cus_1",
+                "status": "canceled",
+                "start_date": MARCH,
+                "ended_at": MARCH + 31.0 * DAY,
+                "is_deleted": True,
+            }
+        ],
+        "subscription_items": [
+            {
+                "id": "si_1",
+                "subscription": "sub_1",
+                "quantity": 2,
+                "price": '{"id": "price_1", "product": "prod_1", "unit_amount": 12000, "currency": "eur",'
+                ' "recurring": {"interval": "year", "interval_count": 1}}',
+            }
+        ],
+        "charges": [{"id": "ch_1", "invoice": "in_1", "amount": 12_000, "amount_refunded": 2_000}],
+        "refunds": [
+            {
+                "id": "re_1",
+                "charge": "ch_1",
+                "amount": 2_000,
+                "status": "succeeded",
+                "created": MARCH + 3 * DAY,
+            }
+        ],
+    }
+    for rows in tables.values():
+        for row in rows:
+            row.pop("_dlt_id", None)
+            row["_airbyte_extracted_at"] = utc("2024-06-01T00:00:00")
+    result = mapped(land(tmp_path, tables), "stripe")
+    assert result.layouts == ["airbyte"]
+    assert result.rows("accounts", "account_id", "country", "city") == [("cus_1", "DE", "Ulm")]
+    assert result.rows("orders", "order_id", "status", "amount::text", "ordered_at", "paid_at") == [
+        ("in_1", "paid", "120.0000", "2024-03-02 00:00:00", "2024-03-03 00:00:00"),
+        ("re_1", "paid", "-20.0000", "2024-03-04 00:00:00", "2024-03-04 00:00:00"),
+    ]
+    assert result.rows("order_items", "order_id", "product_id", "amount::text") == [
+        ("in_1", "prod_1", "120.0000")
+    ]
+    # Two of 120 a year are 20 a month.
+    assert result.rows(
+        "subscriptions", "subscription_id", "monthly_amount::text", "product_id", "ended_on::text"
+    ) == [("sub_1", "20.0000", "prod_1", "2024-04-01")]
+    assert result.left_out() == {"entity invoice: deleted": 1}
+    assert result.unbalanced() == []
