@@ -161,7 +161,7 @@ def _write_loads(directory: Path, sources: Sequence[str]) -> None:
         shutil.copyfile(_LOAD / f"{source}.txt", load / f"load_{source}.py")
     (load / "requirements.txt").write_text("\n".join([*_packages(sources), ""]), encoding="utf-8")
     listed = "".join(
-        f"  - {{vendor: {source}, database: ../landed/{source}.duckdb, schema: {source}}}\n"
+        f"  - {{vendor: {source}, database: ../landed/{source}_dlt.duckdb, schema: {source}}}\n"
         for source in sources
     )
     with (directory / "settings" / KEYS_FILE).open("a", encoding="utf-8") as keys:
@@ -195,7 +195,7 @@ def load_example(source: str) -> Iterator[str]:
         " Every night, by cron or a step of a workflow:"
     )
     yield from ("", "```sh", f"(cd load && {_load_commands([source])[0]})")
-    yield f"crm-kpis run --source {source} --database landed/{source}.duckdb --schema {source}"
+    yield f"crm-kpis run --source {source} --database landed/{source}_dlt.duckdb --schema {source}"
     yield "```"
 
 
