@@ -312,10 +312,10 @@ def inspect_sources(
       crm-kpis sources inspect --source zendesk --landed landed/zendesk
     """
     from crm_kpis.sources.inspection import inspect_landed
-    from crm_kpis.sources.options import sources_and_time_zone
+    from crm_kpis.sources.options import contract_of, sources_and_time_zone
 
     given = sources_and_time_zone(click.get_current_context(), mapping, mapping_dir, match, settings)
-    for line in inspect_landed(*given):
+    for line in inspect_landed(*given, contract_of(settings)):
         say(line)
     return 0
 

@@ -419,6 +419,26 @@ def test_inspect_says_what_is_landed_and_what_is_missing_costs(tmp_path: Path) -
     assert not any("deals.closed_at" in line for line in costs)
 
 
+def test_inspect_names_the_own_columns_of_a_company(tmp_path: Path) -> None:
+    landed = land(tmp_path / "landed", HUBSPOT | {"deals": [DEAL | {"gebiet": "Nord"}]})
+    settings = tmp_path / "settings"
+    settings.mkdir()
+    (settings / "own_columns.csv").write_text(
+        "raw_table,column_name\ndeals,sales_region\ndeals,size\ncosts,branch\n", encoding="utf-8"
+    )
+    (settings / "raw_columns.csv").write_text(
+        "raw_table,column_name,name_in_file\ndeals,sales_region,Gebiet\n", encoding="utf-8"
+    )
+    arguments = ["--source", "hubspot", "--landed", str(landed), "--settings", str(settings)]
+    lines = CliRunner().invoke(cli, ["sources", "inspect", *arguments]).output.splitlines()
+    assert "  Your own columns: deals.sales_region from deals.gebiet." in lines
+    # No source fills costs: they come from a raw directory.
+    assert [line for line in lines if "own columns that are not landed" in line] == [
+        "Your own columns that are not landed: deals.size. A run stops until raw_columns.csv of the settings"
+        " names them, or own_columns.csv leaves them out."
+    ]
+
+
 def test_reconcile_counts_by_the_vendors_own_words(tmp_path: Path) -> None:
     land(tmp_path, HUBSPOT | {"deals": [*HUBSPOT["deals"], DEAL | {"id": "2", "is_deleted": True}]})
     result = CliRunner().invoke(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -12,7 +13,9 @@ import duckdb
 from crm_kpis.catalogue.docs import read_catalogue
 from crm_kpis.project import PROJECT_DIR
 from crm_kpis.published.connect import OFFLINE
-from crm_kpis.raw.contract import read_contract
+from crm_kpis.raw.contract import RawTable, read_contract
+from crm_kpis.raw.formats import COLUMNS_FILE
+from crm_kpis.sources.layout import own_column_name
 from crm_kpis.sources.mapping import SourceMapping, read_meaning, read_warnings
 from crm_kpis.sources.source import Source, SourceSettings, opened_sources
 from crm_kpis.sql import quote_identifier, quote_text
@@ -26,12 +29,15 @@ _WORDS = {
 }
 
 
-def inspect_landed(settings: SourceSettings, time_zone: str) -> Iterator[str]:
+def inspect_landed(
+    settings: SourceSettings, time_zone: str, contract: Sequence[RawTable] = ()
+) -> Iterator[str]:
     """Say what is landed and what a run would make of it, without building anything.
 
     Args:
         settings: The sources.
         time_zone: The reporting time zone.
+        contract: The raw tables with the company's own columns; none: without any.
 
     Yields:
         One line of text after the other.
@@ -45,12 +51,22 @@ def inspect_landed(settings: SourceSettings, time_zone: str) -> Iterator[str]:
     ):
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("create schema raw")
-        with opened_sources(connection, settings) as sources:
+        with opened_sources(connection, settings, contract) as sources:
+            lacking = _own_columns_lacking(sources, settings, contract)
             connection.execute("begin")
-            filled = SourceMapping(sources, settings, time_zone).fill(connection)
+            landed = tuple(_without(table, lacking) for table in contract or read_contract())
+            filled = SourceMapping(sources, settings, time_zone, landed).fill(connection)
             connection.execute("commit")
         for source in sources:
             yield from _describe_source(source, settings)
+            found = [where for names in _own_columns_found(source, contract).values() for where in names]
+            if found:
+                yield f"  Your own columns: {', '.join(found)}."
+        if missing := [f"{table}.{column}" for table, column in lacking if table in filled]:
+            yield (
+                f"Your own columns that are not landed: {', '.join(missing)}. A run stops until"
+                f" {COLUMNS_FILE} of the settings names them, or own_columns.csv leaves them out."
+            )
         yield from _describe_stages(connection, filled)
         yield from _describe_words(connection, filled)
         yield from _describe_kpis(connection, filled)
@@ -97,12 +113,51 @@ def _describe_source(source: Source, settings: SourceSettings) -> Iterator[str]:
     own = [
         path
         for table in read_contract()
-        if (meaning := read_meaning(source, table.name, settings)) and settings.mapping_dir
+        if (meaning := read_meaning(source, table.name, settings))
+        and _is_own_sql(source, table.name, settings)
         for path in [meaning[1]]
-        if path.is_relative_to(settings.mapping_dir)
     ]
     if own:
         yield f"  Your own SQL: {', '.join(str(path) for path in own)}."
+
+
+def _own_columns_found(source: Source, contract: Sequence[RawTable]) -> dict[tuple[str, str], list[str]]:
+    """The company's own columns that a source has, each with the landed columns that are read."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for table in contract:
+        entities = source.vendor.entities_of(table.name)
+        for column in (column for column in table.columns if column.is_own):
+            name = own_column_name(table.name, column.name)
+            for landed in (columns for columns in source.columns if columns.entity in entities):
+                found.setdefault((table.name, column.name), []).extend(
+                    f"{table.name}.{column.name} from {landed.tables[0].name}.{read}"
+                    for read in landed.found.get(name, ())
+                )
+    return {column: names for column, names in found.items() if names}
+
+
+def _own_columns_lacking(
+    sources: Sequence[Source], settings: SourceSettings, contract: Sequence[RawTable]
+) -> list[tuple[str, str]]:
+    """The company's own columns that no source has; what its own SQL makes is not known before it runs."""
+    found = {column for source in sources for column in _own_columns_found(source, contract)}
+    return [
+        (table.name, column.name)
+        for table in contract
+        if not any(_is_own_sql(source, table.name, settings) for source in sources)
+        for column in table.columns
+        if column.is_own and (table.name, column.name) not in found
+    ]
+
+
+def _is_own_sql(source: Source, table: str, settings: SourceSettings) -> bool:
+    meaning = read_meaning(source, table, settings)
+    return bool(settings.mapping_dir and meaning and meaning[1].is_relative_to(settings.mapping_dir))
+
+
+def _without(table: RawTable, columns: Sequence[tuple[str, str]]) -> RawTable:
+    kept = tuple(column for column in table.columns if (table.name, column.name) not in columns)
+    return replace(table, columns=kept)
 
 
 def _describe_stages(connection: duckdb.DuckDBPyConnection, filled: dict[str, str]) -> Iterator[str]:

@@ -8,6 +8,8 @@ import click
 
 from crm_kpis.errors import InputError
 from crm_kpis.project import PROJECT_DIR, find_project
+from crm_kpis.raw.contract import RawTable
+from crm_kpis.settings.own_columns import extend_contract
 from crm_kpis.settings.read import find_settings_dir
 from crm_kpis.settings.read import read_settings as read_company_settings
 from crm_kpis.sources.command import META
@@ -49,8 +51,7 @@ def sources_and_time_zone(
     Raises:
         InputError: No source is named anywhere, or a setting can't be used.
     """
-    project_dir = find_project(Path.cwd())
-    settings_dir = settings or find_settings_dir(project_dir if project_dir != PROJECT_DIR else None)
+    settings_dir = _find_settings(settings)
     values = read_company_settings(settings_dir).values
     sources = sources_of(context, mapping, mapping_dir, match)
     if not sources.sources:
@@ -58,3 +59,17 @@ def sources_and_time_zone(
     if not sources.sources:
         raise InputError("No source is named. Name one with --source, or in settings.yml.")
     return sources, values["reporting_time_zone"]
+
+
+def contract_of(settings: Path | None) -> tuple[RawTable, ...]:
+    """The raw tables, with the company's own columns.
+
+    Raises:
+        InputError: A setting can't be used.
+    """
+    return extend_contract(read_company_settings(_find_settings(settings)))
+
+
+def _find_settings(settings: Path | None) -> Path | None:
+    project_dir = find_project(Path.cwd())
+    return settings or find_settings_dir(project_dir if project_dir != PROJECT_DIR else None)
