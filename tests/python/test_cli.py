@@ -384,9 +384,12 @@ def test_rejections_are_counted_by_table_column_and_reason(tmp_path):
             create schema settings;
             create table settings.own_columns
                 (raw_table varchar, column_name varchar, data_type varchar, is_personal varchar);
+            create table settings.raw_formats as
+                from (values ('orders', 'comma'), ('deals', null)) t(raw_table, decimal_mark);
             create table rejected_values as from (values
                 ('deals', 3, 'amount', 'invalid_value', '12,50'),
                 ('deals', 4, 'closed_at', 'closed_although_open', '2026-01-31'),
+                ('orders', 6, 'amount', 'invalid_value', '12.50 EUR'),
                 ('users', 2, 'email', 'invalid_value', 'ann'))
                 t(raw_table, row_number, column_name, reason, raw_value)
             """
@@ -408,6 +411,8 @@ def test_rejections_are_counted_by_table_column_and_reason(tmp_path):
         "  deals: 1 closed_although_open of closed_at, row 4: '2026-01-31';"
         " expected not: status = 'open' and closed_at is not null",
         "  deals: 1 invalid_value of amount, row 3: '12,50'; expected a number with a dot, such as 1234.50",
+        "  orders: 1 invalid_value of amount, row 6: '12.50 EUR';"
+        " expected a number with a comma, such as 1234,50",
         "  users: 1 invalid_value of email, row 2: (personal); expected a text",
         "Each one is listed in rejected_rows or rejected_values of the warehouse.",
     ]

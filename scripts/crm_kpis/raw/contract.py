@@ -56,6 +56,7 @@ class RawColumn:
         is_own: Whether it is one of the company's own, which the contract does not have.
         landed_as: What a vendor's table calls an own column; None: by its name.
         default: SQL over the other columns of what an empty value stands for; None: for nothing.
+        decimal_mark: How the settings say that its file writes numbers: dot or comma.
     """
 
     name: str
@@ -69,6 +70,7 @@ class RawColumn:
     is_own: bool = False
     landed_as: str | None = None
     default: str | None = None
+    decimal_mark: str = "dot"
 
 
 @dataclass(frozen=True)

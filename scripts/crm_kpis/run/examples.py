@@ -27,6 +27,7 @@ _LONGEST_TEXT = 160
 _EXPECTED_FORMS = {
     "integer": "a whole number, such as 12",
     "decimal": "a number with a dot, such as 1234.50",
+    "decimal comma": "a number with a comma, such as 1234,50",
     "boolean": "true or false",
     "date": "a day, such as 2026-06-30",
     "timestamp": "a time, such as 2026-06-30T14:05:00Z",
@@ -51,6 +52,12 @@ _SERIAL = re.compile(r"[2-6]\d{4}([.,]\d+)?")
 _OWN_COLUMNS = """
 select raw_table, column_name, coalesce(data_type, 'text'), coalesce(is_personal, 'no') = 'yes'
 from settings.own_columns
+"""
+# A row without a table is for all tables that have no decimal mark of their own.
+_DECIMAL_MARKS = """
+select coalesce(raw_table, ''), decimal_mark
+from settings.raw_formats
+where decimal_mark is not null
 """
 _EXPECTED_OF_REASON = {
     "duplicate_key": "each key once: the latest row counts",
@@ -100,10 +107,15 @@ def add_examples(warehouse: Path, findings: list[Finding]) -> list[Finding]:
 def read_columns(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], RawColumn]:
     """The columns of the raw contract and the company's own, by table and name."""
     own = connection.execute(_OWN_COLUMNS).fetchall()
-    return {
+    columns = {
         (table, name): RawColumn(name, data_type, required=False, is_personal=is_personal, is_own=True)
         for table, name, data_type, is_personal in own
     } | {(table.name, column.name): column for table in read_contract() for column in table.columns}
+    marks: dict[str, str] = dict(connection.execute(_DECIMAL_MARKS).fetchall())
+    return {
+        (table, name): replace(column, decimal_mark=marks.get(table, marks.get("", "dot")))
+        for (table, name), column in columns.items()
+    }
 
 
 def find_names(connection: duckdb.DuckDBPyConnection, values: Collection[str | None]) -> set[str]:
@@ -130,10 +142,13 @@ def describe_expected(column: RawColumn) -> str:
 
     >>> describe_expected(RawColumn("amount", "decimal", required=False))
     'a number with a dot, such as 1234.50'
+    >>> describe_expected(RawColumn("amount", "decimal", required=False, decimal_mark="comma"))
+    'a number with a comma, such as 1234,50'
     """
     if column.accepts:
         return f"one of {', '.join(column.accepts)}"
-    return _EXPECTED_FORMS.get(column.data_type, "a text")
+    has_comma = column.data_type == "decimal" and column.decimal_mark == "comma"
+    return _EXPECTED_FORMS.get("decimal comma" if has_comma else column.data_type, "a text")
 
 
 def describe_rejection(table: str, column: RawColumn | None, reason: str, value: str | None) -> str:
