@@ -132,8 +132,6 @@ def test_init_has_the_load_of_each_source_ready(tmp_path):
     for source in loadable():
         script = (acme / "load" / f"load_{source}.py").read_text(encoding="utf-8")
         compile(script, source, "exec")
-        assert f'"{source}.duckdb"' in script
-        assert f'dataset_name="{source}"' in script
     assert (
         (acme / "load" / "requirements.txt")
         .read_text(encoding="utf-8")
