@@ -197,6 +197,24 @@ def test_a_deal_of_two_companies_and_an_owner_of_two_teams_count_once(tmp_path: 
     assert result.rows("users", "user_id", "name", "team") == [("71", "Olga One", "B")]
 
 
+def test_a_record_merged_into_one_that_was_merged_itself_is_left_out(tmp_path: Path) -> None:
+    tables = dlt_tables()
+    deal = tables["deals"][0] | {"is_deleted": False, "hs_merged_object_ids": None}
+    # 1 was merged into 2, and 2 into 3, by which 2 was deleted; 4 and 5 were merged into 6.
+    changes: dict[str, dict[str, Any]] = {
+        "1": {},
+        "2": {"hs_merged_object_ids": "1", "is_deleted": True},
+        "3": {"hs_merged_object_ids": "2"},
+        "4": {},
+        "5": {},
+        "6": {"hs_merged_object_ids": "4; 5"},
+    }
+    tables["deals"] = [deal | {"id": number, "_dlt_id": number} | more for number, more in changes.items()]
+    result = mapped(land(tmp_path, tables), "hubspot")
+    assert result.rows("deals", "deal_id") == [("3",), ("6",)]
+    assert result.left_out()["entity deal: merged into another"] == 4
+
+
 def test_merged_records_are_left_out(tmp_path: Path) -> None:
     tables = fivetran_tables(merged_deal=[{"deal_id": 1, "merged_deal_id": 3}])
     tables["contact"] = [
