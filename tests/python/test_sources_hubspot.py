@@ -455,3 +455,38 @@ def test_a_company_has_its_own_sql_for_a_table(tmp_path: Path) -> None:
     own.write_text("select deal_ide from deal")
     with pytest.raises(InputError, match=r"deals.sql: Binder Error: .*deal_ide"):
         mapped(tmp_path / "landed", "hubspot", mapping_dir=str(tmp_path / "own"))
+
+
+def test_airbytes_archived_deals_and_empty_lists(tmp_path: Path) -> None:
+    loaded = {"archived": "false", "_airbyte_extracted_at": utc("2024-06-01T00:00:00")}
+    deal = {
+        "properties_createdate": "2024-01-10T10:00:00Z",
+        "properties_dealstage": "closedwon",
+        "companies": "[]",
+        # No deal has a contact, so that the Parquet column has no type.
+        "contacts": None,
+    } | loaded
+    stages = (
+        '[{"stageId": "closedwon", "label": "Won", "metadata": {"isClosed": "true", "probability": "1.0"}}]'
+    )
+    tables: dict[str, Rows] = {
+        "deals": [
+            deal | {"id": "1", "companies": '["902", "901"]'},
+            deal | {"id": "2", "companies": "[903.0]"},
+            deal | {"id": "3"},
+            deal | {"id": "4"},
+        ],
+        # 4 was archived by the load after.
+        "deals_archived": [
+            deal | {"id": "4", "archived": "true", "_airbyte_extracted_at": utc("2024-06-02T00:00:00")}
+        ],
+        "deal_pipelines": [{"pipelineId": "default", "label": "Sales", "stages": stages} | loaded],
+    }
+    result = mapped(land(tmp_path, tables), "hubspot")
+    assert result.rows("deals", "deal_id", "status", "stage", "account_id") == [
+        ("1", "won", "Won", "901"),
+        ("2", "won", "Won", "903"),
+        ("3", "won", "Won", None),
+    ]
+    assert result.left_out() == {"entity deal: deleted": 1, "entity deal: older version": 1}
+    assert result.unbalanced() == []

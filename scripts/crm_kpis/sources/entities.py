@@ -306,7 +306,8 @@ def _unnested(table: LandedTable, column: str) -> LandedTable:
         split = f"list_transform(string_split({name}, ';'), lambda item: to_json(trim(item)))"
         items = f"case when {is_json} then json_extract(try_cast({name} as json), '$[*]') else {split} end"
     else:
-        items = f"json_extract(to_json({name}), '$[*]')"
+        # A Parquet column in which nothing has a value may have no type.
+        items = f"cast(json_extract(to_json({name}), '$[*]') as json[])"
     relation = (
         "(select *, json_extract_string(item, '$') as item_text"
         f" from (select *, unnest({items}) as item from {table.relation}))"
