@@ -85,7 +85,7 @@ payments_by_deal as (
     group by deal_id
 ),
 
-linked as (
+deals_with_lead as (
     select
         known.*,
         coalesce(known.lead_id, leads_by_deal.lead_id) as first_lead_id,
@@ -105,87 +105,87 @@ first_sessions as (
 ),
 
 -- A deal is created when it is known at the latest: a lead that was entered afterwards does not make the cycle shorter.
-touched as (
+touched_deals as (
     select
-        linked.*,
-        coalesce(linked.campaign_id, nullif(leads.campaign_id, '(none)')) as first_campaign_id,
+        deals_with_lead.*,
+        coalesce(deals_with_lead.campaign_id, nullif(leads.campaign_id, '(none)')) as first_campaign_id,
         least(
-            coalesce(leads.first_touch_on, leads.created_on, first_sessions.started_on, linked.created_on),
-            linked.created_on
+            coalesce(leads.first_touch_on, leads.created_on, first_sessions.started_on, deals_with_lead.created_on),
+            deals_with_lead.created_on
         ) as first_touch_on
-    from linked
-    left join leads on linked.first_lead_id = leads.lead_id
-    left join first_sessions on linked.first_lead_id = first_sessions.lead_id
+    from deals_with_lead
+    left join leads on deals_with_lead.first_lead_id = leads.lead_id
+    left join first_sessions on deals_with_lead.first_lead_id = first_sessions.lead_id
 )
 
 select
     -- ids
-    touched.deal_id,
-    {{ segment('accounts.account_id', key='touched.account_id', found='accounts.account_id') }} as account_id,
-    {{ segment('users.user_id', key='touched.owner_id', found='users.user_id') }} as owner_id,
-    {{ segment('products.product_id', key='touched.product_id', found='products.product_id') }} as product_id,
-    {{ segment('campaigns.campaign_id', key='touched.first_campaign_id', found='campaigns.campaign_id') }} as campaign_id,
-    touched.first_lead_id as lead_id,
+    touched_deals.deal_id,
+    {{ segment('accounts.account_id', key='touched_deals.account_id', found='accounts.account_id') }} as account_id,
+    {{ segment('users.user_id', key='touched_deals.owner_id', found='users.user_id') }} as owner_id,
+    {{ segment('products.product_id', key='touched_deals.product_id', found='products.product_id') }} as product_id,
+    {{ segment('campaigns.campaign_id', key='touched_deals.first_campaign_id', found='campaigns.campaign_id') }} as campaign_id,
+    touched_deals.first_lead_id as lead_id,
 
     -- segments
-    {{ segment('users.team', key='touched.owner_id', found='users.user_id') }} as team,
-    {{ segment('touched.pipeline') }} as pipeline,
-    {{ segment('touched.deal_type') }} as deal_type,
-    {{ segment('touched.source') }} as source,
-    {{ segment('campaigns.channel', key='touched.first_campaign_id', found='campaigns.campaign_id') }} as channel,
-    {{ segment('accounts.industry', key='touched.account_id', found='accounts.account_id') }} as industry,
-    {{ segment('accounts.country', key='touched.account_id', found='accounts.account_id') }} as country,
-    {{ segment('accounts.company_size', key='touched.account_id', found='accounts.account_id') }} as company_size,
+    {{ segment('users.team', key='touched_deals.owner_id', found='users.user_id') }} as team,
+    {{ segment('touched_deals.pipeline') }} as pipeline,
+    {{ segment('touched_deals.deal_type') }} as deal_type,
+    {{ segment('touched_deals.source') }} as source,
+    {{ segment('campaigns.channel', key='touched_deals.first_campaign_id', found='campaigns.campaign_id') }} as channel,
+    {{ segment('accounts.industry', key='touched_deals.account_id', found='accounts.account_id') }} as industry,
+    {{ segment('accounts.country', key='touched_deals.account_id', found='accounts.account_id') }} as country,
+    {{ segment('accounts.company_size', key='touched_deals.account_id', found='accounts.account_id') }} as company_size,
     -- The record tells today's stage: of a deal that was closed after as_of it is not the stage of then.
     case
-        when touched.status <> 'open' and touched.closed_on is null then '(none)'
-        else {{ segment('touched.stage') }}
+        when touched_deals.status <> 'open' and touched_deals.closed_on is null then '(none)'
+        else {{ segment('touched_deals.stage') }}
     end as stage,
-    case when touched.closed_on is not null then {{ segment('touched.lost_reason') }} else '(none)' end as lost_reason,
+    case when touched_deals.closed_on is not null then {{ segment('touched_deals.lost_reason') }} else '(none)' end as lost_reason,
 
     -- amounts
-    {{ to_reporting_currency('touched.amount', 'rates.rate') }} as amount,
+    {{ to_reporting_currency('touched_deals.amount', 'rates.rate') }} as amount,
 
     -- durations
     case
-        when touched.status = 'won' then {{ days_between('touched.first_touch_on', 'touched.closed_on') }}
+        when touched_deals.status = 'won' then {{ days_between('touched_deals.first_touch_on', 'touched_deals.closed_on') }}
     end as sales_cycle_days,
     -- A payment before the first touch belongs to something else.
     case
         when
-            touched.closed_on is not null
-            and touched.status = 'won'
-            and touched.first_payment_on >= touched.first_touch_on
-            then {{ days_between('touched.first_touch_on', 'touched.first_payment_on') }}
+            touched_deals.closed_on is not null
+            and touched_deals.status = 'won'
+            and touched_deals.first_payment_on >= touched_deals.first_touch_on
+            then {{ days_between('touched_deals.first_touch_on', 'touched_deals.first_payment_on') }}
     end as lead_to_cash_days,
 
     -- booleans
-    touched.closed_on is null as is_open,
-    touched.closed_on is not null and touched.status = 'won' as is_won,
-    touched.closed_on is not null and touched.status = 'lost' as is_lost,
-    touched.first_campaign_id is not null as is_from_campaign,
+    touched_deals.closed_on is null as is_open,
+    touched_deals.closed_on is not null and touched_deals.status = 'won' as is_won,
+    touched_deals.closed_on is not null and touched_deals.status = 'lost' as is_lost,
+    touched_deals.first_campaign_id is not null as is_from_campaign,
     coalesce(
-        touched.closed_on between int_known_costs.marketing_spend_known_from and int_known_costs.marketing_spend_known_until, false
+        touched_deals.closed_on between int_known_costs.marketing_spend_known_from and int_known_costs.marketing_spend_known_until, false
     ) as is_spend_known,
 
     -- dates
-    touched.first_touch_on,
-    touched.created_on,
-    touched.expected_close_on,
-    touched.closed_on,
-    touched.first_payment_on as first_paid_on,
+    touched_deals.first_touch_on,
+    touched_deals.created_on,
+    touched_deals.expected_close_on,
+    touched_deals.closed_on,
+    touched_deals.first_payment_on as first_paid_on,
 
     -- timestamps
-    touched.created_at,
-    case when touched.closed_on is not null then touched.closed_at end as closed_at
-from touched
+    touched_deals.created_at,
+    case when touched_deals.closed_on is not null then touched_deals.closed_at end as closed_at
+from touched_deals
 cross join int_known_costs
-left join accounts on touched.account_id = accounts.account_id
-left join users on touched.owner_id = users.user_id
-left join products on touched.product_id = products.product_id
-left join campaigns on touched.first_campaign_id = campaigns.campaign_id
+left join accounts on touched_deals.account_id = accounts.account_id
+left join users on touched_deals.owner_id = users.user_id
+left join products on touched_deals.product_id = products.product_id
+left join campaigns on touched_deals.first_campaign_id = campaigns.campaign_id
 left join rates
     on
-        coalesce(touched.currency, '(none)') = rates.currency
-        and coalesce(touched.closed_on, touched.created_on) >= rates.valid_from
-        and coalesce(touched.closed_on, touched.created_on) < rates.valid_until
+        coalesce(touched_deals.currency, '(none)') = rates.currency
+        and coalesce(touched_deals.closed_on, touched_deals.created_on) >= rates.valid_from
+        and coalesce(touched_deals.closed_on, touched_deals.created_on) < rates.valid_until

@@ -82,7 +82,7 @@ within_the_deal as (
 ),
 
 -- Each span begins with a change of stage or the creation. From the first day that is too long after it, the deal has stalled.
-timed as (
+spans_with_stall as (
     select
         within_the_deal.*,
         case
@@ -95,20 +95,20 @@ timed as (
     where within_the_deal.open_until is null or within_the_deal.open_from < within_the_deal.open_until
 ),
 
-split as (
+spans_split_at_stall as (
     select
         *,
         open_from as part_from,
         least(stalled_from, open_until) as part_until,
         false as is_stalled
-    from timed
+    from spans_with_stall
     union all
     select
         *,
         stalled_from as part_from,
         open_until as part_until,
         true as is_stalled
-    from timed
+    from spans_with_stall
     where stalled_from < open_until or (stalled_from is not null and open_until is null)
 )
 
@@ -133,4 +133,4 @@ select
     open_from as stage_entered_on,
     part_from as open_from,
     part_until as open_until
-from split
+from spans_split_at_stall

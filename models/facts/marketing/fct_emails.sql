@@ -46,7 +46,7 @@ emails as (
     group by email_id
 ),
 
-dated as (
+emails_with_batch as (
     select
         *,
         {{ local_date('sent_at') }} as sent_on,
@@ -62,48 +62,48 @@ batches as (
         batch_campaign,
         batch_month,
         bool_or(is_said_to_be_delivered) as says_deliveries
-    from dated
+    from emails_with_batch
     group by batch_campaign, batch_month
 ),
 
 bounces as (
-    select bool_or(is_bounced) as says_bounces from dated
+    select bool_or(is_bounced) as says_bounces from emails_with_batch
 ),
 
--- There, as such systems count themselves, what did not bounce was delivered, if bounces are told. If they are not, nobody knows.
-judged as (
+-- There, as such systems count themselves, what did not bounce was delivered, if bounces are recorded. If not, nobody knows.
+emails_with_delivery as (
     select
-        dated.*,
+        emails_with_batch.*,
         case
-            when batches.says_deliveries then dated.has_arrived
-            when bounces.says_bounces then dated.has_arrived or not dated.is_bounced
+            when batches.says_deliveries then emails_with_batch.has_arrived
+            when bounces.says_bounces then emails_with_batch.has_arrived or not emails_with_batch.is_bounced
         end as is_delivered
-    from dated
-    inner join batches on dated.batch_campaign = batches.batch_campaign and dated.batch_month = batches.batch_month
+    from emails_with_batch
+    inner join batches on emails_with_batch.batch_campaign = batches.batch_campaign and emails_with_batch.batch_month = batches.batch_month
     cross join bounces
 )
 
 select
     -- ids
-    judged.email_id,
-    {{ segment('campaigns.campaign_id', key='judged.campaign_id', found='campaigns.campaign_id') }} as campaign_id,
-    judged.contact_id,
+    emails_with_delivery.email_id,
+    {{ segment('campaigns.campaign_id', key='emails_with_delivery.campaign_id', found='campaigns.campaign_id') }} as campaign_id,
+    emails_with_delivery.contact_id,
     contacts.account_id,
 
     -- segments
-    {{ segment('campaigns.channel', key='judged.campaign_id', found='campaigns.campaign_id') }} as channel,
+    {{ segment('campaigns.channel', key='emails_with_delivery.campaign_id', found='campaigns.campaign_id') }} as channel,
 
     -- booleans
-    judged.is_delivered,
-    judged.is_opened,
-    judged.is_clicked,
-    judged.is_replied,
-    judged.is_bounced,
-    judged.is_unsubscribed,
-    judged.is_complained,
+    emails_with_delivery.is_delivered,
+    emails_with_delivery.is_opened,
+    emails_with_delivery.is_clicked,
+    emails_with_delivery.is_replied,
+    emails_with_delivery.is_bounced,
+    emails_with_delivery.is_unsubscribed,
+    emails_with_delivery.is_complained,
 
     -- dates
-    judged.sent_on
-from judged
-left join campaigns on judged.campaign_id = campaigns.campaign_id
-left join contacts on judged.contact_id = contacts.contact_id
+    emails_with_delivery.sent_on
+from emails_with_delivery
+left join campaigns on emails_with_delivery.campaign_id = campaigns.campaign_id
+left join contacts on emails_with_delivery.contact_id = contacts.contact_id

@@ -31,7 +31,7 @@ known as (
         and (deals.closed_at is null or entries.entered_at < deals.closed_at)
 ),
 
-compared as (
+entries_with_neighbours as (
     select
         *,
         row_number() over so_far as entry_number,
@@ -49,11 +49,11 @@ compared as (
 -- An entry into the stage that the deal is in already starts no new visit; one after it had left does.
 visits as (
     select *
-    from compared
+    from entries_with_neighbours
     where stage_before is null or stage_before <> stage or exited_before_at < entered_at
 ),
 
-named as (
+visits_with_deal as (
     select
         visits.*,
         deals.closed_at,
@@ -67,19 +67,19 @@ named as (
 ),
 
 -- What ends a visit is the exit of its last entry: the entry before the one that starts the next visit, or the deal's last.
-followed as (
+visits_with_next as (
     select
-        named.*,
+        visits_with_deal.*,
         pipeline_stages.stage_order,
         cast(row_number() over from_here as bigint) as visit_number,
-        lead(named.entered_at) over from_here as next_entered_at,
-        lead(named.exited_before_at, 1, named.exited_at_last) over from_here as visit_exited_at,
+        lead(visits_with_deal.entered_at) over from_here as next_entered_at,
+        lead(visits_with_deal.exited_before_at, 1, visits_with_deal.exited_at_last) over from_here as visit_exited_at,
         max(pipeline_stages.stage_order) over (
-            partition by named.deal_id order by named.entry_number rows between 1 following and unbounded following
+            partition by visits_with_deal.deal_id order by visits_with_deal.entry_number rows between 1 following and unbounded following
         ) as furthest_order_after
-    from named
-    left join pipeline_stages on named.pipeline = pipeline_stages.pipeline and named.stage = pipeline_stages.stage
-    window from_here as (partition by named.deal_id order by named.entry_number)
+    from visits_with_deal
+    left join pipeline_stages on visits_with_deal.pipeline = pipeline_stages.pipeline and visits_with_deal.stage = pipeline_stages.stage
+    window from_here as (partition by visits_with_deal.deal_id order by visits_with_deal.entry_number)
 ),
 
 -- A deal is in one stage at a time: a visit ends when it was left, when the next begins, or at the close, whichever comes first.
@@ -87,7 +87,7 @@ ended as (
     select
         *,
         least(visit_exited_at, next_entered_at, closed_at) as left_at
-    from followed
+    from visits_with_next
 )
 
 select

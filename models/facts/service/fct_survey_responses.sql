@@ -33,7 +33,7 @@ scaled as (
 ),
 
 -- A response about a ticket belongs to the ticket's account and agent; an employee's to the employee's team.
-linked as (
+linked_responses as (
     select
         scaled.*,
         tickets.ticket_id as found_ticket_id,
@@ -48,44 +48,48 @@ linked as (
 
 select
     -- ids
-    linked.response_id,
-    {{ segment('accounts.account_id', key='linked.any_account_id', found='accounts.account_id') }} as account_id,
-    {{ segment('users.user_id', key='linked.any_user_id', found='users.user_id') }} as owner_id,
-    {{ segment('linked.product_id', key='linked.ticket_id', found='linked.found_ticket_id') }} as product_id,
-    linked.ticket_id,
-    linked.deal_id,
+    linked_responses.response_id,
+    {{ segment('accounts.account_id', key='linked_responses.any_account_id', found='accounts.account_id') }} as account_id,
+    {{ segment('users.user_id', key='linked_responses.any_user_id', found='users.user_id') }} as owner_id,
+    {{ segment('linked_responses.product_id', key='linked_responses.ticket_id', found='linked_responses.found_ticket_id') }} as product_id,
+    linked_responses.ticket_id,
+    linked_responses.deal_id,
 
     -- segments
-    linked.survey_type,
-    {{ segment('linked.touchpoint') }} as touchpoint,
-    {{ segment('linked.channel', key='linked.ticket_id', found='linked.found_ticket_id') }} as channel,
-    {{ segment('linked.category', key='linked.ticket_id', found='linked.found_ticket_id') }} as category,
-    {{ segment('users.team', key='linked.any_user_id', found='users.user_id') }} as team,
-    {{ segment('accounts.industry', key='linked.any_account_id', found='accounts.account_id') }} as industry,
-    {{ segment('accounts.country', key='linked.any_account_id', found='accounts.account_id') }} as country,
-    {{ segment('accounts.company_size', key='linked.any_account_id', found='accounts.account_id') }} as company_size,
+    linked_responses.survey_type,
+    {{ segment('linked_responses.touchpoint') }} as touchpoint,
+    {{ segment('linked_responses.channel', key='linked_responses.ticket_id', found='linked_responses.found_ticket_id') }} as channel,
+    {{ segment('linked_responses.category', key='linked_responses.ticket_id', found='linked_responses.found_ticket_id') }} as category,
+    {{ segment('users.team', key='linked_responses.any_user_id', found='users.user_id') }} as team,
+    {{ segment('accounts.industry', key='linked_responses.any_account_id', found='accounts.account_id') }} as industry,
+    {{ segment('accounts.country', key='linked_responses.any_account_id', found='accounts.account_id') }} as country,
+    {{ segment('accounts.company_size', key='linked_responses.any_account_id', found='accounts.account_id') }} as company_size,
 
     -- personal
-    {{ personal_column('survey_responses.comment', 'linked.comment') }} as comment,
+    {{ personal_column('survey_responses.comment', 'linked_responses.comment') }} as comment,
 
     -- scores
-    linked.score,
-    linked.lowest as scale_min,
-    linked.highest as scale_max,
+    linked_responses.score,
+    linked_responses.lowest as scale_min,
+    linked_responses.highest as scale_max,
     cast(
-        1 + 4 * cast(linked.score - linked.lowest as double) / cast(linked.highest - linked.lowest as double) as decimal(18, 12)
+        1
+        + 4 * cast(linked_responses.score - linked_responses.lowest as double)
+        / cast(linked_responses.highest - linked_responses.lowest as double) as decimal(18, 12)
     ) as score_on_1_to_5,
     cast(
-        1 + 6 * cast(linked.score - linked.lowest as double) / cast(linked.highest - linked.lowest as double) as decimal(18, 12)
+        1
+        + 6 * cast(linked_responses.score - linked_responses.lowest as double)
+        / cast(linked_responses.highest - linked_responses.lowest as double) as decimal(18, 12)
     ) as score_on_1_to_7,
 
     -- booleans: three quarters of the way up is 4 of 1 to 5; the bands of the Net Promoter Score are fixed points of a scale to 10
-    4 * (linked.score - linked.lowest) >= 3 * (linked.highest - linked.lowest) as is_satisfied,
-    linked.survey_type = 'nps' and linked.score >= 9 as is_promoter,
-    linked.survey_type = 'nps' and linked.score <= 6 as is_detractor,
+    4 * (linked_responses.score - linked_responses.lowest) >= 3 * (linked_responses.highest - linked_responses.lowest) as is_satisfied,
+    linked_responses.survey_type = 'nps' and linked_responses.score >= 9 as is_promoter,
+    linked_responses.survey_type = 'nps' and linked_responses.score <= 6 as is_detractor,
 
     -- dates
-    linked.responded_on
-from linked
-left join accounts on linked.any_account_id = accounts.account_id
-left join users on linked.any_user_id = users.user_id
+    linked_responses.responded_on
+from linked_responses
+left join accounts on linked_responses.any_account_id = accounts.account_id
+left join users on linked_responses.any_user_id = users.user_id

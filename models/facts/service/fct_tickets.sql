@@ -47,7 +47,7 @@ event_types as (
 ),
 
 -- One row per ticket: counts and dates from its events.
-told as (
+event_counts as (
     select
         tickets.ticket_id,
         count(*) filter (where events.is_known) as known_events,
@@ -66,46 +66,46 @@ told as (
 -- Where the ticket has no date of its own, its events may: the first message of an agent, the last 'resolved' that no 'reopened' follows.
 -- The ticket's own resolution is the last of all: where that lies after as_of, an earlier one may be known from the events. So may an
 -- answer.
-dated as (
+dated_tickets as (
     select
         tickets.*,
-        coalesce(told.known_events, 0) > 0 and event_types.has_customer_messages as has_messages,
-        coalesce(told.later_resolutions, 0) > 0
+        coalesce(event_counts.known_events, 0) > 0 and event_types.has_customer_messages as has_messages,
+        coalesce(event_counts.later_resolutions, 0) > 0
         or coalesce({{ local_date('tickets.resolved_at') }} > reporting_window.as_of, false) as is_resolved_later,
         coalesce(
             case
                 when {{ local_date('tickets.first_responded_at') }} <= reporting_window.as_of then tickets.first_responded_at
             end,
-            told.first_agent_message_at
+            event_counts.first_agent_message_at
         ) as known_responded_at,
         coalesce(
             case when {{ local_date('tickets.resolved_at') }} <= reporting_window.as_of then tickets.resolved_at end,
             case
                 when
-                    told.last_resolved_at >= tickets.created_at
-                    and (told.last_reopened_at is null or told.last_reopened_at <= told.last_resolved_at)
-                    then told.last_resolved_at
+                    event_counts.last_resolved_at >= tickets.created_at
+                    and (event_counts.last_reopened_at is null or event_counts.last_reopened_at <= event_counts.last_resolved_at)
+                    then event_counts.last_resolved_at
             end
         ) as known_resolved_at,
         -- The record counts all reopenings: those that its events date after as_of are not known yet.
         case
-            when told.last_reopened_at is not null or tickets.reopen_count > coalesce(told.later_reopenings, 0) then true
-            when (told.known_events > 0 and event_types.has_reopenings) or tickets.reopen_count is not null then false
+            when event_counts.last_reopened_at is not null or tickets.reopen_count > coalesce(event_counts.later_reopenings, 0) then true
+            when (event_counts.known_events > 0 and event_types.has_reopenings) or tickets.reopen_count is not null then false
         end as is_reopened
     from tickets
     cross join reporting_window
     cross join event_types
-    left join told on tickets.ticket_id = told.ticket_id
+    left join event_counts on tickets.ticket_id = event_counts.ticket_id
 ),
 
 -- What happened after as_of is not known yet: a ticket that is resolved later is open.
 known as (
     select
-        dated.*,
-        {{ local_date('dated.created_at') }} as created_on
-    from dated
+        dated_tickets.*,
+        {{ local_date('dated_tickets.created_at') }} as created_on
+    from dated_tickets
     cross join reporting_window
-    where {{ local_date('dated.created_at') }} <= reporting_window.as_of
+    where {{ local_date('dated_tickets.created_at') }} <= reporting_window.as_of
 ),
 
 messages as (
@@ -120,7 +120,7 @@ messages as (
 
 -- Contacts are customer messages up to the resolution; without one, what opened the ticket. Business seconds are those since the calendar
 -- began.
-measured as (
+measured_tickets as (
     select
         known.*,
         case when known.has_messages then coalesce(messages.customer_messages, 0) else known.contact_count end as contacts,
@@ -146,55 +146,62 @@ measured as (
 
 select
     -- ids
-    measured.ticket_id,
-    {{ segment('accounts.account_id', key='measured.account_id', found='accounts.account_id') }} as account_id,
-    {{ segment('users.user_id', key='measured.assignee_id', found='users.user_id') }} as owner_id,
-    {{ segment('products.product_id', key='measured.product_id', found='products.product_id') }} as product_id,
+    measured_tickets.ticket_id,
+    {{ segment('accounts.account_id', key='measured_tickets.account_id', found='accounts.account_id') }} as account_id,
+    {{ segment('users.user_id', key='measured_tickets.assignee_id', found='users.user_id') }} as owner_id,
+    {{ segment('products.product_id', key='measured_tickets.product_id', found='products.product_id') }} as product_id,
 
     -- segments
-    {{ segment('users.team', key='measured.assignee_id', found='users.user_id') }} as team,
-    {{ segment('measured.channel') }} as channel,
-    {{ segment('measured.category') }} as category,
-    {{ segment('measured.priority') }} as priority,
+    {{ segment('users.team', key='measured_tickets.assignee_id', found='users.user_id') }} as team,
+    {{ segment('measured_tickets.channel') }} as channel,
+    {{ segment('measured_tickets.category') }} as category,
+    {{ segment('measured_tickets.priority') }} as priority,
 
     -- durations
-    {{ seconds_between('measured.created_at', 'measured.known_responded_at') }} as first_response_seconds,
-    {{ seconds_between('measured.created_at', 'measured.known_resolved_at') }} as resolution_seconds,
-    measured.resolved_at_business_second - measured.created_at_business_second as resolution_business_seconds,
+    {{ seconds_between('measured_tickets.created_at', 'measured_tickets.known_responded_at') }} as first_response_seconds,
+    {{ seconds_between('measured_tickets.created_at', 'measured_tickets.known_resolved_at') }} as resolution_seconds,
+    measured_tickets.resolved_at_business_second - measured_tickets.created_at_business_second as resolution_business_seconds,
 
     -- numerics
-    {{ local_weekday('measured.created_at', business_time_zone()) }} as created_weekday,
-    {{ local_hour('measured.created_at', business_time_zone()) }} as created_hour,
+    {{ local_weekday('measured_tickets.created_at', business_time_zone()) }} as created_weekday,
+    {{ local_hour('measured_tickets.created_at', business_time_zone()) }} as created_hour,
 
     -- booleans
-    measured.known_responded_at is not null
-    or coalesce(measured.is_responded and measured.first_responded_at is null, false) as is_responded,
-    measured.known_resolved_at is not null or coalesce(measured.is_resolved and measured.resolved_at is null, false) as is_resolved,
+    measured_tickets.known_responded_at is not null
+    or coalesce(measured_tickets.is_responded and measured_tickets.first_responded_at is null, false) as is_responded,
+    measured_tickets.known_resolved_at is not null
+    or coalesce(measured_tickets.is_resolved and measured_tickets.resolved_at is null, false) as is_resolved,
     case
-        when measured.known_resolved_at is not null and measured.contacts is not null and measured.is_reopened is not null
-            then measured.contacts <= 1 and not measured.is_reopened
+        when
+            measured_tickets.known_resolved_at is not null
+            and measured_tickets.contacts is not null
+            and measured_tickets.is_reopened is not null
+            then measured_tickets.contacts <= 1 and not measured_tickets.is_reopened
     end as is_resolved_at_first_contact,
-    measured.is_reopened,
-    measured.known_resolved_at <= measured.due_at as is_within_service_level,
+    measured_tickets.is_reopened,
+    measured_tickets.known_resolved_at <= measured_tickets.due_at as is_within_service_level,
 
     -- dates
-    measured.created_on,
-    {{ local_date('measured.known_resolved_at') }} as resolved_on,
+    measured_tickets.created_on,
+    {{ local_date('measured_tickets.known_resolved_at') }} as resolved_on,
     case
-        when measured.known_resolved_at is not null then {{ local_date('measured.known_resolved_at') }}
+        when measured_tickets.known_resolved_at is not null then {{ local_date('measured_tickets.known_resolved_at') }}
         -- Resolved, but nobody knows when: it is in no backlog, rather than in all of them for ever.
         when
-            not measured.is_resolved_later
-            and (measured.status in ('resolved', 'closed') or (measured.is_resolved and measured.resolved_at is null))
-            then measured.created_on
+            not measured_tickets.is_resolved_later
+            and (
+                measured_tickets.status in ('resolved', 'closed')
+                or (measured_tickets.is_resolved and measured_tickets.resolved_at is null)
+            )
+            then measured_tickets.created_on
     end as open_until,
 
     -- timestamps
-    measured.created_at,
-    measured.known_responded_at as first_responded_at,
-    measured.known_resolved_at as resolved_at,
-    measured.due_at
-from measured
-left join accounts on measured.account_id = accounts.account_id
-left join users on measured.assignee_id = users.user_id
-left join products on measured.product_id = products.product_id
+    measured_tickets.created_at,
+    measured_tickets.known_responded_at as first_responded_at,
+    measured_tickets.known_resolved_at as resolved_at,
+    measured_tickets.due_at
+from measured_tickets
+left join accounts on measured_tickets.account_id = accounts.account_id
+left join users on measured_tickets.assignee_id = users.user_id
+left join products on measured_tickets.product_id = products.product_id
