@@ -490,3 +490,25 @@ def test_airbytes_archived_deals_and_empty_lists(tmp_path: Path) -> None:
     ]
     assert result.left_out() == {"entity deal: deleted": 1, "entity deal: older version": 1}
     assert result.unbalanced() == []
+
+
+def test_airbytes_objects_of_owners_and_of_email_events(tmp_path: Path) -> None:
+    loaded = {"_airbyte_extracted_at": utc("2024-06-01T00:00:00")}
+    event = {"recipient": "a@x.example", "created": 1_704_880_800_000, "filteredEvent": False} | loaded
+    teams = '[{"id": "1", "name": "A", "primary": false}, {"id": "2", "name": "B", "primary": true}]'
+    tables: dict[str, Rows] = {
+        "owners": [
+            {"id": "71", "firstName": "Olga", "lastName": "One", "email": "o@x.example", "teams": teams}
+            | loaded
+        ],
+        "email_events": [
+            event | {"id": "s", "type": "SENT", "sentBy": None},
+            event | {"id": "o", "type": "OPEN", "sentBy": '{"id": "s", "created": 1704880800000}'},
+        ],
+    }
+    result = mapped(land(tmp_path, tables), "hubspot")
+    assert result.rows("users", "user_id", "name", "team") == [("71", "Olga One", "B")]
+    assert result.rows("email_events", "event_id", "email_id", "event_type", "occurred_at") == [
+        ("o", "s", "opened", "2024-01-10 10:00:00"),
+        ("s", "s", "sent", "2024-01-10 10:00:00"),
+    ]

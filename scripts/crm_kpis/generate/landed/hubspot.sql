@@ -4,9 +4,6 @@
 select *
 from raw.accounts
 
--- said: users for airbyte
-select user_id, name, email from raw.users
-
 -- said: users
 select user_id, name, email, team from raw.users
 
