@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 _IMPORTED = ("dbt.cli.main", "dbt.adapters.duckdb.connections", "dbt.task.build", "crm_kpis.run.build")
 
@@ -81,6 +82,7 @@ def _ask(request: dict[str, object], timeout_s: float) -> int:
 def _serve() -> None:
     for name in _IMPORTED:
         import_module(name)
+    _parse_flat()
     # So that no fork copies what the collector would only touch.
     gc.freeze()
     for line in sys.stdin:
@@ -91,6 +93,22 @@ def _serve() -> None:
             return
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _parse_flat() -> None:
+    """Let dbt split the SQL of a model into its words alone.
+
+    For each unit test it parses the model to put the given rows before the first CTE. That sqlparse groups
+    the words on the way takes a quarter of all that dbt does, and dbt reads nothing but the first words.
+    """
+    compilation = import_module("dbt.compilation")
+    sqlparse = import_module("sqlparse")
+
+    def parse(sql: str) -> tuple[object, ...]:
+        return tuple(sqlparse.engine.FilterStack().run(sql))
+
+    parts = {"sql": sqlparse.sql, "tokens": sqlparse.tokens, "parse": parse}
+    compilation.sqlparse = SimpleNamespace(**parts)
 
 
 def _become(command: list[str], cwd: str, environment: dict[str, str], outputs: list[str]) -> None:
