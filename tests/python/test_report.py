@@ -864,7 +864,7 @@ def test_a_rough_interval_is_called_rough(english, tmp_path):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_workbook_holds_numbers_as_numbers(english, language):
     path = write_report(english, language, "xlsx")
-    book = openpyxl.load_workbook(path)
+    book = openpyxl.load_workbook(path, read_only=True)
     texts = read_texts(language)
     areas = list(texts["areas"].values())
     assert book.sheetnames == [*areas, texts["evaluation"], texts["targets"], texts["definitions"]]
@@ -884,12 +884,10 @@ def test_the_workbook_holds_numbers_as_numbers(english, language):
     assert sum(row[4].value for row in years) == pytest.approx(revenue)
     assert {row[4].number_format for row in years} == {'#,##0.00 "EUR"'}
     assert all(isinstance(row[3].value, datetime) for row in years)
-    rates = {
-        row[4].number_format
-        for row in sales.iter_rows(min_row=2)
-        if row[0].value
-        == ask(english, f"select label_{language} from marts.kpi_catalogue where kpi_id = 'win_rate'")[0][0]
-    }
+    (win_rate,) = ask(english, f"select label_{language} from marts.kpi_catalogue where kpi_id = 'win_rate'")[
+        0
+    ]
+    rates = {row[4].number_format for row in sales.iter_rows(min_row=2) if row[0].value == win_rate}
     assert rates == {"0.0%"}
 
 

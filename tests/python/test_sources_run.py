@@ -3,11 +3,17 @@
 from pathlib import Path
 
 import duckdb
-from crm_kpis.run.build import WAREHOUSE
+import pytest
+from click.testing import CliRunner
+from crm_kpis.cli import cli
+from crm_kpis.run import steps
+from crm_kpis.run.build import WAREHOUSE, BuildError, BuildOptions, BuildResult
 from landing import Rows, land, utc
 
 
-def test_a_run_reads_a_vendor_beside_a_raw_directory(run_cli, tmp_path: Path) -> None:
+def test_a_run_reads_a_vendor_beside_a_raw_directory(
+    run_cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     deals: Rows = [
         {
             "id": str(number),
@@ -43,8 +49,16 @@ def test_a_run_reads_a_vendor_beside_a_raw_directory(run_cli, tmp_path: Path) ->
         ).fetchone()
         assert row == (2, 3)
         assert connection.execute("select cast(sum(amount) as bigint) from raw.deals").fetchall() == [(600,)]
-    again = run_cli(*arguments, "--output", str(output))
-    assert "Nothing has changed" in again.stdout
+    # What follows asks only whether there is anything to build.
+    monkeypatch.setattr(steps, "build", _refuse)
+    again = CliRunner().invoke(cli, [*arguments, "--output", str(output)])
+    assert again.exit_code == 0, again.output
+    assert "Nothing has changed" in again.output
     land(tmp_path / "landed", {"deals": deals[:1]})
-    changed = run_cli(*arguments, "--output", str(output))
-    assert "Nothing has changed" not in changed.stdout
+    changed = CliRunner().invoke(cli, [*arguments, "--output", str(output)])
+    assert "Nothing has changed" not in changed.output
+    assert "a build of hubspot" in changed.output
+
+
+def _refuse(options: BuildOptions) -> BuildResult:
+    raise BuildError(f"a build of {options.raw_name}")
