@@ -7,12 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Container
 from pathlib import Path
 
 import duckdb
 import pytest
 from crm_kpis.published.connect import open_published
 from crm_kpis.raw.contract import PROJECT_DIR
+from pipeline import Build, write_command
 
 README = (PROJECT_DIR / "README.md").read_text(encoding="utf-8")
 # These run the whole of what runs this test, or more.
@@ -46,12 +48,23 @@ def commands() -> list[str]:
     return [block.strip() for block in blocks("sh")]
 
 
+def link_all(source: Path, target: Path, but: Container[str]) -> None:
+    target.mkdir(exist_ok=True)
+    for path in source.iterdir():
+        if path.name not in but:
+            (target / path.name).symlink_to(path)
+
+
 @pytest.fixture
-def new_user(tmp_path: Path) -> Path:
-    """A directory as the project's root is for a new user, who has an export of another CRM."""
-    for path in PROJECT_DIR.iterdir():
-        if path.name not in {"output", "target", "logs", ".git"}:
-            (tmp_path / path.name).symlink_to(path)
+def new_user(tmp_path: Path, sample_build: Build) -> Path:
+    """A directory as the project's root is for a new user, who has an export of another CRM.
+
+    Its `crm-kpis run` does without dbt; what dbt builds is built by the README's `dbt build`.
+    """
+    link_all(PROJECT_DIR, tmp_path, {"output", "target", "logs", ".git", ".venv"})
+    link_all(Path(sys.prefix), tmp_path / ".venv", {"bin"})
+    link_all(Path(sys.prefix) / "bin", tmp_path / ".venv" / "bin", {"crm-kpis"})
+    write_command(sample_build, tmp_path / ".venv" / "bin" / "crm-kpis")
     (tmp_path / "output").mkdir()
     (tmp_path / "my_crm").mkdir()
     (tmp_path / "opportunities.csv").write_text(EXPORT, encoding="utf-8")
