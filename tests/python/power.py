@@ -58,6 +58,7 @@ LINKED = {
         ("stalled_deal_rate", "stalled_deals", "slow_deals", "open_pipeline"), "deals are closed sooner"
     ),
     "ticket_backlog": "tickets are resolved sooner",
+    **dict.fromkeys(("tickets_per_1000_sold", "low_scores_per_1000_sold"), "more units are sold"),
     "first_contact_resolution_rate": "fewer messages fit between a response and a resolution",
 }
 TRUE = MOVED | set(LINKED)
