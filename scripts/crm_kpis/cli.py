@@ -218,6 +218,12 @@ def init(directory: Path, sample: bool, sources: tuple[str, ...]) -> int:
     show_default=True,
     help="The engine that computes the marts; docs/spark.md explains Spark.",
 )
+@click.option(
+    "--raw-schema",
+    envvar="CRM_KPIS_RAW_SCHEMA",
+    metavar="[CATALOG.]SCHEMA",
+    help="With --target spark: the schema of Spark's catalog with the raw tables, instead of --raw-dir.",
+)
 def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     raw_dir: Path | None,
     mapping: Path | None,
@@ -237,6 +243,7 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     full_refresh: bool,
     wait: bool,
     target: str,
+    raw_schema: str | None,
 ) -> int:
     """Read a raw directory, build, test and publish the KPI marts, write the report, and say what came of it.
 
@@ -275,6 +282,7 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
         sources_of(click.get_current_context(), mapping, mapping_dir, match),
         Path(os.path.abspath(settings)) if settings else None,
         target,
+        raw_schema,
     )
     run_options = RunOptions(
         wait, full_refresh, snapshot, replace, language, accept, fail_on_warn, notify, notify_on

@@ -55,6 +55,7 @@ class BuildOptions:
         settings: The settings directory, absolute; None for `settings` in a company's project or in the
             raw directory, if there is one.
         target: The target of profiles.yml: duckdb, or spark.
+        raw_schema: The schema of a catalog of Spark's that holds the raw tables; None: there is none.
     """
 
     raw_dir: Path | None
@@ -65,6 +66,7 @@ class BuildOptions:
     sources: SourceSettings = field(default_factory=SourceSettings)
     settings: Path | None = None
     target: str = "duckdb"
+    raw_schema: str | None = None
 
     @property
     def warehouse(self) -> Path:
@@ -75,7 +77,8 @@ class BuildOptions:
     def raw_name(self) -> str:
         """What the raw tables are read from: the sources, and the raw directory without its path."""
         names = [spec.name for spec in self.sources.sources]
-        return ", ".join([*names, self.raw_dir.name] if self.raw_dir else names)
+        tables = self.raw_schema or (self.raw_dir.name if self.raw_dir else None)
+        return ", ".join([*names, tables] if tables else names)
 
     @property
     def target_dir(self) -> Path:

@@ -25,7 +25,7 @@ from crm_kpis.raw.formats import read_formats
 from crm_kpis.raw.raw_directory import RawDirectory, check_readable, inspect
 from crm_kpis.report import write_pages
 from crm_kpis.run import messages
-from crm_kpis.run.build import BuildOptions, BuildResult, build
+from crm_kpis.run.build import SPARK, BuildOptions, BuildResult, build
 from crm_kpis.run.examples import add_examples
 from crm_kpis.run.gate import Finding, check_acceptances, find_baseline, judge, judge_age
 from crm_kpis.run.input_hash import hash_inputs, hash_read
@@ -43,6 +43,8 @@ from crm_kpis.sources.source import configured_sources, inspect_sources, raw_dir
 
 # The name of the shipped sample's raw directory.
 SAMPLE = "sample"
+# The raw tables that Spark has read from its catalog, in the output directory.
+_LANDED = "raw_of_spark"
 _MESSAGE_LINES = 5
 
 
@@ -247,10 +249,28 @@ def _end(record: RunRecord, status: str, run_options: RunOptions, findings: list
     record.end(status, 3 if has_warnings and run_options.fail_on_warn else 0)
 
 
+def _read_catalog(options: BuildOptions, settings: Settings) -> Path:
+    """Let Spark write the raw tables of its catalog, and return the raw directory."""
+    schema = options.raw_schema
+    if options.target != SPARK or options.raw_dir or schema is None:
+        raise InputError(
+            "--raw-schema reads tables of Spark: give it with --target spark, and without --raw-dir."
+        )
+    # Only here: what it reads is no part of a run on DuckDB.
+    from crm_kpis.spark.build import TABLES  # noqa: PLC0415
+    from crm_kpis.spark.catalog import read_catalog  # noqa: PLC0415
+
+    directory = options.output / _LANDED
+    read_catalog(schema, extend_contract(settings), directory, options.output / TABLES)
+    return directory
+
+
 def _find_inputs(options: BuildOptions, settings: Settings) -> BuildOptions:
     """The options with the sources that the settings name, and the raw directory, where none are given."""
     is_own = options.project_dir != PROJECT_DIR
     sources, raw_dir = options.sources, options.raw_dir
+    if options.raw_schema is not None:
+        raw_dir = _read_catalog(options, settings)
     if not sources.sources:
         sources = configured_sources(settings.values, settings.directory)
     if raw_dir is None and sources.sources:

@@ -21,6 +21,8 @@ from crm_kpis.spark.session import spark_session
 
 TARGET = "spark"
 _DIRECTORY = "spark"
+# Where Spark's own tables are, in the output directory.
+TABLES = f"{_DIRECTORY}/tables"
 # As in profiles.yml.
 _SCHEMA, _SCHEMA_VARIABLE = "crm_kpis", "CRM_KPIS_SPARK_SCHEMA"
 
@@ -50,7 +52,7 @@ def build_tables(warehouse: Path, manifest: Path, raw_directory: RawDirectory, r
     shutil.rmtree(directory, ignore_errors=True)
     sources = list(json.loads(manifest.read_text(encoding="utf-8"))["sources"].values())
     schema = os.environ.get(_SCHEMA_VARIABLE, _SCHEMA)
-    with spark_session(directory / "tables") as session:
+    with spark_session(warehouse.parent / TABLES) as session:
         with duckdb.connect(warehouse, read_only=True, config=OFFLINE) as connection:
             connection.execute("set TimeZone = 'UTC'")
             statements = register_inputs(connection, raw_directory, sources, directory / "inputs", schema)
