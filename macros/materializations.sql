@@ -3,7 +3,7 @@
     materializations build under another name, rename twice, drop, and look for keys and indexes to carry over: ten statements a model, whose Python
     costs more than all SQL does on small data. Hooks are run; indexes and grants are not looked at.
 
-    Macros: replace_relation, replace_spark_table, compute_once, with_steps_read.
+    Macros: replace_relation, replace_spark_table, compute_once, with_ctes_on_lines, with_steps_read.
 #}
 {% materialization table, adapter='duckdb' %}
     {{ return(crm_kpis.replace_relation('table', compiled_code)) }}
@@ -122,6 +122,41 @@
         {%- endif -%}
     {%- endfor -%}
     {{ return([crm_kpis.with_steps_read(known, after_steps), tables]) }}
+{% endmacro %}
+
+{#
+    On Spark a unit test of a long model needs the tables that the model itself needs. What it computes is a table as well: dbt's own materialization
+    plans the query twice, for the types of its columns and for its rows.
+#}
+{% materialization unit, adapter='spark' %}
+    {%- set query, computed = crm_kpis.compute_once(crm_kpis.with_ctes_on_lines(sql), 'parquet') -%}
+    {%- set actual = this.incorporate(type='table') -%}
+    {%- set types, quoted = {}, {} -%}
+    {%- call statement('drop_actual') -%} drop table if exists {{ actual }} {%- endcall -%}
+    {%- call statement('actual') -%} create table {{ actual }} using parquet as {{ query }} {%- endcall -%}
+    {%- for column in adapter.get_columns_in_relation(actual) -%}
+        {%- do types.update({column.name | lower: column.data_type}) -%}
+        {%- do quoted.update({column.name | lower: column.quoted}) -%}
+    {%- endfor -%}
+    {%- set expected_rows = config.get('expected_rows') -%}
+    {%- set names = (expected_rows[0] if expected_rows else types).keys() | list -%}
+    {%- set expected = config.get('expected_sql') or get_expected_sql(expected_rows, types, quoted) -%}
+    {%- set columns = [] -%}
+    {%- for name in names -%}
+        {%- do columns.append(quoted[name | lower]) -%}
+    {%- endfor -%}
+    {%- call statement('main', fetch_result=True) -%}
+        {{ get_unit_test_sql('select * from ' ~ actual, expected, columns) }}
+    {%- endcall -%}
+    {%- for relation in [actual] + computed -%}
+        {%- do adapter.drop_relation(relation) -%}
+    {%- endfor -%}
+    {{ return({'relations': []}) }}
+{% endmaterialization %}
+
+{# A query with the given rows of a unit test, which dbt puts before the model's own CTEs, each on a line of its own, as compute_once reads them. #}
+{% macro with_ctes_on_lines(query) %}
+    {{ return(modules.re.sub('(?m)^ *(with|[)],)\\s+(\\w+(?: [(][^()\n]*[)])? as [(])$', '\\1\n\n\\2', query)) }}
 {% endmacro %}
 
 {#

@@ -114,7 +114,7 @@ def test_a_cte_with_named_columns_keeps_them():
     [
         # As dbt-spark's dateadd renders it.
         "select cast(add(\n1\n)\n    as date) as x",
-        "select 1 -- a, b\n    from (select 2 as y) as z",
+        "select 1 -- a, b\n    from (select 2) as z",
     ],
 )
 def test_a_parenthesis_within_a_step_does_not_end_it(body):
@@ -132,3 +132,19 @@ def test_a_parenthesis_within_a_step_does_not_end_it(body):
 )
 def test_other_queries_are_left_as_they_are(given):
     assert compute_once(given, again=0, at_once=0) == (given, [], [])
+
+
+def test_given_rows_of_a_unit_test_are_ctes_like_others():
+    """As dbt puts them in; a `with` in a text and commas between tables stay as they are."""
+    environment = jinja2.Environment(autoescape=False, extensions=["jinja2.ext.do"])  # noqa: S701
+    environment.globals |= {"return": _return, "modules": {"re": re}}
+    module: Any = environment.from_string(_MACROS).module
+    given = (
+        "with\n\n __dbt__cte__a as (\n\nselect 'with b' as x, 2\n),  __dbt__cte__b as (\n    select 1\n), "
+        "both_of (x, z) as (\n    select * from __dbt__cte__a\n),\n\nc as (\n    select 1\n)\n\n"
+        "select * from both_of join both_of as others"
+    )
+    normal = _call(module.with_ctes_on_lines, given)
+    assert normal == given.replace("\n\n _", "\n\n_").replace("),  _", "),\n\n_").replace("), b", "),\n\nb")
+    _, tables, _ = compute_once(normal, again=50)
+    assert tables == ["kpis.model__both_of"]
