@@ -39,6 +39,9 @@ DEFAULTS = {
     "spark.driver.memory": "3g",
     "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:TieredStopAtLevel=1"
     " -XX:ReservedCodeCacheSize=256m -XX:+UseParallelGC",
+    # An executor lives for minutes: what Java's second compiler makes of it is not worth what it takes.
+    "spark.executor.extraJavaOptions": "-Duser.timezone=UTC -XX:TieredStopAtLevel=1"
+    " -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.shuffle.partitions": "2",
@@ -50,6 +53,13 @@ DEFAULTS = {
     "spark.sql.maxPlanStringLength": "1000",
     # A task waits three seconds for the worker that has its data, longer than the task takes.
     "spark.locality.wait": "0s",
+    # A check of each plan after each batch of rules, for those who write rules.
+    "spark.sql.lightweightPlanChangeValidation": "false",
+    # One task reads a small file; else as many as there are cores.
+    "spark.sql.files.minPartitionNum": "1",
+    # For tables with partitions, and for joins of gigabytes.
+    "spark.sql.optimizer.runtime.bloomFilter.enabled": "false",
+    "spark.sql.optimizer.dynamicPartitionPruning.enabled": "false",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.log.level": "ERROR",
