@@ -114,11 +114,15 @@ def test_a_stage_that_a_deal_left_when_it_was_added_was_not_entered(tmp_path: Pa
 
 def test_leads_are_read_only_where_a_company_asks_for_them(tmp_path: Path) -> None:
     land(tmp_path / "landed", v1_tables())
-    assert "leads" not in mapped(tmp_path / "landed", "pipedrive").tables
+    unread = mapped(tmp_path / "landed", "pipedrive")
+    assert "leads" not in unread.tables
+    assert unread.left_out()["entity lead: not asked for"] == 1
+    assert unread.unbalanced() == []
     mapping = tmp_path / "my.yml"
     mapping.write_text("pipedrive: {tables: [leads]}")
     result = mapped(tmp_path / "landed", "pipedrive", mapping=str(mapping))
     assert result.row("leads", "lead_id", "status") == ("a", "disqualified")
+    assert "entity lead: not asked for" not in result.left_out()
 
 
 def test_an_activity_is_due_at_the_end_of_its_day_and_lasts_hours_and_minutes(tmp_path: Path) -> None:

@@ -169,8 +169,10 @@ class _Filler:
         source, vendor = self.source, self.source.vendor
         for count in create_views(self.connection, vendor, source.layout, source.columns):
             if count.tables:
-                counted = (count.tables, count.rows_landed, count.rows_kept)
-                self._note("entity", count.name, counted, count.left_out)
+                kept, left_out = count.rows_kept, dict(count.left_out)
+                if kept and self._is_on_request(count.name):
+                    kept, left_out["not asked for"] = 0, kept
+                self._note("entity", count.name, (count.tables, count.rows_landed, kept), left_out)
                 self._note_unread(count.name, count.unread_values)
         _create_steps(self.connection, vendor)
         self.matches = self._create_matches(earlier)
@@ -189,6 +191,13 @@ class _Filler:
         for view in reversed(vendor.steps):
             self.connection.execute(f"drop view if exists temp.{quote_identifier(view)}")
         drop_views(self.connection, vendor)
+
+    def _is_on_request(self, entity: str) -> bool:
+        """Whether the entity's records become rows of no raw table but those that nobody asked for."""
+        fills = self.source.vendor.fills
+        tables = [table for table in self.contract if entity in fills.get(table.name, ())]
+        off = self.source.vendor.off
+        return bool(tables) and all(table.name in off and not self._find_meaning(table) for table in tables)
 
     def _find_meaning(self, table: RawTable) -> tuple[str, Path] | None:
         """The SQL that makes the table of this source; None where nothing of it is landed or wanted."""
