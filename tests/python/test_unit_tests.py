@@ -46,3 +46,16 @@ def test_unit_tests_of_measures_name_those_that_they_are_about():
             if call and call.macro != "median_measure":
                 named = set(test["overrides"]["vars"]["tested_measures"])
                 assert named <= {measure for _, measure in MEASURE_LINE.findall(call.block)}, test["name"]
+
+
+def test_each_staging_model_has_a_unit_test_in_which_every_column_has_its_own_value():
+    # Otherwise a column that is read from its neighbour goes unnoticed.
+    sources = yaml.safe_load((STAGING / "_sources.yml").read_text(encoding="utf-8"))["sources"]
+    (raw,) = [source for source in sources if source["name"] == "raw"]
+    unit_tests = yaml.safe_load((STAGING / "_unit_tests.yml").read_text(encoding="utf-8"))["unit_tests"]
+    expected = {test["name"]: test["expect"]["rows"] for test in unit_tests}
+    for table in raw["tables"]:
+        (row,) = expected[f"stg_{table['name']}_keeps_each_value_in_its_column"]
+        values = [row[column["name"]] for column in table["columns"]]
+        assert None not in values, table["name"]
+        assert len(set(map(str, values))) == len(values), table["name"]
