@@ -515,6 +515,13 @@ def test_airbytes_objects_of_owners_and_of_email_events(tmp_path: Path) -> None:
         "email_events": [
             event | {"id": "s", "type": "SENT", "sentBy": None},
             event | {"id": "o", "type": "OPEN", "sentBy": '{"id": "s", "created": 1704880800000}'},
+            event
+            | {
+                "id": "u",
+                "type": "STATUSCHANGE",
+                "sentBy": '{"id": "s"}',
+                "portalSubscriptionStatus": "UNSUBSCRIBED",
+            },
         ],
     }
     result = mapped(land(tmp_path, tables), "hubspot")
@@ -522,4 +529,5 @@ def test_airbytes_objects_of_owners_and_of_email_events(tmp_path: Path) -> None:
     assert result.rows("email_events", "event_id", "email_id", "event_type", "occurred_at") == [
         ("o", "s", "opened", "2024-01-10 10:00:00"),
         ("s", "s", "sent", "2024-01-10 10:00:00"),
+        ("u", "s", "unsubscribed", "2024-01-10 10:00:00"),
     ]

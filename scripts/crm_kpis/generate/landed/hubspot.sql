@@ -117,35 +117,6 @@ select ticket_id, event_type, occurred_at
 from raw.ticket_events
 where event_type = 'assigned'
 
--- said: email_events for airbyte
-with
-
-sent as (
-    select email_id, min(event_id) as event_id
-    from raw.email_events
-    where event_type = 'sent'
-    group by email_id
-),
-
-addresses as (
-    select lower(email) as address
-    from said.contacts
-    group by 1
-    having count(*) = 1
-)
-
-select
-    email_events.event_id, sent.event_id as email_id, email_events.campaign_id,
-    case when addresses.address is not null then email_events.contact_id end as contact_id, email_events.event_type,
-    email_events.occurred_at
-from raw.email_events
-inner join sent on email_events.email_id = sent.email_id
-left join said.contacts on email_events.contact_id = contacts.contact_id
-left join addresses on lower(contacts.email) = addresses.address
-where
-    email_events.event_type not in ('complained', 'unsubscribed')
-    and (email_events.event_type <> 'sent' or email_events.event_id = sent.event_id)
-
 -- said: email_events
 with
 
@@ -403,12 +374,13 @@ select
         when 'bounced' then 'BOUNCE'
         when 'unsubscribed' then 'STATUSCHANGE'
     end as event_type,
-    contacts.email as recipient, email_events.occurred_at, false as is_filtered
+    contacts.email as recipient, email_events.occurred_at, false as is_filtered,
+    case when email_events.event_type = 'unsubscribed' then 'UNSUBSCRIBED' end as subscription_status
 from said.email_events
 left join said.contacts on email_events.contact_id = contacts.contact_id
 union all
 (
-    select event_id || 'f', campaign_id, email_id, 'OPEN', null, occurred_at, true
+    select event_id || 'f', campaign_id, email_id, 'OPEN', null, occurred_at, true, null
     from said.email_events
     limit 3
 )

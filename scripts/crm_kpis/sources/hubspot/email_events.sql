@@ -26,7 +26,11 @@ events as (
             when 'BOUNCE' then 'bounced'
             when 'SPAMREPORT' then 'complained'
             when 'STATUSCHANGE'
-                then case when upper(email_status_change.subscription_status) = 'UNSUBSCRIBED' then 'unsubscribed' end
+                then
+                    case
+                        when upper(coalesce(email_status_change.subscription_status, email_event.subscription_status)) = 'UNSUBSCRIBED'
+                            then 'unsubscribed'
+                    end
         end as event_type,
         email_event.occurred_at
     from email_event
