@@ -21,8 +21,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -45,6 +48,8 @@ _TESTS_OF_MODELS = {
 }
 # Against scipy, from the macros alone.
 _TESTS_OF_MACROS = ("statistics", "significance")
+# All tables take half a minute. Who runs a join without its condition sees that it doesn't end.
+_LONGEST_REBUILD_SECONDS = 90
 # DuckDB and dbt say so of SQL that has no meaning. No test is needed to see that.
 _NO_SQL = re.compile(r"(Parser|Binder|Catalog|Compilation) Error")
 
@@ -111,6 +116,8 @@ class Suite:
         sql = {name: code for name, code in compiled.items() if code and code != self._sql.get(name)}
         try:
             changed, failed = self._rebuild(sql)
+        except duckdb.InterruptException:
+            return Verdict(f"that takes more than {_LONGEST_REBUILD_SECONDS} s", "build")
         except duckdb.Error as error:
             message = str(error).partition("\n")[0]
             return Verdict("") if _NO_SQL.search(message) else Verdict(message, "build")
@@ -183,7 +190,7 @@ class Suite:
         file = self._directory / "mutated.duckdb"
         shutil.copyfile(self._before, file)
         changed: list[str] = []
-        with connect_warehouse(str(file)) as connection:
+        with connect_warehouse(str(file)) as connection, _interrupted(connection):
             connection.execute(f"attach {quote_text(str(self._before))} as before (read_only)")
             for name, model in self._compiled.models.items():
                 if name in sql or self._inputs[name].intersection(changed):
@@ -323,6 +330,17 @@ class Suite:
             node = event.data.node_info
             if node.node_status in ("fail", "error"):
                 self._failed.append((node.node_name, event.data.run_result.message))
+
+
+@contextmanager
+def _interrupted(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Interrupt what the connection still does when a rebuild should be over."""
+    timer = threading.Timer(_LONGEST_REBUILD_SECONDS, connection.interrupt)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _differs(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
