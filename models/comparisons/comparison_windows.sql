@@ -264,8 +264,8 @@ select
     -- The time of a week, 0 at the middle of all weeks of both periods, which span 1.
     (
         place - (
-            (baseline_from + baseline_until - 1) * (baseline_until - baseline_from) / 2.0
-            + (current_from + current_until - 1) * (current_until - current_from) / 2.0
+            (baseline_from + baseline_until - 1) * (baseline_until - baseline_from) / 2e0
+            + (current_from + current_until - 1) * (current_until - current_from) / 2e0
         ) / both_lengths
     ) / (current_until - 1 - baseline_from) as week_time
 from with_blocks
