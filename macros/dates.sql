@@ -1,7 +1,7 @@
 {#
     Days: of timestamps, between days, and of the calendar.
 
-    Macros: local_date, local_hour, local_weekday, business_time_zone, wall_clock_to_utc, days_between, weekdays_between,
+    Macros: local_date, local_hour, local_weekday, business_time_zone, wall_clock_to_utc, days_between, weekdays_between, usual_silence,
     last_week_end, seconds_between, add_days, written_day, written_days, days_of, as_of_override, today_override.
 #}
 
@@ -118,6 +118,19 @@
         5 * floor({{ after_last }} / 7.0) + least(5, {{ after_last }} % 7)
         - 5 * floor({{ before_first }} / 7.0) - least(5, {{ before_first }} % 7)
         as bigint
+    )
+{%- endmacro %}
+
+
+{#
+    The days without an event that are usual in records: up to a week, up to five times the mean distance between days with events, up to the
+    longest silence before. day_count is the number of days with events from first_day to last_day; longest_silence is not NULL.
+
+        {{ usual_silence('first_day', 'as_of', 'day_count', 'longest_silence') }}
+#}
+{% macro usual_silence(first_day, last_day, day_count, longest_silence) -%}
+    greatest(
+        7, {{ longest_silence }}, cast(floor(5.0 * ({{ days_between(first_day, last_day) }} + 1) / {{ day_count }}) as integer)
     )
 {%- endmacro %}
 

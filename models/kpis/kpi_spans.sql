@@ -43,16 +43,13 @@ begun as (
     cross join reporting_window
 ),
 
--- A silence at either end is usual up to a week, up to five times the mean distance between days with events, up to the longest silence
--- before, and while outcomes may still come. What is booked by the month is known for the months that are booked.
+-- A silence at either end is usual while outcomes may still come, too. What is booked by the month is known for the months that are booked.
 with_silence as (
     select
         *,
         case
             when is_booked_by_month then 0
-            else matures_in_days + greatest(
-                7, longest_silence, cast(floor(5.0 * ({{ days_between('begins_on', 'as_of') }} + 1) / day_count) as integer)
-            )
+            else matures_in_days + {{ usual_silence('begins_on', 'as_of', 'day_count', 'longest_silence') }}
         end as usual_silence
     from begun
 ),
@@ -66,8 +63,7 @@ recorded as (
     group by kpi_id
 ),
 
--- What closes was created before, and what is open, too. When nothing new comes any more, only long ones are left to close. Silence is as
--- above.
+-- What closes was created before, and what is open, too. When nothing new comes any more, only long ones are left to close.
 beginnings (look_back, raw_table, column_name) as (
     values
     ('sales cycle', 'deals', 'created_at'),
@@ -89,13 +85,9 @@ dried_up as (
         on beginnings.raw_table = column_counts.raw_table and beginnings.column_name = column_counts.column_name
     cross join reporting_window
     where
-        {{ days_between('column_counts.last_day', 'reporting_window.as_of') }} > greatest(
-            7,
-            coalesce(column_counts.longest_silence, 0),
-            cast(floor(
-                5.0 * ({{ days_between('column_counts.first_day', 'reporting_window.as_of') }} + 1) / column_counts.day_count
-            ) as integer)
-        )
+        {{ days_between('column_counts.last_day', 'reporting_window.as_of') }} > {{ usual_silence(
+            'column_counts.first_day', 'reporting_window.as_of', 'column_counts.day_count', 'coalesce(column_counts.longest_silence, 0)'
+        ) }}
 ),
 
 -- What looks back needs records of the days before. Where the look-back names no day of its own they begin with the KPI's.
