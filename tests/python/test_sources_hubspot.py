@@ -133,8 +133,8 @@ def test_deals_in_stages_that_are_not_landed_are_warned_of(tmp_path: Path) -> No
     moved = [{**DEALS[0], "stage": "gone"}, *DEALS[1:]]
     warnings = mapped(land(tmp_path / "moved", fivetran_tables(moved)), "hubspot").warnings
     assert [text for text in warnings if "closed" in text] == [
-        "hubspot: 1 deals are in stages of which nothing says whether they are closed, such as gone. "
-        "They count as open. Land the pipelines of deals, or the property hs_is_closed."
+        "hubspot: nothing says whether deals in some stages, such as gone, are closed. "
+        "They count as open (1 in all). Land the pipelines of deals, or the property hs_is_closed."
     ]
     warnings = mapped(land(tmp_path / "landed", fivetran_tables()), "hubspot").warnings
     assert not any("closed" in text for text in warnings)
