@@ -319,11 +319,14 @@ def inspect_sources(
     In a directory of Parquet files:
       crm-kpis sources inspect --source zendesk --landed landed/zendesk
     """
+    from crm_kpis.settings.own_columns import extend_contract
     from crm_kpis.sources.inspection import inspect_landed
-    from crm_kpis.sources.options import contract_of, sources_and_time_zone
+    from crm_kpis.sources.options import sources_and_settings
 
-    given = sources_and_time_zone(click.get_current_context(), mapping, mapping_dir, match, settings)
-    for line in inspect_landed(*given, contract_of(settings)):
+    sources, company = sources_and_settings(
+        click.get_current_context(), mapping, mapping_dir, match, settings
+    )
+    for line in inspect_landed(sources, company.values["reporting_time_zone"], extend_contract(company)):
         say(line)
     return 0
 
@@ -345,12 +348,15 @@ def reconcile_sources(
     """
     from itertools import groupby
 
-    from crm_kpis.sources.options import sources_and_time_zone
+    from crm_kpis.sources.options import sources_and_settings
     from crm_kpis.sources.reconciliation import reconcile
 
-    given = sources_and_time_zone(click.get_current_context(), mapping, mapping_dir, match, settings)
+    sources, company = sources_and_settings(
+        click.get_current_context(), mapping, mapping_dir, match, settings
+    )
     for (source, what, where), figures in groupby(
-        reconcile(*given), key=lambda figure: (figure.source, figure.what, figure.where)
+        reconcile(sources, company.values["reporting_time_zone"]),
+        key=lambda figure: (figure.source, figure.what, figure.where),
     ):
         say(f"{source}: {what}\n  {where}")
         for figure in figures:

@@ -8,8 +8,7 @@ import click
 
 from crm_kpis.errors import InputError
 from crm_kpis.project import PROJECT_DIR, find_project
-from crm_kpis.raw.contract import RawTable
-from crm_kpis.settings.own_columns import extend_contract
+from crm_kpis.settings.declaration import Settings
 from crm_kpis.settings.read import find_settings_dir
 from crm_kpis.settings.read import read_settings as read_company_settings
 from crm_kpis.sources.command import META
@@ -39,37 +38,24 @@ def sources_of(
     return read_settings(content, Path.cwd(), "The command line")
 
 
-def sources_and_time_zone(
+def sources_and_settings(
     context: click.Context,
     mapping: Path | None,
     mapping_dir: Path | None,
     match: tuple[str, ...],
     settings: Path | None,
-) -> tuple[SourceSettings, str]:
-    """The sources that the command line names, else those of settings.yml, and the reporting time zone.
+) -> tuple[SourceSettings, Settings]:
+    """The sources that the command line names, else those of settings.yml, and the company's settings.
 
     Raises:
         InputError: No source is named anywhere, or a setting can't be used.
     """
-    settings_dir = _find_settings(settings)
-    values = read_company_settings(settings_dir).values
+    project_dir = find_project(Path.cwd())
+    settings_dir = settings or find_settings_dir(project_dir if project_dir != PROJECT_DIR else None)
+    company = read_company_settings(settings_dir)
     sources = sources_of(context, mapping, mapping_dir, match)
     if not sources.sources:
-        sources = configured_sources(values, settings_dir)
+        sources = configured_sources(company.values, settings_dir)
     if not sources.sources:
         raise InputError("No source is named. Name one with --source, or in settings.yml.")
-    return sources, values["reporting_time_zone"]
-
-
-def contract_of(settings: Path | None) -> tuple[RawTable, ...]:
-    """The raw tables, with the company's own columns.
-
-    Raises:
-        InputError: A setting can't be used.
-    """
-    return extend_contract(read_company_settings(_find_settings(settings)))
-
-
-def _find_settings(settings: Path | None) -> Path | None:
-    project_dir = find_project(Path.cwd())
-    return settings or find_settings_dir(project_dir if project_dir != PROJECT_DIR else None)
+    return sources, company
