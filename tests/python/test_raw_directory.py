@@ -244,7 +244,9 @@ def test_names_match_in_any_case_and_the_warning_says_so(write_csv, raw_dir, loa
     path = raw_dir / "users.csv"
     assert inspect(raw_dir).warnings == (
         f"{path}: reads the column 'USER_ID' as user_id, ' Name ' as name.",
-        f"{path}: no column of the contract, not read: shoe_size, (column 4, unnamed), (column 5, unnamed).",
+        f"{path}: no column of the contract, not read: shoe_size, (column 4, unnamed), (column 5, unnamed)."
+        " If one of them is email, team, department, manager_id, hired_on, left_on,"
+        " map it in raw_columns.csv of the settings.",
     )
 
 
@@ -545,7 +547,7 @@ def test_nested_and_odd_columns_do_not_shift_names(write_parquet, raw_dir, load)
         'Ann' as name""",
     )
     assert load() == [("U1", "Ann", 1)]
-    assert inspect(raw_dir).warnings[1].endswith("not read: it's, a\"b.")
+    assert "not read: it's, a\"b. If one of them is email, " in inspect(raw_dir).warnings[1]
 
 
 def test_a_parquet_file_without_rows_is_an_empty_table(write_parquet, load, warehouse):
@@ -616,6 +618,35 @@ def test_a_broken_link_is_refused(raw_dir):
     (raw_dir / "users.csv").symlink_to("nowhere")
     with pytest.raises(InputError, match=r"users\.csv can't be read: No such file"):
         inspect(raw_dir)
+
+
+def test_all_files_are_judged_at_once_with_the_lines_that_map_them(write_csv, raw_dir):
+    deals = write_csv("deals.csv", "Vorgang,Angelegt am,Status", "D1,2026-01-05,won")
+    users = write_csv("users.csv", "Kürzel,Name", "U1,Ann")
+    write_csv("products.csv", "product_id", "P1")
+    tickets = write_csv("tickets.csv", data="Ticket,Eröffnet\n1,2026-01-05\n".encode("cp1252"))
+    accounts = write_csv("accounts.csv", data=b"")
+    with pytest.raises(InputError) as caught:
+        inspect(raw_dir)
+    message = str(caught.value).splitlines()
+    starts = (
+        f"{accounts} is empty (0 bytes). ",
+        f"{users} has no column user_id, which the table users needs (required: user_id; optional: name, ",
+        f"{deals} has no column deal_id, created_at, which the table deals needs (required: deal_id, ",
+        f"{tickets} is not UTF-8: line 1 holds the byte 0xF6. ",
+    )
+    found = {start: [line for line in message[:4] if line.startswith(start)] for start in starts}
+    assert all(len(lines) == 1 for lines in found.values()), message
+    assert message[4:] == [
+        "Or leave the file as it is, and write into raw_columns.csv of the settings:",
+        "  raw_table,column_name,name_in_file",
+        "  users,user_id,<its name in the file>",
+        "  deals,deal_id,<its name in the file>",
+        "  deals,created_at,<its name in the file>",
+        "Or leave the file as it is, and write into raw_formats.csv of the settings:",
+        "  raw_table,encoding",
+        "  tickets,windows-1252",
+    ]
 
 
 def test_an_own_column_that_the_file_lacks_is_an_error(write_csv, raw_dir):

@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,8 +20,8 @@ from typing import BinaryIO
 import duckdb
 
 from crm_kpis.errors import InputError, first_line
-from crm_kpis.printable import printable
 from crm_kpis.raw import csv_file
+from crm_kpis.raw.columns import FileColumn, MendableError, describe_all, match_columns, shorten, shown_names
 from crm_kpis.raw.contract import RawColumn, RawTable, read_contract
 from crm_kpis.raw.csv_file import CsvHeader, CsvScan, EncodingError
 from crm_kpis.raw.formats import COLUMNS_FILE, FORMATS_FILE, RawFormat, RawFormats
@@ -45,25 +44,6 @@ _KEPT_PARQUET_TYPES = {
 _DECIMAL = re.compile(r"DECIMAL\(\d+,\d+\)")
 # DuckDB's default; a CSV file with longer records is read with larger buffers.
 _USUAL_RECORD = 2_000_000
-# No export of a table has so many columns, and each one costs time.
-_MOST_COLUMNS = 10_000
-
-
-@dataclass(frozen=True)
-class FileColumn:
-    """A column of a file.
-
-    Attributes:
-        name: The name in the file, as it stands.
-        position: The first column is 0.
-        identifier: The name under which DuckDB reads the column.
-        duckdb_type: The type as which DuckDB reads it.
-    """
-
-    name: str
-    position: int
-    identifier: str
-    duckdb_type: str
 
 
 @dataclass(frozen=True)
@@ -139,11 +119,7 @@ def inspect(
     path = Path(os.path.abspath(directory))  # resolve() would show the user another path than the one given
     entries = _list_entries(path)
     found = {table.name: _find_formats(table, entries) for table in contract}
-    files = tuple(
-        _inspect_file(table, path, found[table.name][0], formats.of(table))
-        for table in contract
-        if found[table.name]
-    )
+    files = _inspect_files(path, contract, found, formats)
     if not files:
         names = ", ".join(table.name for table in contract)
         raise InputError(
@@ -306,6 +282,24 @@ def _find_formats(table: RawTable, entries: dict[str, Path]) -> list[str]:
     return [file_format for file_format in FORMATS if f"{table.name}.{file_format}" in entries]
 
 
+def _inspect_files(
+    directory: Path, contract: tuple[RawTable, ...], found: dict[str, list[str]], formats: RawFormats
+) -> tuple[RawFile, ...]:
+    """All files that are read. Who maps an export sees all that is wrong at once."""
+    files, errors = [], []
+    for table in contract:
+        if found[table.name]:
+            try:
+                files.append(_inspect_file(table, directory, found[table.name][0], formats.of(table)))
+            except InputError as error:
+                errors.append(error)
+    if len(errors) > 1:
+        raise InputError(describe_all(errors))
+    if errors:
+        raise errors[0]
+    return tuple(files)
+
+
 def _inspect_file(table: RawTable, directory: Path, file_format: str, raw_format: RawFormat) -> RawFile:
     path = directory / f"{table.name}.{file_format}"
     size = _measure(path)
@@ -320,7 +314,7 @@ def _inspect_file(table: RawTable, directory: Path, file_format: str, raw_format
             FileColumn(name, position, f"c{position}", "VARCHAR")
             for position, name in enumerate(header.columns)
         )
-    matches = _match_columns(table, path, columns, raw_format.names)
+    matches = match_columns(table, path, columns, raw_format.names)
     return RawFile(table, path, file_format, size, columns, matches, header, raw_format)
 
 
@@ -330,10 +324,8 @@ def _told_of_encoding(table: RawTable) -> Iterator[None]:
     try:
         yield
     except EncodingError as error:
-        line = f"{table.name},{error.likely}"
-        raise InputError(
-            f"{error}\nOr leave it as it is, and write into {FORMATS_FILE} of the settings:"
-            f"\n  raw_table,encoding\n  {line}"
+        raise MendableError(
+            str(error), FORMATS_FILE, "raw_table,encoding", (f"{table.name},{error.likely}",)
         ) from error
 
 
@@ -405,85 +397,6 @@ def _top_level_names(schema: list[tuple[str, int | None]]) -> list[str]:
     return names
 
 
-def _match_columns(
-    table: RawTable, path: Path, columns: tuple[FileColumn, ...], names: dict[str, str]
-) -> dict[str, FileColumn]:
-    """The file's column for each column of the contract.
-
-    By the name that the settings say, else by its exact name, else without regard to case.
-    """
-    if len(columns) > _MOST_COLUMNS:
-        raise InputError(
-            f"{path} has {len(columns):,} columns, and at most {_MOST_COLUMNS:,} are read. Export the columns"
-            f" of the table {table.name} alone."
-        )
-    _refuse_duplicates(path, columns)
-    matches = {}
-    for column in table.columns:
-        if column.name in names:
-            matches[column.name] = _find_named(path, columns, table, column, names[column.name])
-            continue
-        exact = [candidate for candidate in columns if candidate.name == column.name]
-        similar = [candidate for candidate in columns if _normalize(candidate.name) == column.name]
-        if not exact and len(similar) > 1:
-            both = " and ".join(repr(candidate.name) for candidate in similar)
-            raise InputError(
-                f"{path} has the columns {both}, which could both be {column.name}. "
-                f"Name the right one {column.name}."
-            )
-        if exact or similar:
-            matches[column.name] = (exact or similar)[0]
-        elif column.is_own:
-            raise InputError(_describe_missing_own(table, path, column, columns))
-        elif column.required:
-            raise InputError(_describe_missing(table, path, column, columns))
-    return matches
-
-
-def _find_named(
-    path: Path, columns: tuple[FileColumn, ...], table: RawTable, column: RawColumn, name: str
-) -> FileColumn:
-    for candidate in columns:
-        if _normalize(candidate.name) == _normalize(name):
-            return candidate
-    raise InputError(
-        f"{path} has no column {name!r}, which {COLUMNS_FILE} of the settings names as"
-        f" {table.name}.{column.name}. Correct the line. The file has: {_shorten(_shown_names(columns))}."
-    )
-
-
-def _describe_missing(table: RawTable, path: Path, column: RawColumn, columns: tuple[FileColumn, ...]) -> str:
-    required = ", ".join(other.name for other in table.columns if other.required)
-    return (
-        f"{path} has no column {column.name}, which the table {table.name} needs (required: {required}). "
-        f"Rename the column that holds it, or add it. The file has: {_shorten(_shown_names(columns))}."
-        f"\nOr leave the name as it is, and write into {COLUMNS_FILE} of the settings:"
-        f"\n  raw_table,column_name,name_in_file\n  {table.name},{column.name},<its name in the file>"
-    )
-
-
-def _describe_missing_own(
-    table: RawTable, path: Path, column: RawColumn, columns: tuple[FileColumn, ...]
-) -> str:
-    return (
-        f"{path} has no column {column.name}, which own_columns.csv of the settings lists for {table.name}. "
-        f"Correct the name there, or add the column. The file has: {_shorten(_shown_names(columns))}."
-    )
-
-
-def _refuse_duplicates(path: Path, columns: tuple[FileColumn, ...]) -> None:
-    counts = Counter(column.name for column in columns if column.name.strip())
-    twice = sorted(name for name, count in counts.items() if count > 1)
-    if twice:
-        raise InputError(
-            f"{path} has more than one column named {_shorten(twice)}. Rename or remove one of them."
-        )
-
-
-def _normalize(name: str) -> str:
-    return name.strip().lower()
-
-
 def _warn_of_unknown_files(path: Path, entries: dict[str, Path], contract: tuple[RawTable, ...]) -> list[str]:
     known = {f"{table.name}.{file_format}" for table in contract for file_format in FORMATS}
     # The settings may be beside the tables, and so may what `crm-kpis init` says of them.
@@ -497,7 +410,7 @@ def _warn_of_unknown_files(path: Path, entries: dict[str, Path], contract: tuple
     ]
     others = [name for name in unknown if name.lower() not in known]
     if others:
-        warnings.append(f"{path}: no raw table, not read: {_shorten(others)}.")
+        warnings.append(f"{path}: no raw table, not read: {shorten(others)}.")
     return warnings
 
 
@@ -518,28 +431,20 @@ def _warn_of_columns(file: RawFile) -> list[str]:
         if match.name != name and name not in file.raw_format.names
     ]
     if renamed:
-        warnings.append(f"{file.path}: reads the column {_shorten(renamed)}.")
+        warnings.append(f"{file.path}: reads the column {shorten(renamed)}.")
     read = {match.position for match in file.matches.values()}
     unread = tuple(column for column in file.columns if column.position not in read)
     if unread:
+        hint = (
+            f" If one of them is {shorten(list(file.missing_columns))},"
+            f" map it in {COLUMNS_FILE} of the settings."
+            if file.missing_columns
+            else ""
+        )
         warnings.append(
-            f"{file.path}: no column of the contract, not read: {_shorten(_shown_names(unread))}."
+            f"{file.path}: no column of the contract, not read: {shorten(shown_names(unread))}.{hint}"
         )
     return warnings
-
-
-def _shown_names(columns: tuple[FileColumn, ...]) -> list[str]:
-    return [
-        column.name if column.name.strip() else f"(column {column.position + 1}, unnamed)"
-        for column in columns
-    ]
-
-
-def _shorten(names: list[str], most: int = 20) -> str:
-    """The names as a list; of many only the first, cut where they are long."""
-    shown = [name if len(name) <= 80 else name[:77] + "..." for name in map(printable, names[:most])]
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(shown) + more
 
 
 def _create_empty_table(connection: duckdb.DuckDBPyConnection, table: RawTable) -> None:
