@@ -115,6 +115,28 @@ CASES: dict[str, tuple[Edit, str, tuple[str, ...]]] = {
             "deals,status,Gewonnen,won",
         ),
     ),
+    "a German export": (
+        edit(
+            "deals",
+            lambda row: (
+                other_words(row)
+                | {
+                    "created_at": german_day(row["created_at"]),
+                    "closed_at": german_day(row["closed_at"]),
+                    "amount": row["amount"].replace(".", ","),
+                }
+            ),
+        ),
+        "rejected_rows:deals",
+        (
+            "The values of created_at look like day first dates",
+            "The values of closed_at look like day first dates",
+            "The values of amount look like numbers with a decimal comma",
+            "The values of status look like words of another system (Gewonnen, Verloren)",
+            "raw_table,date_format,decimal_mark\n    deals,day_first,comma\n",
+            "deals,status,Gewonnen,won\n    deals,status,Verloren,lost\n",
+        ),
+    ),
     "German amounts": (
         edit("deals", lambda row: row | {"amount": row["amount"].replace(".", ",")}),
         "lost_values:deals",
@@ -128,7 +150,7 @@ CASES: dict[str, tuple[Edit, str, tuple[str, ...]]] = {
     "a currency without rates": (
         edit("orders", lambda row: row | {"currency": "JPY"}),
         "lost_values:orders",
-        ("no_exchange_rate", "JPY"),
+        ("no_exchange_rate", "exchange_rates.csv", "JPY,<first day>,<rate>"),
     ),
     "a header without rows": (edit("tickets", lambda row: None), "emptied:tickets", ("no row of 0 is left",)),
     "a missing orders file": (remove("orders"), "emptied:orders", ("no row of 0 is left",)),

@@ -37,6 +37,7 @@ _NAMED_DAY = re.compile(r"\d{1,2}\.?[ -]*([^\W\d_]{3,9})\.?[ -]*\d{2,4}\b.*")
 _NAMED_MONTH = re.compile(r"([^\W\d_]{3,9})\.? +\d{1,2}(st|nd|rd|th)?,? +\d{4}\b.*")
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d{1,3}([. '\u2019\u00a0\u202f]\d{3})+|\d+)(,\d+)?-?")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?-?")
+_PLAIN_NUMBER = re.compile(r"[+-]?\d*\.?\d+")
 _WITH_UNIT = re.compile(r"(\D{1,4}?) ?[+-]?\d[\d., ]*|[+-]?\d[\d., ]*?( ?[^\d\s.,-]{1,4})")
 # Words of other systems that can hardly mean anything else.
 _USUAL_WORDS = {
@@ -309,13 +310,26 @@ def _show_rejected_rows(connection: duckdb.DuckDBPyConnection, finding: Finding)
         f"line {number}, {what}: {_show_row(columns, finding.subject, row, names)}" for number, row in shown
     ]
     if column_name:
-        values = [str(value) for _, text in rows if (value := json.loads(text).get(column_name))]
-        column = columns[finding.subject or "", column_name]
-        people = find_names(connection, values)
-        lines += _describe_form(
-            finding.subject or "", column, [value for value in values if value not in people]
-        )
+        table = finding.subject or ""
+        # A row has one reason, but who mends one column wants to know of the others that need it.
+        others = [column for (of, name), column in columns.items() if of == table and name != column_name]
+        columns_of_rows = []
+        for column in (columns[table, column_name], *others):
+            values = [str(value) for _, text in rows if (value := json.loads(text).get(column.name))]
+            invalid = values if column.name == column_name else _find_invalid(column, values)
+            people = find_names(connection, invalid)
+            columns_of_rows.append((column, [value for value in invalid if value not in people]))
+        lines += _describe_forms(table, columns_of_rows)
     return tuple(lines)
+
+
+def _find_invalid(column: RawColumn, values: list[str]) -> list[str]:
+    """The values that a column can't hold. Days are all kept: guess_form knows the right form from others."""
+    if column.accepts:
+        return [value for value in values if value.strip().lower() not in column.accepts]
+    if column.data_type in ("decimal", "integer"):
+        return [value for value in values if not _PLAIN_NUMBER.fullmatch(value.strip())]
+    return values if column.data_type in ("date", "timestamp") else []
 
 
 def _show_lost_values(connection: duckdb.DuckDBPyConnection, finding: Finding) -> tuple[str, ...]:
@@ -335,7 +349,16 @@ def _show_lost_values(connection: duckdb.DuckDBPyConnection, finding: Finding) -
         for _, reason, value in rows
         if reason in ("invalid_value", "not_accepted") and value not in names
     ]
-    return tuple(lines + (_describe_form(finding.subject or "", column, invalid) if invalid else []))
+    if invalid:
+        lines += _describe_forms(finding.subject or "", [(column, invalid)])
+    lacking = sorted({value.split()[-1] for _, reason, value in rows if reason == "no_exchange_rate"})
+    if lacking:
+        lines += [
+            "Write what a unit is worth in the reporting currency into exchange_rates.csv beside the tables:",
+            "  currency,valid_from,rate",
+            *(f"  {currency},<first day>,<rate>" for currency in map(_mask, lacking)),
+        ]
+    return tuple(lines)
 
 
 def _show_unmatched(connection: duckdb.DuckDBPyConnection, finding: Finding) -> tuple[str, ...]:
@@ -356,18 +379,46 @@ def _show_unmatched(connection: duckdb.DuckDBPyConnection, finding: Finding) -> 
     )
 
 
-def _describe_form(table: str, column: RawColumn, values: list[str]) -> list[str]:
-    if column.is_personal:
-        return []
-    form = guess_form(values, column, table)
-    lines = [f"Expected: {describe_expected(column)}."]
-    if form is None:
-        return lines
-    lines.insert(0, f"The values look like {form.description}.")
-    if form.file:
-        lines.append(f"To read them as they are, write into {form.file} of the settings:")
-        lines += [f"  {line}" for line in form.lines]
+def _describe_forms(table: str, invalid: list[tuple[RawColumn, list[str]]]) -> list[str]:
+    """What invalid values look like, and the settings that read them as they are.
+
+    Args:
+        table: The raw table.
+        invalid: Columns with invalid values, first the one that the finding is about.
+    """
+    forms = [
+        (column, form)
+        for column, values in invalid
+        if not column.is_personal and (form := guess_form(values, column, table))
+    ]
+    lines = [f"The values of {column.name} look like {form.description}." for column, form in forms]
+    if not invalid[0][0].is_personal:
+        lines.insert(
+            bool(forms and forms[0][0] is invalid[0][0]), f"Expected: {describe_expected(invalid[0][0])}."
+        )
+    for file in dict.fromkeys(form.file for _, form in forms if form.file):
+        lines.append(f"To read them as they are, write into {file} of the settings:")
+        lines += [
+            f"  {line}" for line in _merge_lines([form.lines for _, form in forms if form.file == file])
+        ]
     return lines
+
+
+def _merge_lines(settings: list[tuple[str, ...]]) -> list[str]:
+    """The lines of a settings file for a table, each a header and rows, as one file.
+
+    >>> _merge_lines([("raw_table,date_format", "deals,excel"), ("raw_table,decimal_mark", "deals,comma")])
+    ['raw_table,date_format,decimal_mark', 'deals,excel,comma']
+    """
+    header = settings[0][0]
+    if header.count(",") > 1:  # value_words.csv has a row for each word
+        return [header, *(line for _, *lines in settings for line in lines)]
+    fields: dict[str, str] = {}
+    for columns, row in settings:
+        (table, value), field = row.split(","), columns.split(",")[1]
+        if fields.get(field, "<").startswith("<"):  # of two columns, one may tell what the other can't
+            fields[field] = value
+    return [",".join(("raw_table", *fields)), ",".join((table, *fields.values()))]
 
 
 def _show_row(
