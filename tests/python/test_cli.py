@@ -376,6 +376,9 @@ def test_rejections_are_counted_by_table_column_and_reason(tmp_path):
                 (source varchar, level varchar, name varchar, reason varchar, row_count bigint);
             create table raw_row_counts as from (values ('deals', 1000, 997, 3, 1), ('users', 0, 0, 0, 0))
                 t(raw_table, rows_read, rows_staged, rows_rejected, values_rejected);
+            create table raw_column_counts as from (values ('deals', 'owner_id', 900),
+                ('deals', 'product_id', 5), ('leads', 'owner_id', 0), ('tickets', 'assignee_id', 1))
+                t(raw_table, column_name, rows_filled);
             create table rejected_rows as from (values
                 ('deals', 7, null, 'duplicate_key', 'D7', '{}'),
                 ('deals', 9, 'status', 'not_accepted', 'D9', '{"status": "Gewonnen"}'),
@@ -394,7 +397,7 @@ def test_rejections_are_counted_by_table_column_and_reason(tmp_path):
                 t(raw_table, row_number, column_name, reason, raw_value)
             """
         )
-    models = ["raw_row_counts", "rejected_rows", "rejected_values"]
+    models = ["raw_column_counts", "raw_row_counts", "rejected_rows", "rejected_values"]
     summary = read_summary(warehouse, frozenset(models))
     assert summary.raw_counts == (RawCount("deals", "deals.csv", 1000, 997, 3, 1),)
     assert format_raw_counts(summary) == [
@@ -402,6 +405,8 @@ def test_rejections_are_counted_by_table_column_and_reason(tmp_path):
         "deals.csv      1,000     997         3                1",
         "total          1,000     997         3                1",
         "Without a file: users.",
+        "Nothing is split by deals.owner_id, tickets.assignee_id, since there are no users:"
+        " a users.csv with the column user_id alone is enough.",
     ]
     assert format_rejections(summary) == [
         "Rejected rows, the first of each reason:",

@@ -540,6 +540,7 @@ def test_lists_say_what_to_do_next(lists):
         *("Jul 2026", "Total", "€0", "€700.00", "€700.00", "€400.00", "€900.00", "€1,000", "70.0%"),
         "2.5 \N{MULTIPLICATION SIGN}",
     ]
+    assert "Eight of ten past months ended between the lower and the upper end." in page
     deals = re.search(r'id="list-stalled-deals".*?</table>', page, re.DOTALL)[0]
     assert "The first 200 are shown." in deals
     assert deals.count("<tr data-members") == 20
@@ -615,6 +616,7 @@ def test_what_nobody_knows_fills_no_column_and_no_row(lists, tmp_path):
         tmp_path,
         "update marts.stalled_deals set owner_id = '(unknown)', product_id = '(none)'",
         "update marts.sales_forecast set segment = '(unknown)' where segment_by = 'owner'",
+        "update marts.sales_forecast set expected_revenue_low = null, expected_revenue_high = null",
         "update marts.kpi_values set segment = '(unknown)' where segment_by = 'owner'",
     )
     page = write_report(unknown).read_text(encoding="utf-8")
@@ -623,6 +625,7 @@ def test_what_nobody_knows_fills_no_column_and_no_row(lists, tmp_path):
     assert 'data-key="owner"' not in stalled
     forecast = re.search(r'id="list-sales-forecast".*?</table>', page, re.DOTALL)[0]
     assert forecast.count("<tr data-members") == 1
+    assert "Eight of ten past months" not in forecast
     assert 'id="open-pipeline-owner"' not in page
     assert 'id="open-pipeline-stage"' in page
 

@@ -128,7 +128,7 @@ class _Reader:
     def read(self) -> Iterator[StepList]:
         lists: list[tuple[str, _Units, Callable[[list[Row]], Iterator[str]]]] = [
             ("alerts", _ALERTS, lambda _: iter(())),
-            ("sales_forecast", _FORECAST, lambda _: iter(())),
+            ("sales_forecast", _FORECAST, self._forecast_notes),
             ("stalled_deals", _STALLED_DEALS, self._stalled_notes),
             ("lead_priorities", _LEADS, self._lead_notes),
             ("customers_at_risk", _CUSTOMERS, lambda _: iter(())),
@@ -219,6 +219,10 @@ class _Reader:
                 member = self.labels.segment(dimension, row[dimension])
                 return f"{self.labels.heading(dimension)} {member}"
         return self.labels.texts["total"]
+
+    def _forecast_notes(self, rows: list[Row]) -> Iterator[str]:
+        if any(row["expected_revenue_low"] is not None for row in rows):
+            yield self.texts["forecast_range"]
 
     def _stalled_notes(self, _: list[Row]) -> Iterator[str]:
         traits = self.marts.rows("stalled_traits", "stalled_deal_traits")

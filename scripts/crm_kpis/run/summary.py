@@ -11,13 +11,15 @@ from typing import Any
 
 import duckdb
 
-from crm_kpis.raw.contract import RawColumn
+from crm_kpis.raw.contract import RawColumn, read_contract
 from crm_kpis.raw.personal_keys import MASKED
 from crm_kpis.raw.raw_directory import SCHEMA as RAW_SCHEMA
 from crm_kpis.run.examples import describe_rejection, find_names, read_columns
 from crm_kpis.sources.mapping import read_warnings
 
 _MOST_REASONS = 5
+# The tables by whose keys KPIs are split. An account needs no row of its own.
+_SPLITTING_TABLES = ("users", "products", "campaigns")
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,10 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Summary:
-    """What the warehouse holds after a build; what was not built is empty or None."""
+    """What the warehouse holds after a build; what was not built is empty or None.
+
+    `unmatched_columns` are filled columns, as table.column, by the table without a file whose keys they hold.
+    """
 
     raw_counts: tuple[RawCount, ...] = ()
     rejected_rows: tuple[Rejection, ...] = ()
@@ -88,6 +93,7 @@ class Summary:
     landed: tuple[LandedCount, ...] = ()
     source_warnings: tuple[str, ...] = ()
     masked_keys: tuple[str, ...] = ()
+    unmatched_columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read_summary(warehouse: Path, built: frozenset[str]) -> Summary:
@@ -142,6 +148,10 @@ def read_summary(warehouse: Path, built: frozenset[str]) -> Summary:
             "raw_row_counts",
             f"select table_name || '.' || column_name from {RAW_SCHEMA}.{MASKED} order by all",
         )
+        filled = rows(
+            "raw_column_counts",
+            "select distinct raw_table, column_name from main.raw_column_counts where rows_filled > 0",
+        )
         window = rows("reporting_window", "select as_of, as_of_source from main.reporting_window")
         kpis = rows(
             "kpi_coverage",
@@ -150,6 +160,7 @@ def read_summary(warehouse: Path, built: frozenset[str]) -> Summary:
         )
     as_of, as_of_source = window[0] if window else (None, "")
     kpi_count, kpis_with_values, kpi_value_count = kpis[0] if kpis else (0, 0, 0)
+    missing_tables = tuple(row[0] for row in counts if not row[1])
     return Summary(
         raw_counts=tuple(RawCount(*row) for row in counts if row[1]),
         rejected_rows=tuple(_rejection(columns, names, *row) for row in rejected_rows),
@@ -159,11 +170,30 @@ def read_summary(warehouse: Path, built: frozenset[str]) -> Summary:
         kpi_count=kpi_count,
         kpis_with_values=kpis_with_values,
         kpi_value_count=kpi_value_count,
-        missing_tables=tuple(row[0] for row in counts if not row[1]),
+        missing_tables=missing_tables,
         landed=tuple(LandedCount(*row) for row in landed),
         source_warnings=tuple(source_warnings),
         masked_keys=tuple(name for (name,) in masked_keys),
+        unmatched_columns=_find_unmatched(missing_tables, set(filled)),
     )
+
+
+def _find_unmatched(
+    missing_tables: tuple[str, ...], filled: set[tuple[str, str]]
+) -> dict[str, tuple[str, ...]]:
+    return {
+        missing: columns
+        for missing in _SPLITTING_TABLES
+        if missing in missing_tables
+        and (
+            columns := tuple(
+                f"{table.name}.{column.name}"
+                for table in read_contract()
+                for column in table.columns
+                if column.references == missing and (table.name, column.name) in filled
+            )
+        )
+    }
 
 
 def _rejection(  # noqa: PLR0913, PLR0917 - the columns of a query
@@ -208,6 +238,12 @@ def format_raw_counts(summary: Summary) -> list[str]:
     lines = format_table(header, [*rows, ("total", *map(sum, zip(*numbers, strict=True)))])
     if summary.missing_tables:
         lines.append(f"Without a file: {', '.join(summary.missing_tables)}.")
+    keys = {table.name: table.key[0] for table in read_contract()}
+    for table, columns in summary.unmatched_columns.items():
+        lines.append(
+            f"Nothing is split by {', '.join(columns)}, since there are no {table}: a {table}.csv with the"
+            f" column {keys[table]} alone is enough."
+        )
     return lines
 
 
