@@ -14,13 +14,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
 
 import duckdb
 import pytest
 from crm_kpis.errors import InputError
 from crm_kpis.published.connect import open_published
-from crm_kpis.published.write import publish, read_history, read_published_tables, sweep
+from crm_kpis.published.write import ClusterTable, publish, read_history, read_published_tables, sweep
 from pipeline import write_command
 from publishing import (
     FIRST_RUN,
@@ -88,6 +89,25 @@ def test_comments_say_what_a_row_is_and_its_keys(tmp_path):
     assert columns["fct_deals", "owner_id"] == "References dim_users.user_id."
     assert columns["dim_users", 'User "name'] == "N"
     assert ("fct_deals", "lost") not in columns
+
+
+def test_facts_that_stay_on_a_cluster_are_listed_instead(tmp_path):
+    write_warehouse(tmp_path, 1)
+    write_manifest(tmp_path)
+    with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
+        connection.execute("drop view kpis_wide; drop table fct_deals")
+        connection.execute("create table kpis_wide as select 1 as token")
+    stays = ClusterTable("fct_deals", "crm_kpis.fct_deals", "delta", "s3://bucket/fct_deals", 5)
+    arguments = (tmp_path / "warehouse.duckdb", tmp_path / "manifest.json", tmp_path, [FIRST_RUN])
+    publish(*arguments, cluster_tables=(stays,))
+    assert rows(tmp_path, "from cluster_tables") == [astuple(stays)]
+    tables = {name for (name,) in rows(tmp_path, "select table_name from duckdb_tables()")}
+    assert tables >= {"dim_users", "kpis_wide"}
+    assert "fct_deals" not in tables
+    assert rows(
+        tmp_path,
+        "select count(*) from duckdb_columns() where table_name = 'cluster_tables' and comment is null",
+    ) == [(0,)]
 
 
 def test_each_publication_is_a_row_of_runs(tmp_path):

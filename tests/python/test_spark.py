@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,9 +10,11 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 from crm_kpis.errors import InputError
+from crm_kpis.published.write import ClusterTable
 from crm_kpis.raw.raw_directory import inspect, register
+from crm_kpis.spark.build import find_kept
 from crm_kpis.spark.inputs import register_inputs
-from crm_kpis.spark.outputs import register_outputs
+from crm_kpis.spark.outputs import describe_outputs, register_outputs
 from crm_kpis.spark.session import REQUIRED, spark_session
 from crm_kpis.sql import quote_path, quote_text
 from try_spark import Comparison, compare_marts
@@ -93,7 +96,7 @@ def test_a_table_of_spark_is_a_view_with_times_in_utc(tmp_path):
         tmp_path / "a b.db" / "t", "part-0", "select timestamptz '2024-01-05 10:00:00+02' as moment, 1 as n"
     )
     session = session_of("parquet", f"file:{tmp_path}/a%20b.db/t")
-    register_outputs(tmp_path / "w.duckdb", session, {"t": "`s`.`t`"})
+    register_outputs(tmp_path / "w.duckdb", session, {"t": "`s`.`t`"}, tmp_path / "c")
     with duckdb.connect(tmp_path / "w.duckdb") as connection:
         connection.execute("set TimeZone = 'America/New_York'")
         (row,) = connection.execute(
@@ -102,10 +105,83 @@ def test_a_table_of_spark_is_a_view_with_times_in_utc(tmp_path):
     assert row == ("TIMESTAMP", "2024-01-05 08:00:00", 1)
 
 
-@pytest.mark.parametrize("place", [("delta", "file:/x"), ("parquet", "s3://bucket/x")])
-def test_a_table_that_can_not_be_read_here_is_told(tmp_path, place):
-    with pytest.raises(InputError, match=r"`s`\.`t` can't be published from here.*" + place[1]):
-        register_outputs(tmp_path / "w.duckdb", session_of(*place), {"t": "`s`.`t`"})
+def copying_session(provider: str, location: str, said: list[str], *, writes: bool = True) -> SimpleNamespace:
+    """A session that also writes a table of two rows where it is to write one, and counts seven."""
+
+    def sql(statement: str) -> SimpleNamespace:
+        said.append(statement)
+        if statement.startswith("select count(*)"):
+            return SimpleNamespace(collect=lambda: [(7,)])
+        if writes and statement.startswith("insert overwrite directory"):
+            directory = Path(statement.split("'")[1])
+            directory.mkdir(parents=True)
+            write_parquet(directory, "part-0", "select unnest([1, 2]) as n")
+        return session_of(provider, location).sql(statement)
+
+    return SimpleNamespace(sql=sql)
+
+
+ELSEWHERE = pytest.mark.parametrize(
+    "place", [("delta", "file:/x"), ("parquet", "s3://bucket/x"), ("parquet", "file:/no/such/directory")]
+)
+
+
+@ELSEWHERE
+def test_a_table_that_is_no_parquet_here_is_copied_by_spark(tmp_path, place):
+    said: list[str] = []
+    tables = {"t": "`s`.`t`", "step": "`s`.`step`"}
+    register_outputs(
+        tmp_path / "w.duckdb", copying_session(*place, said), tables, tmp_path / "c", frozenset({"step"})
+    )
+    assert [statement for statement in said if statement.startswith("insert")] == [
+        f"insert overwrite directory '{tmp_path}/c/t' using parquet select * from `s`.`t`"
+    ]
+    with duckdb.connect(tmp_path / "w.duckdb") as connection:
+        assert connection.execute("from main.t order by n").fetchall() == [(1,), (2,)]
+        assert connection.execute("select view_name from duckdb_views() where not internal").fetchall() == [
+            ("t",)
+        ]
+
+
+def test_a_copy_that_is_on_another_machine_is_told(tmp_path):
+    session = copying_session("delta", "file:/x", [], writes=False)
+    message = r"`s`\.`t` to .*/c/t, but it is not there on this machine\. Let --output be a directory"
+    with pytest.raises(InputError, match=message):
+        register_outputs(tmp_path / "w.duckdb", session, {"t": "`s`.`t`"}, tmp_path / "c")
+
+
+def test_facts_that_stay_on_the_cluster_are_described_there():
+    said: list[str] = []
+    session = copying_session("delta", "s3://bucket/x", said)
+    assert describe_outputs(session, {"fct_deals": "`s`.`fct_deals`"}) == (
+        ClusterTable("fct_deals", "s.fct_deals", "delta", "s3://bucket/x", 7),
+    )
+    assert said == ["describe table extended `s`.`fct_deals`", "select count(*) from `s`.`fct_deals`"]
+
+
+PUBLISHED = ["fct_deals", "fct_tickets", "dim_users", "kpi_values"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("", set()),
+        (" fct_deals ", {"fct_deals"}),
+        ("fct_t* fct_deals", {"fct_deals", "fct_tickets"}),
+        ("*", {"fct_deals", "fct_tickets"}),
+    ],
+)
+def test_facts_that_stay_are_named_or_match(wanted, found):
+    assert find_kept(wanted, PUBLISHED) == found
+
+
+@pytest.mark.parametrize("wanted", ["fct_deal", "fct_deals kpi_values", "fct_deals,fct_tickets"])
+def test_what_stays_must_be_a_fact(wanted):
+    message = (
+        f"CRM_KPIS_SPARK_KEEP has {wanted.split()[-1]!r}, which is no published fact. Name some of fct_deals"
+    )
+    with pytest.raises(InputError, match=re.escape(message)):
+        find_kept(wanted, PUBLISHED)
 
 
 class Cursor:

@@ -11,9 +11,11 @@ import duckdb
 import pytest
 from crm_kpis.cli import cli
 from crm_kpis.errors import InputError
+from crm_kpis.published.write import ClusterTable
 from crm_kpis.raw.contract import read_contract
 from crm_kpis.raw.raw_directory import inspect, register
 from crm_kpis.spark.catalog import check_schema, land_tables
+from crm_kpis.spark.outputs import describe_outputs, register_outputs
 from crm_kpis.spark.session import spark_session
 from crm_kpis.sql import quote_path
 
@@ -106,6 +108,19 @@ def test_tables_and_views_of_spark_are_read_as_files_are(tmp_path):
         ):
             session.sql(statement)
         land_tables(session, "crm", CONTRACT, tmp_path / "it's raw")
+        # In another format than Parquet they are copied to be published. A table may be empty.
+        tables = {"users": "`crm`.`users`", "none": "`crm`.`none`"}
+        session.sql("create table crm.none using orc as select timestamp '2024-01-05' as at where false")
+        register_outputs(tmp_path / "w.duckdb", session, tables, tmp_path / "it's copied")
+        assert describe_outputs(session, tables)[0] == ClusterTable(
+            "users", "crm.users", "orc", f"file:{tmp_path}/tables/crm.db/users", 3
+        )
+    with duckdb.connect(tmp_path / "w.duckdb", read_only=True) as connection:
+        kept = connection.execute(
+            "select user_id, cast(hired_on as varchar) from users order by all"
+        ).fetchall()
+        assert kept == [("u1", "2023-01-05"), ("u1", None), ("u2", "2024-01-05")]
+        assert connection.execute("from none").fetchall() == []
     raw_directory = inspect(tmp_path / "it's raw")
     read: dict[str, list[tuple[Any, ...]]] = {}
     with duckdb.connect() as connection:

@@ -95,7 +95,8 @@ def test_a_dirty_directory_is_staged_alike(tmp_path, session, compiled, queries,
         compiled.run(corrupted.path, only=compiled.with_inputs(_LAST)) as connection,
     ):
         names = _stage(session, compiled, queries, corrupted.path, connection)
-        register_outputs(tmp_path / "spark.duckdb", session, {name: f"`crm_kpis`.`{name}`" for name in names})
+        tables = {name: f"`crm_kpis`.`{name}`" for name in names}
+        register_outputs(tmp_path / "spark.duckdb", session, tables, tmp_path / "copies")
         connection.execute(f"attach {quote_text(str(tmp_path / 'spark.duckdb'))} as spark (read_only)")
         differing = {}
         for name in names:

@@ -110,6 +110,32 @@ _MEASURES_COLUMNS = {
 }
 
 
+# The facts that stay on Spark's cluster, by name or by a pattern such as fct_*, with blanks between them.
+KEEP_VARIABLE = "CRM_KPIS_SPARK_KEEP"
+_CLUSTER_TABLES_COMMENT = (
+    f"One row per fact that stays on the cluster that computed it, as {KEEP_VARIABLE} names it, and is not"
+    " in this file. Primary key: table_name."
+)
+_CLUSTER_TABLES_COLUMNS = {
+    "table_name": "The fact, such as fct_activities.",
+    "relation": "Its name for SQL on the cluster.",
+    "file_format": "The format of its files, such as parquet or delta.",
+    "location": "Where its files are, as the cluster says it.",
+    "table_rows": "Its rows.",
+}
+
+
+@dataclass(frozen=True)
+class ClusterTable:
+    """A row of marts.cluster_tables; the columns' comments say what the attributes are."""
+
+    table_name: str
+    relation: str
+    file_format: str
+    location: str
+    table_rows: int
+
+
 @dataclass(frozen=True)
 class Run:
     """A row of marts.runs; the columns' comments say what the attributes are."""
@@ -190,6 +216,7 @@ def publish(  # noqa: PLR0913 - each has a name
     statistics: Statistics | None = None,
     *,
     kept: int = 2,
+    cluster_tables: tuple[ClusterTable, ...] = (),
 ) -> Path:
     """Write the published marts again and put them in place.
 
@@ -200,6 +227,7 @@ def publish(  # noqa: PLR0913 - each has a name
         runs: The rows of marts.runs: the earlier publications, then this one.
         statistics: What this run and earlier ones keep of themselves; None: nothing.
         kept: How many of the published files before this one are kept.
+        cluster_tables: The facts that stay on the cluster: they are listed instead of published.
 
     Returns:
         The published file.
@@ -212,7 +240,7 @@ def publish(  # noqa: PLR0913 - each has a name
     unfinished = output / f"{_UNFINISHED}{os.getpid()}.unfinished"
     sweep(output)
     try:
-        _write(warehouse, manifest, unfinished, runs, statistics or Statistics(), published)
+        _write(warehouse, manifest, unfinished, runs, statistics or Statistics(), published, cluster_tables)
         if published.exists() and len(runs) > 1:
             keep(published, runs[-2].run_id, kept)
         _put_in_place(unfinished, published)
@@ -298,9 +326,16 @@ def _read_runs(path: Path) -> list[Run]:
 
 
 def _write(  # noqa: PLR0913, PLR0917 - each has a name
-    warehouse: Path, manifest: Path, target: Path, runs: list[Run], statistics: Statistics, before: Path
+    warehouse: Path,
+    manifest: Path,
+    target: Path,
+    runs: list[Run],
+    statistics: Statistics,
+    before: Path,
+    cluster_tables: tuple[ClusterTable, ...],
 ) -> None:
-    tables = read_published_tables(manifest)
+    elsewhere = {table.table_name for table in cluster_tables}
+    tables = [table for table in read_published_tables(manifest) if table.name not in elsewhere]
     with duckdb.connect(config=OFFLINE | {"temp_directory": f"{target}.tmp"}) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set enable_progress_bar = false")
@@ -321,6 +356,7 @@ def _write(  # noqa: PLR0913, PLR0917 - each has a name
         _write_runs(connection, runs)
         write_statistics(connection, statistics)
         _write_measure_definitions(connection, manifest)
+        _write_cluster_tables(connection, cluster_tables)
         connection.commit()
         connection.execute("checkpoint kpis")
         connection.execute("detach kpis")
@@ -370,6 +406,25 @@ def _write_measure_definitions(connection: duckdb.DuckDBPyConnection, manifest: 
     for row in hash_measures(connection, manifest):
         connection.execute(f"insert into kpis.{SCHEMA}.measure_definitions values (?, ?)", row)
     _comment(connection, PublishedTable("measure_definitions", SCHEMA, _MEASURES_COMMENT, _MEASURES_COLUMNS))
+
+
+def _write_cluster_tables(
+    connection: duckdb.DuckDBPyConnection, cluster_tables: tuple[ClusterTable, ...]
+) -> None:
+    if not cluster_tables:
+        return
+    connection.execute(
+        f"create table kpis.{SCHEMA}.cluster_tables (table_name varchar primary key,"
+        " relation varchar not null, file_format varchar, location varchar, table_rows bigint not null)"
+    )
+    connection.executemany(
+        f"insert into kpis.{SCHEMA}.cluster_tables values (?, ?, ?, ?, ?)",
+        [astuple(table) for table in cluster_tables],
+    )
+    _comment(
+        connection,
+        PublishedTable("cluster_tables", SCHEMA, _CLUSTER_TABLES_COMMENT, _CLUSTER_TABLES_COLUMNS),
+    )
 
 
 def _audit(connection: duckdb.DuckDBPyConnection, table: PublishedTable, expected: int) -> None:

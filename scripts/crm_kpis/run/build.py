@@ -23,6 +23,7 @@ from crm_kpis.days import read_today
 from crm_kpis.errors import InputError
 from crm_kpis.files import private_files
 from crm_kpis.project import IS_CHECKOUT, PROJECT_DIR, link_package
+from crm_kpis.published.write import ClusterTable
 from crm_kpis.raw.formats import read_formats
 from crm_kpis.raw.raw_directory import inspect
 from crm_kpis.run.progress import BuildProgress
@@ -161,12 +162,14 @@ class BuildResult:
         test_counts: The number of data tests and unit tests by pass, warn, fail, error and skipped.
         skipped_models: How many models were skipped because of others.
         failures: The nodes that failed or warned, in the order in which they ended.
+        cluster_tables: The facts that stay on Spark's cluster, and are not published.
     """
 
     built: frozenset[str]
     test_counts: dict[str, int]
     skipped_models: int
     failures: tuple[Failure, ...]
+    cluster_tables: tuple[ClusterTable, ...] = ()
 
     @property
     def succeeded(self) -> bool:
@@ -224,13 +227,13 @@ def _build_on_spark(options: BuildOptions) -> BuildResult:
         as_of = {"as_of": options.as_of.isoformat()} if options.as_of else {}
         variables = options.environment | settings_variable(replace(settings, values=settings.values | as_of))
         with _environment(variables):
-            outcome = build_tables(
+            outcome, cluster_tables = build_tables(
                 options.warehouse,
                 options.manifest,
                 inspect(options.raw_dir, extend_contract(settings), read_formats(settings)),
                 lambda: _invoke_dbt(arguments, progress.handle_event),
             )
-    return _summarize(options, outcome.result.results)
+    return replace(_summarize(options, outcome.result.results), cluster_tables=cluster_tables)
 
 
 def parse_project() -> None:

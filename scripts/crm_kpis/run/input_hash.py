@@ -17,6 +17,7 @@ from typing import Any
 import crm_kpis
 from crm_kpis.errors import InputError
 from crm_kpis.project import PROJECT_DIR
+from crm_kpis.published.write import KEEP_VARIABLE
 from crm_kpis.raw.raw_directory import RawDirectory
 from crm_kpis.run.build import SPARK, BuildOptions
 from crm_kpis.settings.declaration import Settings
@@ -92,8 +93,12 @@ def hash_inputs(
                 "project": _hash_files(PROJECT_DIR, _PROJECT_FILES),
                 "company": _hash_files(options.project_dir, _PROJECT_FILES),
                 "as_of": environment.get("CRM_KPIS_AS_OF"),
-                # The options of dbt.
-                "environment": {name: text for name, text in environment.items() if name.startswith("DBT_")},
+                # The options of dbt, and the facts that are not published.
+                "environment": {
+                    name: text
+                    for name, text in environment.items()
+                    if name.startswith("DBT_") or (name == KEEP_VARIABLE and options.target == SPARK)
+                },
                 "versions": versions,
             }
         )

@@ -12,7 +12,7 @@ import click
 from crm_kpis.days import read_today
 from crm_kpis.printable import printable, printable_lines, say
 from crm_kpis.published.connect import FILE_NAME
-from crm_kpis.published.write import Run
+from crm_kpis.published.write import KEEP_VARIABLE, Run
 from crm_kpis.run.build import BuildOptions, BuildResult
 from crm_kpis.run.gate import Finding
 from crm_kpis.run.summary import (
@@ -153,6 +153,12 @@ def print_summary(
     click.echo(_count_results(result))
     if summary.kpi_count:
         click.echo(_count_kpis(summary))
+    if report and result.cluster_tables:
+        names = ", ".join(f"{table.relation} ({table.table_rows:,} rows)" for table in result.cluster_tables)
+        say(
+            f"These facts stay on the cluster, as {KEEP_VARIABLE} says: {names}."
+            " The published table cluster_tables lists them."
+        )
     state = "Done" if report else "Stopped" if result.succeeded else "Failed"
     say(f"{state} after {seconds:.0f} s. {_describe_files(options, report)}")
 

@@ -212,6 +212,7 @@ def _build_and_publish(
                 [*history, latest],
                 statistics,
                 kept=inputs.settings.values["kept_publications"],
+                cluster_tables=result.cluster_tables,
             )
             report = write_pages(options.output, run_options.language)
     record.add_summary(summary, last_rows, result.test_counts)

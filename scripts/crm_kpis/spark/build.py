@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import os
 import shutil
@@ -11,12 +12,14 @@ from typing import Any
 
 import duckdb
 
+from crm_kpis.errors import InputError
 from crm_kpis.published.connect import OFFLINE
+from crm_kpis.published.write import KEEP_VARIABLE, TAG, ClusterTable, read_published_tables
 from crm_kpis.raw.raw_directory import RawDirectory
 from crm_kpis.settings.declaration import Settings
 from crm_kpis.settings.own_columns import describe_settings
 from crm_kpis.spark.inputs import register_inputs
-from crm_kpis.spark.outputs import register_outputs
+from crm_kpis.spark.outputs import describe_outputs, register_outputs
 from crm_kpis.spark.session import spark_session
 
 TARGET = "spark"
@@ -25,6 +28,9 @@ _DIRECTORY = "spark"
 TABLES = f"{_DIRECTORY}/tables"
 # As in profiles.yml.
 _SCHEMA, _SCHEMA_VARIABLE = "crm_kpis", "CRM_KPIS_SPARK_SCHEMA"
+_FACT = "fct_"
+# The gate reads what was staged and refused.
+_READ_FOLDERS = ("staging", "rejections")
 
 
 def settings_variable(settings: Settings) -> dict[str, str]:
@@ -32,7 +38,9 @@ def settings_variable(settings: Settings) -> dict[str, str]:
     return {"CRM_KPIS_SETTING_VALUES": json.dumps(describe_settings(settings), default=str)}
 
 
-def build_tables(warehouse: Path, manifest: Path, raw_directory: RawDirectory, run: Callable[[], Any]) -> Any:
+def build_tables(
+    warehouse: Path, manifest: Path, raw_directory: RawDirectory, run: Callable[[], Any]
+) -> tuple[Any, tuple[ClusterTable, ...]]:
     """Let Spark know the inputs, build, and let DuckDB know the outputs.
 
     Args:
@@ -42,12 +50,14 @@ def build_tables(warehouse: Path, manifest: Path, raw_directory: RawDirectory, r
         run: Builds by dbt-spark, and returns dbt's outcome.
 
     Returns:
-        What `run` has returned.
+        What `run` has returned, and the facts that stay on the cluster.
 
     Raises:
-        InputError: Spark can't be started, or its tables can't be read here.
+        InputError: Spark can't be started, its tables can't be read here, or CRM_KPIS_SPARK_KEEP names what
+            is no fact.
     """
     directory = warehouse.parent / _DIRECTORY
+    kept = find_kept(os.environ.get(KEEP_VARIABLE, ""), [t.name for t in read_published_tables(manifest)])
     # A catalog in memory forgets its tables, whose files would be in the way of the new ones.
     shutil.rmtree(directory, ignore_errors=True)
     sources = list(json.loads(manifest.read_text(encoding="utf-8"))["sources"].values())
@@ -59,11 +69,38 @@ def build_tables(warehouse: Path, manifest: Path, raw_directory: RawDirectory, r
         for statement in statements:
             session.sql(statement)
         outcome = run()
-        nodes = [result.node for result in outcome.result.results if result.status == "success"]
-        tables = {
-            node.alias: f"`{node.schema}`.`{node.alias}`"
+        nodes = [
+            result.node
+            for result in outcome.result.results
+            if result.status == "success" and result.node.resource_type in ("model", "seed")
+        ]
+        tables = {node.alias: f"`{node.schema}`.`{node.alias}`" for node in nodes}
+        optional = {
+            node.alias
             for node in nodes
-            if node.resource_type in ("model", "seed")
+            if TAG not in node.tags and not any(folder in node.fqn for folder in _READ_FOLDERS)
         }
-        register_outputs(warehouse, session, tables)
-    return outcome
+        stay = {name: relation for name, relation in tables.items() if name in kept}
+        here = {name: relation for name, relation in tables.items() if name not in kept}
+        register_outputs(warehouse, session, here, directory / "published", frozenset(optional))
+        return outcome, describe_outputs(session, stay)
+
+
+def find_kept(wanted: str, published: list[str]) -> frozenset[str]:
+    """The facts that stay on the cluster.
+
+    Args:
+        wanted: Names or patterns of facts, with blanks between them.
+        published: All tables that are published.
+
+    Raises:
+        InputError: A name or a pattern is that of no published fact.
+    """
+    facts = [name for name in published if name.startswith(_FACT)]
+    for pattern in wanted.split():
+        if not fnmatch.filter(facts, pattern):
+            raise InputError(
+                f"{KEEP_VARIABLE} has {pattern!r}, which is no published fact. Name some of"
+                f" {', '.join(facts)}, or {_FACT}* for all."
+            )
+    return frozenset(name for pattern in wanted.split() for name in fnmatch.filter(facts, pattern))

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from crm_kpis.errors import InputError, first_line
+from crm_kpis.errors import InputError
 from crm_kpis.raw.contract import RawTable
-from crm_kpis.spark.session import spark_session
+from crm_kpis.spark.session import quote_spark_text, run_statement, spark_session
 
 _NAME = re.compile(r"\w+(\.\w+)?")
 # All types but those that have no order.
@@ -65,7 +65,7 @@ def land_tables(session: Any, schema: str, contract: Iterable[RawTable], directo
         InputError: The schema can't be read or holds no raw table, or one of them can't be read.
     """
     quoted = ".".join(f"`{part}`" for part in schema.split("."))
-    rows = _run(session, f"show tables in {quoted}", f"The raw schema {schema} can't be read")
+    rows = run_statement(session, f"show tables in {quoted}", f"The raw schema {schema} can't be read")
     found = {row[1].lower(): row[1] for row in rows}
     names = {table.name: found[table.name] for table in contract if table.name in found}
     if not names:
@@ -84,28 +84,21 @@ def land_tables(session: Any, schema: str, contract: Iterable[RawTable], directo
 def _land(session: Any, shown: str, relation: str, path: Path) -> None:
     unread = f"The raw table {shown} can't be read"
     order = []
-    for column, kind, *_ in _run(session, f"describe table {relation}", unread):
+    for column, kind, *_ in run_statement(session, f"describe table {relation}", unread):
         # What follows says how the table is partitioned.
         if not column or column.startswith("#"):
             break
         if not any(word in kind for word in _WITHOUT_ORDER):
             order.append(f"`{column.replace('`', '``')}`")
     unfinished = path.with_name(_UNFINISHED)
-    target = str(unfinished).replace("\\", "\\\\").replace("'", "\\'")
+    target = quote_spark_text(str(unfinished))
     query = f"select /*+ coalesce(1) */ * from {relation}"
-    _run(
+    run_statement(
         session,
-        f"insert overwrite directory '{target}' using parquet select * from ({query})"
+        f"insert overwrite directory {target} using parquet select * from ({query})"
         + (f" order by {', '.join(order)}" if order else ""),
         unread,
     )
     (written,) = unfinished.glob("part-*.parquet")
     written.replace(path)
     shutil.rmtree(unfinished)
-
-
-def _run(session: Any, statement: str, complaint: str) -> list[Any]:
-    try:
-        return session.sql(statement).collect()
-    except Exception as error:  # of Spark, Thrift or the network: they have no class in common
-        raise InputError(f"{complaint}: {first_line(str(error))}.") from error

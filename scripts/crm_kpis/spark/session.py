@@ -86,6 +86,29 @@ class _ThriftSession:
             return _ThriftRows(cursor.fetchall() if cursor.description else [])
 
 
+def run_statement(session: Any, statement: str, complaint: str) -> list[Any]:
+    """Run a statement on Spark, and return its rows.
+
+    Args:
+        session: The session, or what stands for it.
+        statement: The statement.
+        complaint: What can't be done where it fails, as the beginning of a sentence.
+
+    Raises:
+        InputError: It failed.
+    """
+    try:
+        return session.sql(statement).collect()
+    except Exception as error:  # of Spark, Thrift or the network: they have no class in common
+        raise InputError(f"{complaint}: {first_line(str(error))}.") from error
+
+
+def quote_spark_text(text: str) -> str:
+    """Quote a text for Spark, for which a backslash escapes what follows."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
 @contextmanager
 def _thrift_session() -> Iterator[_ThriftSession]:
     try:
