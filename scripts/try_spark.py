@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
+import re
+import signal
 import socket
 import subprocess
 import sys
@@ -20,7 +23,11 @@ from pathlib import Path
 import duckdb
 
 _HOST = "127.0.0.1"
-_SECONDS_TO_START = 120
+# On an idle machine it takes three; on a busy one a minute has been seen.
+_SECONDS_TO_START = 300
+_SECONDS_TO_END = 30
+# What prctl(2) calls PR_SET_PDEATHSIG.
+_SIGNAL_OF_PARENTS_END = 1
 _EXECUTOR_MEMORY = "768m"
 _TOLERANCE = 1e-9
 # They say when and how a run went, and differ between any two.
@@ -127,28 +134,24 @@ def standalone_cluster(workers: int, directory: Path) -> Iterator[str]:
     Raises:
         RuntimeError: They did not start; the message has the end of the log.
     """
-    port = _free_port()
-    master = f"spark://{_HOST}:{port}"
-    commands = [("deploy.master.Master", "--host", _HOST, "--port", str(port), "--webui-port", "0")] + [
-        (
-            *("deploy.worker.Worker", "--host", _HOST, "--webui-port", "0", "--cores", "1", "--memory", "1g"),
-            *("--work-dir", str(directory / "work"), master),
-        )
-    ] * workers
-    processes: list[subprocess.Popen[bytes]] = []
-    try:
-        for number, command in enumerate(commands):
-            log = directory / f"{number}_{command[0]}.log"
-            processes.append(_start(command, log))
-            _await(
-                log, "I have been elected leader" if number == 0 else "registered with master", processes[-1]
+    with ExitStack() as processes:
+
+        def start(name: str, started: str, *command: str) -> re.Match[str]:
+            log = directory / f"{name}.log"
+            return _await(log, started, processes.enter_context(_started(command, log)))
+
+        # Port 0: each takes a free one, and the master's log says which.
+        anywhere = ("--host", _HOST, "--port", "0", "--webui-port", "0")
+        elected = r"Starting Spark master at (spark://\S+)(?s:.*)I have been elected leader"
+        master = start("master", elected, "deploy.master.Master", *anywhere).group(1)
+        for number in range(1, workers + 1):
+            start(
+                f"worker_{number}",
+                "registered with master",
+                *("deploy.worker.Worker", *anywhere, "--cores", "1", "--memory", "1g"),
+                *("--work-dir", str(directory / "work"), master),
             )
         yield master
-    finally:
-        for process in reversed(processes):
-            process.terminate()
-        for process in processes:
-            process.wait(30)
 
 
 @contextmanager
@@ -191,8 +194,7 @@ def thrift_server(master: str, directory: Path) -> Iterator[int]:
     )
     log = directory / "thrift.log"
     # Spark takes the server for a daemon, whose memory is no option.
-    process = _start(command, log, memory)
-    try:
+    with _started(command, log, memory) as process:
         deadline = time.monotonic() + _SECONDS_TO_START
         while not _is_open(port):
             if process.poll() is not None or time.monotonic() > deadline:
@@ -201,9 +203,6 @@ def thrift_server(master: str, directory: Path) -> Iterator[int]:
                 )
             time.sleep(0.5)
         yield port
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def _free_port() -> int:
@@ -221,7 +220,9 @@ def _end_of(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-10:])
 
 
-def _start(command: tuple[str, ...], log: Path, memory: str = "256m") -> subprocess.Popen[bytes]:
+@contextmanager
+def _started(command: tuple[str, ...], log: Path, memory: str = "256m") -> Iterator[subprocess.Popen[bytes]]:
+    """A process of Spark's, which ends with the block, and with this process, however that ends."""
     import pyspark  # noqa: PLC0415 - an extra
 
     home = Path(pyspark.__file__).parent
@@ -231,22 +232,39 @@ def _start(command: tuple[str, ...], log: Path, memory: str = "256m") -> subproc
         "SPARK_DAEMON_MEMORY": memory,
     }
     with log.open("wb") as output:
-        return subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603
             [str(home / "bin" / "spark-class"), f"org.apache.spark.{command[0]}", *command[1:]],
+            stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environment,
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no threads
         )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
-def _await(log: Path, text: str, process: subprocess.Popen[bytes]) -> None:
+def _end_with_parent() -> None:
+    """Let Linux end this process when its parent is gone: a killed one ends nothing itself."""
+    ctypes.CDLL(None).prctl(_SIGNAL_OF_PARENTS_END, signal.SIGTERM)
+
+
+def _await(log: Path, pattern: str, process: subprocess.Popen[bytes]) -> re.Match[str]:
     deadline = time.monotonic() + _SECONDS_TO_START
-    while text not in log.read_text(errors="replace"):
+    while not (found := re.search(pattern, log.read_text(errors="replace"))):
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(
-                f"Spark did not start: {text!r} is not in its log, which ends with\n{_end_of(log)}"
+                f"Spark did not start: {pattern!r} is not in its log, which ends with\n{_end_of(log)}"
             )
         time.sleep(0.2)
+    return found
 
 
 def _run(arguments: list[str], environment: dict[str, str]) -> float:
@@ -268,7 +286,10 @@ def main() -> int:
     parser.add_argument("--output", type=Path, help="keep what both engines publish below this directory")
     options = parser.parse_args()
     raw = ["--raw-dir", options.raw_dir] if options.raw_dir else []
-    with tempfile.TemporaryDirectory() as scratch:
+    # A signal to end is an exception, so that what was started is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # An executor may write its last lines while its directory is removed.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         output = (options.output or Path(scratch)).absolute()
         logs = Path(scratch) / "cluster"
         logs.mkdir()
