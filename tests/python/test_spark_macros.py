@@ -171,7 +171,13 @@ def test_groups_are_the_same(spark):
     rows = [(str(number % 3), str((number * 7919) % 101), f"{number * 0.1 - 3}") for number in range(60)]
     columns = {"g": "bigint", "n": "bigint", "d": "double"}
     sums = [f"sum_in_order('d', 'n'{condition})" for condition in ("", ", 'd > 0'", ", 'd > 99'")]
-    calls = ["nth_smallest('n', 'g + 1')", *sums]
+    # Whole numbers, rests, and what is no longer a bigint.
+    exact = [
+        f"exact_sum('{value}'{condition})"
+        for value in ("d", "n * 1e20", "d / 3")
+        for condition in ("", ', "g > 0"')
+    ]
+    calls = ["nth_smallest('n', 'g + 1')", *sums, *exact]
     computed = []
     for prefix, engine in (("duckdb", run_on_duckdb), ("default", spark)):
         values = ", ".join(f"({', '.join(row)})" for row in rows)
