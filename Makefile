@@ -103,6 +103,10 @@ bench: setup ## Measure what a run costs on a made-up company of 1m, 10m or 100m
 spark: .venv/.spark ## Build the sample on a Spark cluster of two workers, and compare it with DuckDB's; needs Java 17
 	$(BIN)/python scripts/try_spark.py $(ARGS)
 
+.PHONY: test-spark
+test-spark: .venv/.spark ## Run the tests that compute on Spark, in one process; needs Java 17
+	$(BIN)/pytest $(ARGS) tests/python/test_spark*.py
+
 # uv resolves for all Pythons and platforms at once, which pip-tools does not.
 .PHONY: lock
 lock: setup ## Lock the dependencies of pyproject.toml again
