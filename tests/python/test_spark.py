@@ -15,7 +15,7 @@ from crm_kpis.raw.raw_directory import inspect, register
 from crm_kpis.spark.build import find_kept
 from crm_kpis.spark.inputs import register_inputs
 from crm_kpis.spark.outputs import describe_outputs, register_outputs
-from crm_kpis.spark.session import REQUIRED, spark_session
+from crm_kpis.spark.session import REQUIRED, configured_names, spark_session
 from crm_kpis.sql import quote_path, quote_text
 from try_spark import Comparison, compare_marts
 
@@ -182,6 +182,15 @@ def test_what_stays_must_be_a_fact(wanted):
     )
     with pytest.raises(InputError, match=re.escape(message)):
         find_kept(wanted, PUBLISHED)
+
+
+def test_sparks_own_configuration_is_known_by_name(tmp_path):
+    path = tmp_path / "spark-defaults.conf"
+    assert configured_names(path) == set()
+    path.write_text(
+        "# spark.not.set 1\nspark.a.b 1\n  spark.c=2\nspark.d: 3\n\nother.e 4\nspark.f\t5", "utf-8"
+    )
+    assert configured_names(path) == {"spark.a.b", "spark.c", "spark.d", "spark.f"}
 
 
 class Cursor:

@@ -95,10 +95,15 @@ def test_a_raw_schema_goes_with_spark_and_without_a_raw_directory(tmp_path, argu
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java")
-def test_tables_and_views_of_spark_are_read_as_files_are(tmp_path):
+def test_tables_and_views_of_spark_are_read_as_files_are(tmp_path, monkeypatch):
     pytest.importorskip("pyspark")
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "spark-defaults.conf").write_text("spark.sql.shuffle.partitions 7\n", "utf-8")
+    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path / "conf"))
     rows = "('u2', date '2024-01-05', map('a', 1)), ('u1', null, null), ('u1', date '2023-01-05', null)"
     with spark_session(tmp_path / "tables") as session:
+        # Its own configuration comes before the defaults.
+        assert session.conf.get("spark.sql.shuffle.partitions") == "7"
         for statement in (
             "create database crm",
             f"create table crm.users using orc as select * from (values {rows}) as t (user_id, hired_on, x)",

@@ -8,6 +8,7 @@ cluster. A Thrift server is configured by who starts it; what the models rely on
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,6 +65,8 @@ DEFAULTS = {
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.log.level": "ERROR",
 }
+# A line of spark-defaults.conf: a name, then a blank, = or :, then a value.
+_CONFIGURED = re.compile(r"^[ \t]*(spark\.[^\s=:]+)", re.MULTILINE)
 
 
 class _ThriftRows:
@@ -143,6 +146,17 @@ def _thrift_session() -> Iterator[_ThriftSession]:
         connection.close()
 
 
+def configured_names(path: Path) -> set[str]:
+    """The names that a spark-defaults.conf sets. Spark itself reads it too late to ask.
+
+    Args:
+        path: The file, which need not be there.
+    """
+    if not path.is_file():
+        return set()
+    return set(_CONFIGURED.findall(path.read_text(encoding="utf-8", errors="replace")))
+
+
 @contextmanager
 def spark_session(tables: Path) -> Iterator[Any]:
     """A session, which ends with the block.
@@ -164,8 +178,8 @@ def spark_session(tables: Path) -> Iterator[Any]:
             yield thrift
         return
     try:
-        from pyspark.conf import SparkConf  # noqa: PLC0415 - an extra
-        from pyspark.errors import PySparkException  # noqa: PLC0415
+        from pyspark.errors import PySparkException  # noqa: PLC0415 - an extra
+        from pyspark.find_spark_home import _find_spark_home  # noqa: PLC0415
         from pyspark.sql import SparkSession  # noqa: PLC0415
     except ImportError as error:
         raise InputError(
@@ -176,13 +190,13 @@ def spark_session(tables: Path) -> Iterator[Any]:
     master = os.environ.get(_MASTER)
     if master or "--master" not in submitted:
         builder = builder.master(master or "local[2]")
-    settings = {name: value for name, value in DEFAULTS.items() if name not in submitted} | REQUIRED
-    if "spark.sql.warehouse.dir" not in submitted:
-        settings["spark.sql.warehouse.dir"] = str(tables)
-    defaults = SparkConf()
-    for name, value in settings.items():
-        if name in REQUIRED or not defaults.contains(name):
+    conf_dir = Path(os.environ.get("SPARK_CONF_DIR") or Path(_find_spark_home()) / "conf")
+    configured = configured_names(conf_dir / "spark-defaults.conf")
+    for name, value in (DEFAULTS | {"spark.sql.warehouse.dir": str(tables)}).items():
+        if name not in submitted and name not in configured:
             builder = builder.config(name, value)
+    for name, value in REQUIRED.items():
+        builder = builder.config(name, value)
     try:
         session = builder.getOrCreate()
     except (PySparkException, RuntimeError) as error:
