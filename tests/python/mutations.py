@@ -36,6 +36,10 @@ _KINDS: dict[str, tuple[str, str]] = {
     "a default gone": (r"\bcoalesce\(([\w.]+), (?:'[^']*'|[^()'])+\)", r"\1"),
     "upside down": (r" desc\b", " asc"),
 }
+_INNER_JOIN = re.compile(r"^( *)inner join (\w+)(?: as (\w+))?(?: on .*)?$")
+_COMPARES = "(?:=|<>|<|>|<=|>=|like|between)"
+# What is more than a comparison of two columns may be true of NULL.
+_NO_COMPARISON = re.compile(r"[(){}]|\b(?:or|case|exists|distinct|is null)\b")
 
 
 @dataclass(frozen=True)
@@ -94,9 +98,51 @@ def find_mutations(project: Path) -> list[Mutation]:
         for number, (line, left) in enumerate(lines, start=1):
             if line == left:
                 found += [
-                    Mutation(name, number, kind, line, after) for kind, after in mutate_line(line, dates)
+                    Mutation(name, number, kind, line, after)
+                    for kind, after in mutate_line(line, dates)
+                    if not (kind == "a left join" and is_partner_required(code.splitlines()[number - 1 :]))
                 ]
     return found
+
+
+def is_partner_required(lines: list[str]) -> bool:
+    """Whether a later condition compares a column of the joined table, which a left join would leave NULL.
+
+    Args:
+        lines: The line of the join and those after it, without comments.
+    """
+    join = _INNER_JOIN.match(lines[0])
+    if not join:
+        return False
+    indent, table = len(join[1]), join[3] or join[2]
+    condition, is_required, nested_below = "", False, 1000
+    for line in lines[1:]:
+        depth, text = len(line) - len(line.lstrip()), line.strip()
+        if depth > nested_below:
+            continue
+        nested_below = depth if text.endswith("(") else 1000
+        if depth == indent and text:
+            clause = re.match(r"(inner join .* on |inner join|where|(?:left|cross) join)", text)
+            if not clause:
+                break
+            condition = "" if "left" in clause[1] or "cross" in clause[1] else clause[1].split()[0]
+            text = text[clause.end() :]
+        elif depth < indent and text:
+            break
+        # A condition a line: below `where` one step in, below the `on` of a join two.
+        if not condition or depth > indent + (4 if condition == "where" else 8):
+            continue
+        if text.startswith("or "):
+            return False
+        is_required |= any(_is_comparison(part.strip(), table) for part in re.split(r"\b(?:and|on) ", text))
+    return is_required
+
+
+def _is_comparison(condition: str, table: str) -> bool:
+    """Whether it is not true where the table's columns are NULL."""
+    side = rf"[^=<>]*\b{table}\.\w+[^=<>]*"
+    compared = rf"{side} {_COMPARES} .+|.+ {_COMPARES} {side}|(?:not )?{table}\.\w+|{table}\.\w+ is not null"
+    return bool(re.fullmatch(compared, condition)) and not _NO_COMPARISON.search(condition)
 
 
 def _without_what_is_not_run(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from mutations import find_mutations, mutate_line
+from mutations import find_mutations, is_partner_required, mutate_line
 from pipeline import PROJECT_DIR
 
 
@@ -39,6 +39,40 @@ def test_the_only_value_of_a_measure_is_not_made_the_least():
         kind for kind, _ in mutate_line("max(value) filter (where measure = 'deals') as deals,\n", set())
     }
     assert kinds == {"the opposite", "a filter gone"}
+
+
+@pytest.mark.parametrize(
+    ("later", "is_required"),
+    [
+        ("    where users.team = 'a'", True),
+        ("    where deals.amount > 0 and users.is_active", True),
+        ("    where users.left_on is not null", True),
+        ("    inner join teams on users.team = teams.team", True),
+        (
+            "    inner join teams\n        on\n            a >= teams.a\n            and users.b = teams.b",
+            True,
+        ),
+        ("    where\n        deals.amount > 0\n        and not users.is_active", True),
+        ("    where users.team = 'a' or deals.is_won", False),
+        ("    where\n        users.team = 'a'\n        or deals.is_won", False),
+        (
+            "    where\n        a\n        and (\n            users.b = 'a'\n            or c\n        )",
+            False,
+        ),
+        ("    where users.left_on is null", False),
+        ("    where coalesce(users.team, 'a') = 'a'", False),
+        (
+            "    where not exists (\n        select 1\n        from a\n        where users.b = a.b\n    )",
+            False,
+        ),
+        ("    left join teams on users.team = teams.team", False),
+        ("    group by users.team\n)", False),
+        ("),\n\nnext as (\n    select *\n    from a\n    where users.team = 'a'", False),
+    ],
+)
+def test_an_inner_join_is_kept_where_a_later_condition_does_the_same(later, is_required):
+    lines = ["    inner join users on deals.owner_id = users.user_id", *later.split("\n")]
+    assert is_partner_required(lines) is is_required
 
 
 def test_what_only_spark_runs_is_left_alone():
