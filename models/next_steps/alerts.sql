@@ -196,14 +196,16 @@ customer_at_risk as (
         case when customer_outlook.value_group = 'high' then 'high' else 'middle' end as urgency,
         customer_outlook.reasons_en as why_en,
         customer_outlook.reasons_de as why_de,
-        customer_outlook.yearly_amount as amount,
+        customer_outlook.revenue_at_risk_365_days as amount,
         case when customer_outlook.is_purchase_overdue then customer_outlook.next_purchase_due_on else rules.as_of end as since_on
     from customer_outlook
-    inner join rules on rules.rule = 'customer_at_risk' and coalesce(customer_outlook.yearly_amount, 0) >= rules.limit_value
+    inner join rules
+        on rules.rule = 'customer_at_risk' and coalesce(customer_outlook.revenue_at_risk_365_days, 0) >= rules.limit_value
     where
         customer_outlook.risk_group in ('high', 'lost')
         and customer_outlook.risk_group_90_days_ago in ('low', 'middle')
         and customer_outlook.value_group in ('high', 'middle')
+        and customer_outlook.is_regular
 ),
 
 -- Of a KPI the shortest period that is worse, once.

@@ -3,7 +3,7 @@
     current_*     what the models of purchases and subscriptions say at as_of
     open_tickets, last_answers, running_subscriptions   the signs beside it
     customers     all of it, a row each
-    worth         what a customer brings in a year, and its place among the others
+    worth*        what a customer brings in a year, what of it is at risk, and its place among the others
 #}
 {% set text = dbt.type_string() %}
 
@@ -123,6 +123,7 @@ customers as (
         risks.churn_chance_365_days,
         risks.has_subscription,
         risks.is_subscribed,
+        risks.has_subscription or chances.purchase_chance_365_days >= 0.5 * risks.active_chance as is_regular,
         accounts.industry,
         accounts.country,
         accounts.company_size,
@@ -178,11 +179,22 @@ worth as (
     from customers
 ),
 
+-- What it would bring if it certainly stayed, less what is expected.
+worth_at_risk as (
+    select
+        *,
+        case
+            when is_subscribed then (12 - expected_months) * cast(monthly_amount as double)
+            else expected_revenue_365_days * (1 - active_chance) / nullif(active_chance, 0)
+        end as revenue_at_risk_365_days
+    from worth
+),
+
 ranked as (
     select
         *,
         percent_rank() over (partition by yearly_amount is null order by yearly_amount desc nulls last) as worth_rank
-    from worth
+    from worth_at_risk
 )
 
 select
@@ -229,6 +241,7 @@ select
     cast(monthly_amount as double) as monthly_amount,
     yearly_amount,
     expected_revenue_365_days,
+    revenue_at_risk_365_days,
 
     -- numerics
     purchases,
@@ -248,6 +261,7 @@ select
     -- booleans
     has_subscription,
     is_subscribed,
+    is_regular,
     is_purchase_overdue,
 
     -- dates

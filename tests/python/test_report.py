@@ -445,6 +445,8 @@ LISTS = (
         'U1' as user_id, 'Sales West' as team, 9 as open_deals, 2 as stalled_deals, 0 as open_leads,
         0 as open_tickets, 0 as overdue_tickets, 1 as tasks_due, 0 as overdue_tasks, 10 as work_items,
         4.0 as usual_work_items, 2.5 as times_usual, true as is_overloaded, false as has_left
+    union all
+    select '(none)', '(none)', 0, 0, 7, 0, 0, 0, 0, 7, null, null, false, false
     """,
     """
     create or replace table marts.customer_outlook as
@@ -452,11 +454,15 @@ LISTS = (
         account_id, 'U2' as owner_id, 'DE' as country, 'retail' as industry, '1-9' as company_size,
         'high' as value_group, risk_group, 1000.0 as yearly_amount, active_chance,
         null::double as churn_chance_365_days, date '2026-05-01' as next_purchase_due_on,
+        at_risk as revenue_at_risk_365_days, account_id <> 'A4' as is_regular,
         0.1 as purchase_chance_90_days, null::date as renewal_on, 0 as open_tickets,
         null::double as last_satisfaction, risk_group <> 'lost' as is_purchase_overdue,
         'Last purchase long ago' as reasons_en, 'Letzter Kauf lange her' as reasons_de
-    from (values ('A1', 'high', 0.4), ('A2', 'middle', 0.7), ('A3', 'lost', 0.05))
-        as customers (account_id, risk_group, active_chance)
+    from
+        (values
+            ('A1', 'high', 0.4, 600), ('A2', 'middle', 0.7, 300),
+            ('A3', 'lost', 0.1, 9), ('A4', 'high', 0.4, 9))
+        as customers (account_id, risk_group, active_chance, at_risk)
     """,
     """
     create or replace table marts.alerts as
@@ -503,12 +509,16 @@ def test_sentences_of_few_data_are_whole(english, tmp_path):
         "delete from marts.raw_row_counts where raw_table <> 'deals'",
         "delete from marts.rejected_records where raw_table <> 'deals'",
         "update marts.stalled_deals set amount = null",
+        "update marts.lead_priorities set learnt_won_leads = 0",
     )
     write_pages(bare)
     pages = {language: (bare / f"report.{language}.html").read_text("utf-8") for language in LANGUAGES}
     assert " rows of one raw table were read" in pages["en"]
     assert " Zeilen aus einer Rohtabelle gelesen" in pages["de"]
     assert re.search(r"Deals: \d+\. None has a known amount\.", pages["en"])
+    assert "None of the earlier open leads was won, so the order says nothing." in pages["en"]
+    assert "Von den früheren offenen Leads wurde keiner gewonnen" in pages["de"]
+    assert "Leads to call first" not in pages["en"]
     assert re.search(r"Deals: \d+\. Kein Betrag ist bekannt\.", pages["de"])
 
 
@@ -522,10 +532,11 @@ def test_lists_say_what_to_do_next(lists):
         "list-user-workload",
     ]
     glance = re.search(r'<div class="glance">.*?</section>', page, re.DOTALL)[0]
-    # 100 + 200 + ... + 25,000; of 1,000 each, 60 % and 30 % may be lost.
+    # 100 + 200 + ... + 25,000; 600 and 300 at risk, the lost one and the one that hardly ever buys left out.
     assert "Deals: 250, worth €3,137,500." in glance
     assert "Customers: 2; €900.00 of a year&#39;s revenue at risk." in glance
     assert "than is usual in the team: 1 of 1 people." in glance
+    assert "Without a person: 7." in page
     assert "3, of which 1 new." in glance
     assert "Expected in July 2026: €700.00." in glance
 

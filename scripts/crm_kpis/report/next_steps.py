@@ -47,6 +47,11 @@ class StepList:
 
 # What is said of a user.
 _STATES = ("has_left", "is_overloaded")
+# Lists that are there in any case, and when they are something to look at.
+_NEEDS_ATTENTION: dict[str, Callable[[list[Row]], bool]] = {
+    "user_workload": lambda rows: any(row[state] for row in rows for state in _STATES),
+    "lead_priorities": lambda rows: rows[0]["learnt_won_leads"] != 0,
+}
 # The columns of a list with their units; those without one are text.
 _Units = dict[str, str | None]
 _ALERTS: _Units = {
@@ -81,7 +86,7 @@ _LEADS: _Units = {
 }
 _CUSTOMERS: _Units = {
     **dict.fromkeys(("account_id", "owner", "value_group", "risk_group")),
-    **dict.fromkeys(("yearly_amount", "amount_at_risk"), "currency"),
+    **dict.fromkeys(("yearly_amount", "revenue_at_risk_365_days"), "currency"),
     "next_purchase_due_on": None,
     "purchase_chance_90_days": "ratio",
     "renewal_on": None,
@@ -132,7 +137,7 @@ class _Reader:
             ("stalled_deals", _STALLED_DEALS, self._stalled_notes),
             ("lead_priorities", _LEADS, self._lead_notes),
             ("customers_at_risk", _CUSTOMERS, lambda _: iter(())),
-            ("user_workload", _WORKLOAD, lambda _: iter(())),
+            ("user_workload", _WORKLOAD, self._workload_notes),
             ("next_products", _NEXT_PRODUCTS, lambda _: iter(())),
         ]
         for name, units, notes in lists:
@@ -143,8 +148,7 @@ class _Reader:
 
     def _list(self, name: str, units: _Units, rows: list[Row], notes: tuple[str, ...]) -> StepList:
         words = self.texts["lists"][name]
-        # Work is listed of everybody, also where nobody has too much.
-        needs_attention = name != "user_workload" or any(row[state] for row in rows for state in _STATES)
+        needs_attention = _NEEDS_ATTENTION.get(name, lambda _: True)(rows)
         if not needs_attention:
             words = words | words["ordinary"]
         # A column that nobody has filled is left out.
@@ -249,8 +253,12 @@ class _Reader:
                     count=self.formats.count(row["won_leads"]),
                 )
         won = rows[0]["learnt_won_leads"]
-        if won is not None and won < _FEWEST_WINS:
+        if won is not None and 0 < won < _FEWEST_WINS:
             yield self.texts["few_wins"].format(count=self.formats.count(won))
+
+    def _workload_notes(self, rows: list[Row]) -> Iterator[str]:
+        if rows[0]["found_unassigned"]:
+            yield self.texts["unassigned"].format(count=self.formats.count(rows[0]["found_unassigned"]))
 
 
 # As the description of lead_priorities says.

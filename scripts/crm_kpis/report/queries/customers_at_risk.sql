@@ -1,21 +1,21 @@
 -- One row per customer that may be lost or is due to buy: those first with whom most is at stake; the first 200. `found` says how many there
--- are. What is lost already is none of them.
+-- are. What is lost already is none of them, nor is who hardly ever returns.
 with
 
 chosen as (
-    select
-        *,
-        yearly_amount * (1 - coalesce(active_chance, 1) * (1 - coalesce(churn_chance_365_days, 0))) as amount_at_risk
+    select *
     from marts.customer_outlook
-    where risk_group in ('high', 'middle') or (is_purchase_overdue and risk_group <> 'lost')
+    where is_regular and (risk_group in ('high', 'middle') or (is_purchase_overdue and risk_group <> 'lost'))
 ),
 
 ranked as (
     select
         *,
-        row_number() over (order by amount_at_risk desc nulls last, yearly_amount desc nulls last, account_id) as place,
+        row_number() over (
+            order by revenue_at_risk_365_days desc nulls last, yearly_amount desc nulls last, account_id
+        ) as place,
         count(*) over () as found,
-        sum(amount_at_risk) over () as found_amount
+        sum(revenue_at_risk_365_days) over () as found_amount
     from chosen
 )
 
@@ -30,7 +30,7 @@ select
     value_group,
     risk_group,
     yearly_amount,
-    amount_at_risk,
+    revenue_at_risk_365_days,
     next_purchase_due_on,
     purchase_chance_90_days,
     renewal_on,
