@@ -262,6 +262,17 @@ def test_a_headline_number_falls_back_to_the_next_of_its_line(english, tmp_path)
     marts = copy_marts(english, tmp_path, without)
     write_report(marts)
     assert labels(marts)[:2] == ["revenue", "win_rate"]
+    # Of a service desk's data, there is but one line with a value: others fill up.
+    service = (
+        "delete from marts.kpi_values where kpi_id like '%satisf%'"
+        " or kpi_id not in (select kpi_id from marts.kpi_catalogue where area = 'service')"
+    )
+    marts = copy_marts(english, tmp_path / "service", service)
+    write_report(marts)
+    assert labels(marts) == [
+        *("net_promoter_score", "resolution_hours", "service_level_rate", "first_contact_resolution_rate"),
+        "first_response_hours",
+    ]
 
 
 def test_a_change_is_that_of_the_numbers_shown(english, tmp_path):

@@ -21,6 +21,14 @@ HEADLINE_KPIS = (
     ("customer_satisfaction_score", "net_promoter_score"),
     ("resolution_hours", "first_response_hours"),
 )
+# Who exports tickets or orders alone has values for few of these lines: the first of these that have one
+# fill up to five.
+_MORE_KPIS = (
+    *("service_level_rate", "first_contact_resolution_rate", "first_response_hours", "tickets_created"),
+    *("average_purchase_value", "repeat_purchase_rate", "leads_created", "lead_conversion_rate"),
+    *("net_promoter_score", "average_deal_size", "deals_won", "ticket_backlog", "ticket_reopen_rate"),
+)
+_FEWEST_TILES = 5
 _LINE_GRAIN = "month"
 
 
@@ -98,7 +106,7 @@ def read_head(marts: Marts, content: Content, texts: Texts, formats: Formats) ->
         company=marts.settings["company_name"],
         logo=marts.settings["company_logo"],
         state=_read_state(marts, texts, formats),
-        tiles=_choose_tiles(cards, chosen or HEADLINE_KPIS),
+        tiles=_make_tiles(_choose(cards, chosen) if chosen else _choose_usual(cards)),
         summaries={grain: _summarize(content, grain, latest.get(grain), texts, formats) for grain in GRAINS},
     )
 
@@ -164,11 +172,19 @@ def _read_state(marts: Marts, texts: Texts, formats: Formats) -> DataState | Non
     )
 
 
-def _choose_tiles(cards: Iterable[Card], lines: Iterable[tuple[str, ...]]) -> tuple[Tile, ...]:
+def _choose(cards: Iterable[Card], lines: Iterable[tuple[str, ...]]) -> list[Card]:
     by_id = {card.kpi_id: card for card in cards}
     chosen = (next((by_id[kpi] for kpi in kpis if kpi in by_id), None) for kpis in lines)
+    return [card for card in chosen if card]
+
+
+def _choose_usual(cards: list[Card]) -> list[Card]:
+    chosen = _choose(cards, HEADLINE_KPIS)
+    more = [card for card in _choose(cards, ((kpi,) for kpi in _MORE_KPIS)) if card not in chosen]
+    return chosen + more[: max(_FEWEST_TILES - len(chosen), 0)]
+
+
+def _make_tiles(cards: Iterable[Card]) -> tuple[Tile, ...]:
     return tuple(
-        Tile(card, card.views[_LINE_GRAIN].sparkline if _LINE_GRAIN in card.views else None)
-        for card in chosen
-        if card
+        Tile(card, card.views[_LINE_GRAIN].sparkline if _LINE_GRAIN in card.views else None) for card in cards
     )
