@@ -517,7 +517,7 @@ def test_sentences_of_few_data_are_whole(english, tmp_path):
     bare = copy_marts(
         english,
         tmp_path,
-        "delete from marts.raw_row_counts where raw_table <> 'deals'",
+        "update marts.raw_row_counts set rows_read = 0 where raw_table <> 'deals'",
         "delete from marts.rejected_records where raw_table <> 'deals'",
         "update marts.stalled_deals set amount = null",
         "update marts.lead_priorities set learnt_won_leads = 0",
@@ -526,6 +526,8 @@ def test_sentences_of_few_data_are_whole(english, tmp_path):
     pages = {language: (bare / f"report.{language}.html").read_text("utf-8") for language in LANGUAGES}
     assert " rows of one raw table were read" in pages["en"]
     assert " Zeilen aus einer Rohtabelle gelesen" in pages["de"]
+    assert "19 more have no rows; the end of the page says what that costs." in pages["en"]
+    assert "19 weitere haben keine Zeilen; was dadurch fehlt, steht am Ende." in pages["de"]
     assert re.search(r"Deals: \d+\. None has a known amount\.", pages["en"])
     assert "None of the earlier open leads was won, so the order says nothing." in pages["en"]
     assert "Von den früheren offenen Leads wurde keiner gewonnen" in pages["de"]

@@ -29,6 +29,8 @@ _MORE_KPIS = (
     *("net_promoter_score", "average_deal_size", "deals_won", "ticket_backlog", "ticket_reopen_rate"),
 )
 _FEWEST_TILES = 5
+# Managers do not read a list of twenty raw tables.
+_MOST_NAMED = 5
 _LINE_GRAIN = "month"
 
 
@@ -167,7 +169,11 @@ def _read_state(marts: Marts, texts: Texts, formats: Formats) -> DataState | Non
         )
         if row["worst_reason"]
         else "",
-        missing=words["missing"].format(tables=row["tables_missing"]) if row["tables_missing"] else "",
+        missing=words["many_missing" if row["missing_count"] > _MOST_NAMED else "missing"].format(
+            tables=row["tables_missing"], count=formats.count(row["missing_count"])
+        )
+        if row["missing_count"]
+        else "",
         warnings=tuple((row.get(words["warnings_column"]) or row["warnings"] or "").splitlines()),
     )
 

@@ -11,6 +11,7 @@ runs as (
 tables as (
     select
         count(*) filter (where rows_read > 0) as tables_read,
+        count(*) filter (where rows_read = 0) as missing_count,
         string_agg(raw_table, ', ' order by raw_table) filter (where rows_read = 0) as tables_missing
     from marts.raw_row_counts
 ),
@@ -37,6 +38,7 @@ select
     -- All of them, since a file that an earlier version published, and rollback has put back, lacks the newest.
     runs.*,
     tables.tables_read,
+    tables.missing_count,
     tables.tables_missing,
     worst.raw_table as worst_table,
     worst.column_name as worst_column,
