@@ -94,16 +94,34 @@ totals as (
     where trait_by = 'all'
 ),
 
+-- Where no earlier lead was won, or the data have no deals, nobody knows a chance.
+known_chances as (
+    select
+        lead_chances.lead_id,
+        totals.leads,
+        totals.won_leads,
+        case when totals.won_leads > 0 then totals.win_share end as win_share,
+        case when totals.won_leads > 0 then lead_chances.win_chance end as win_chance,
+        case when totals.won_leads > 0 then lead_chances.trait_log_odds end as trait_log_odds
+    from lead_chances
+    cross join totals
+),
+
 ranked as (
     select
         open_leads.*,
-        lead_chances.win_chance,
+        known_chances.leads,
+        known_chances.won_leads,
+        known_chances.win_share,
+        known_chances.win_chance,
         row_number() over (
-            order by lead_chances.win_chance desc, lead_chances.trait_log_odds desc, open_leads.created_on desc, open_leads.lead_id asc
+            order by
+                known_chances.win_chance desc nulls last, known_chances.trait_log_odds desc nulls last,
+                open_leads.created_on desc, open_leads.lead_id asc
         ) as rank,
         count(*) over () as all_leads
-    from lead_chances
-    inner join open_leads on lead_chances.lead_id = open_leads.lead_id
+    from known_chances
+    inner join open_leads on known_chances.lead_id = open_leads.lead_id
 )
 
 select
@@ -120,12 +138,21 @@ select
     ranked.score_band,
 
     -- words
-    'Won within {{ setting('lead_chance_days') }} days: '
-    || reasons.reasons_en
-    || '; all: ' || cast(cast(100 * totals.win_share as decimal(5, 1)) as {{ text }}) || ' %' as reasons_en,
-    'Gewonnen innerhalb von {{ setting('lead_chance_days') }} Tagen: '
-    || reasons.reasons_de
-    || '; alle: ' || replace(cast(cast(100 * totals.win_share as decimal(5, 1)) as {{ text }}), '.', ',') || ' %' as reasons_de,
+    case
+        when ranked.won_leads = 0 then 'no earlier open lead was won within {{ setting('lead_chance_days') }} days'
+        else
+            'Won within {{ setting('lead_chance_days') }} days: '
+            || reasons.reasons_en
+            || '; all: ' || cast(cast(100 * ranked.win_share as decimal(5, 1)) as {{ text }}) || ' %'
+    end as reasons_en,
+    case
+        when ranked.won_leads = 0
+            then 'kein früherer offener Lead wurde innerhalb von {{ setting('lead_chance_days') }} Tagen gewonnen'
+        else
+            'Gewonnen innerhalb von {{ setting('lead_chance_days') }} Tagen: '
+            || reasons.reasons_de
+            || '; alle: ' || replace(cast(cast(100 * ranked.win_share as decimal(5, 1)) as {{ text }}), '.', ',') || ' %'
+    end as reasons_de,
 
     -- durations
     ranked.age_days,
@@ -135,9 +162,9 @@ select
     cast(ranked.rank as bigint) as rank,
     cast(floor((ranked.rank - 1) * 5.0 / ranked.all_leads) as bigint) + 1 as fifth,
     ranked.win_chance,
-    totals.win_share as usual_win_share,
-    cast(totals.leads as bigint) as learnt_leads,
-    cast(totals.won_leads as bigint) as learnt_won_leads,
+    ranked.win_share as usual_win_share,
+    cast(ranked.leads as bigint) as learnt_leads,
+    cast(ranked.won_leads as bigint) as learnt_won_leads,
     ranked.score,
     ranked.activities,
 
@@ -149,5 +176,4 @@ select
     ranked.created_on,
     ranked.last_moved_on
 from ranked
-cross join totals
 left join reasons on ranked.lead_id = reasons.lead_id

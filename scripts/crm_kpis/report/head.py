@@ -26,6 +26,7 @@ HEADLINE_KPIS = (
 _MORE_KPIS = (
     *("service_level_rate", "first_contact_resolution_rate", "first_response_hours", "tickets_created"),
     *("average_purchase_value", "repeat_purchase_rate", "leads_created", "lead_conversion_rate"),
+    *("cost_per_lead", "marketing_spend", "email_open_rate", "ad_click_rate", "website_conversion_rate"),
     *("net_promoter_score", "average_deal_size", "deals_won", "ticket_backlog", "ticket_reopen_rate"),
 )
 _FEWEST_TILES = 5
