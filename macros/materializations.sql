@@ -56,6 +56,9 @@
 {#
     Makes the table of the model that is built, on Spark, in place of the one from the last build, and checks its contract.
 
+    Where Spark does not compile its plans to Java (for small data, which takes less time than that), it does so for a model with
+    `meta: {computes_much: true}`: long formulas of many rows. RESET puts back what the configuration has.
+
     query  the model's SQL, to which the company's own columns are added
 #}
 {% macro replace_spark_table(query) %}
@@ -64,7 +67,13 @@
     {%- set target = this.incorporate(type='table') -%}
     {%- set file_format = env_var('CRM_KPIS_SPARK_FILE_FORMAT', 'parquet') -%}
     {%- set can_replace = file_format in ['delta', 'iceberg'] -%}
+    {%- set compiled = ['spark.sql.codegen.wholeStage=true', 'spark.sql.codegen.factoryMode=FALLBACK']
+        if config.get('meta', {}).get('computes_much') and target.type == 'spark'
+        and env_var('CRM_KPIS_SPARK_METHOD', 'session') in ['session', 'thrift'] else [] -%}
     {%- do run_hooks(pre_hooks) -%}
+    {%- for setting in compiled -%}
+        {%- call statement('compile') -%} set {{ setting }} {%- endcall -%}
+    {%- endfor -%}
     {%- set query, computed = crm_kpis.compute_once(query, file_format) -%}
     {%- if existing is not none and not can_replace -%}
         {%- do adapter.drop_relation(existing) -%}
@@ -73,6 +82,9 @@
         create {{ 'or replace ' if can_replace }}table {{ target }} using {{ file_format }} as
         {{ query }}
     {%- endcall -%}
+    {%- for setting in compiled -%}
+        {%- call statement('interpret') -%} reset {{ setting.split('=')[0] }} {%- endcall -%}
+    {%- endfor -%}
     {%- for relation in computed -%}
         {%- do adapter.drop_relation(relation) -%}
     {%- endfor -%}

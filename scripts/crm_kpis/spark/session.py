@@ -42,7 +42,7 @@ DEFAULTS = {
     " -XX:ReservedCodeCacheSize=256m -XX:+UseParallelGC",
     # An executor lives for minutes: what Java's second compiler makes of it is not worth what it takes.
     "spark.executor.extraJavaOptions": "-Duser.timezone=UTC -XX:TieredStopAtLevel=1"
-    " -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC",
+    " -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC -XX:-DontCompileHugeMethods",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.shuffle.partitions": "2",
@@ -61,8 +61,10 @@ DEFAULTS = {
     # For tables with partitions, and for joins of gigabytes.
     "spark.sql.optimizer.runtime.bloomFilter.enabled": "false",
     "spark.sql.optimizer.dynamicPartitionPruning.enabled": "false",
+    # The table materialization compiles the few models that compute much.
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.codegen.cache.maxEntries": "1000",
     "spark.log.level": "ERROR",
 }
 # A line of spark-defaults.conf: a name, then a blank, = or :, then a value.
