@@ -68,7 +68,7 @@
     {%- set file_format = env_var('CRM_KPIS_SPARK_FILE_FORMAT', 'parquet') -%}
     {%- set can_replace = file_format in ['delta', 'iceberg'] -%}
     {%- set compiled = ['spark.sql.codegen.wholeStage=true', 'spark.sql.codegen.factoryMode=FALLBACK']
-        if config.get('meta', {}).get('computes_much') and target.type == 'spark'
+        if config.get('meta', {}).get('computes_much') and adapter.type() == 'spark'
         and env_var('CRM_KPIS_SPARK_METHOD', 'session') in ['session', 'thrift'] else [] -%}
     {%- do run_hooks(pre_hooks) -%}
     {%- for setting in compiled -%}
