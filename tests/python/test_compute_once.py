@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from types import SimpleNamespace
 from typing import Any
@@ -37,9 +38,8 @@ def _call(macro: Any, *values: Any, **named: Any) -> Any:
         return returned.args[0]
 
 
-def compute_once(query: str, **limits: int) -> tuple[str, list[str], list[str]]:
-    """The query that is left, the names of the tables, and the statements that make them."""
-    statements: list[str] = []
+def _load(statements: list[str], **known: Any) -> Any:
+    """The macros, whose statements are put into a list instead of being run."""
 
     def statement(_: str, caller: Any) -> str:
         statements.append(" ".join(caller().split()))
@@ -53,11 +53,36 @@ def compute_once(query: str, **limits: int) -> tuple[str, list[str], list[str]]:
         "statement": statement,
         "crm_kpis": package,
         "this": SimpleNamespace(identifier="model", incorporate=_relation),
+        **known,
     }
     module: Any = environment.from_string(_MACROS).module
-    package.with_steps_read = lambda *values: _call(module.with_steps_read, *values)
-    left, tables = _call(module.compute_once, query, "parquet", **limits)
+    package.with_own_columns = lambda query: (query, [])
+    for name in ("with_steps_read", "compute_once"):
+        setattr(package, name, functools.partial(_call, getattr(module, name)))
+    return module
+
+
+def compute_once(query: str, **limits: int) -> tuple[str, list[str], list[str]]:
+    """The query that is left, the names of the tables, and the statements that make them."""
+    statements: list[str] = []
+    left, tables = _call(_load(statements).compute_once, query, "parquet", **limits)
     return left, tables, [made for made in statements if made.startswith("create")]
+
+
+def replace_table(meta: dict[str, bool], engine: str = "spark", **variables: str) -> list[str]:
+    """The statements that make the table of a model without contract."""
+    statements: list[str] = []
+    module = _load(
+        statements,
+        config={"meta": meta, "contract": SimpleNamespace(enforced=False)},
+        adapter=SimpleNamespace(type=lambda: engine),
+        env_var=variables.get,
+        load_cached_relation=lambda _: None,
+        this=SimpleNamespace(identifier="model", incorporate=lambda **_: "kpis.model"),
+        run_hooks=lambda _: None,
+    )
+    _call(module.replace_spark_table, "select 1")
+    return statements
 
 
 def cte(name: str, body: str) -> str:
@@ -148,3 +173,23 @@ def test_given_rows_of_a_unit_test_are_ctes_like_others():
     assert normal == given.replace("\n\n _", "\n\n_").replace("),  _", "),\n\n_").replace("), b", "),\n\nb")
     _, tables, _ = compute_once(normal, again=50)
     assert tables == ["kpis.model__both_of"]
+
+
+_MADE = "create table kpis.model using parquet as select 1"
+
+
+@pytest.mark.parametrize("variables", [{}, {"CRM_KPIS_SPARK_METHOD": "thrift"}])
+def test_a_model_that_computes_much_is_compiled(variables):
+    assert replace_table({"computes_much": True}, **variables) == [
+        "set spark.sql.codegen.wholeStage=true",
+        "set spark.sql.codegen.factoryMode=FALLBACK",
+        _MADE,
+        "reset spark.sql.codegen.wholeStage",
+        "reset spark.sql.codegen.factoryMode",
+    ]
+
+
+def test_no_other_model_is_compiled_nor_any_where_settings_are_not_ours():
+    assert replace_table({}) == [_MADE]
+    assert replace_table({"computes_much": True}, "databricks") == [_MADE]
+    assert replace_table({"computes_much": True}, CRM_KPIS_SPARK_METHOD="http") == [_MADE]
