@@ -137,6 +137,30 @@
 {% endmacro %}
 
 {#
+    A unit test, whose query is planned once, as it fills a table. dbt's own materialization plans it for the types of its columns, and again for
+    its rows.
+#}
+{% materialization unit, adapter='duckdb' %}
+    {%- set actual = adapter.quote(this.identifier ~ '__actual') -%}
+    {%- call statement('actual') -%} create or replace temp table {{ actual }} as {{ sql }} {%- endcall -%}
+    {%- set types = crm_kpis.types_of(actual) -%}
+    {%- set expected_rows = config.get('expected_rows') -%}
+    {%- set names, expected = [], [] -%}
+    {%- for name in (expected_rows[0] if expected_rows else types) -%}
+        {%- do names.append(name | lower) -%}
+    {%- endfor -%}
+    {%- for row in expected_rows or [] -%}
+        {%- do expected.append('select ' ~ crm_kpis.typed_row(row, types, 'expected output', names)) -%}
+    {%- endfor -%}
+    {%- set expected_sql = config.get('expected_sql') or expected | join('\nunion all ') or 'select * from ' ~ actual ~ ' limit 0' -%}
+    {%- call statement('main', fetch_result=True) -%}
+        {{ get_unit_test_sql('select * from ' ~ actual, expected_sql, names | map('tojson') | list) }}
+    {%- endcall -%}
+    {%- call statement('drop_actual') -%} drop table {{ actual }} {%- endcall -%}
+    {{ return({'relations': []}) }}
+{% endmaterialization %}
+
+{#
     On Spark a unit test of a long model needs the tables that the model itself needs. What it computes is a table as well: dbt's own materialization
     plans the query twice, for the types of its columns and for its rows.
 #}
