@@ -27,17 +27,20 @@ run: setup ## Build and test the KPI marts of the shipped sample; ARGS="--raw-di
 report: setup ## Write the report of the last run again; ARGS="--language de" for German
 	$(BIN)/crm-kpis report $(ARGS)
 
+# Tests that share a fixture of their file run in one process: tests/python/conftest.py groups them.
+PARALLEL := --numprocesses 2 --dist loadgroup
+
 .PHONY: test
 test: setup ## Run all tests; ARGS="-k settings" for some of them
-	$(BIN)/pytest --numprocesses 2 $(ARGS)
+	$(BIN)/pytest $(PARALLEL) $(ARGS)
 
 .PHONY: test-fast
 test-fast: setup ## Run the tests that take a moment: the loop while you work
-	$(BIN)/pytest --numprocesses 2 -m "not slow" $(ARGS)
+	$(BIN)/pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 .PHONY: test-all
 test-all: setup ## Run all tests at their full size, for an hour or so, and ten mutations
-	CRM_KPIS_TESTS=all $(BIN)/pytest --numprocesses 2 $(ARGS)
+	CRM_KPIS_TESTS=all $(BIN)/pytest $(PARALLEL) $(ARGS)
 	$(MAKE) mutate
 
 NUMBER ?= 10

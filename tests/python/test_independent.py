@@ -56,7 +56,7 @@ def _differ(a: pl.Expr, b: pl.Expr) -> pl.Expr:
     return (a.is_null() != b.is_null()) | far.fill_null(value=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def frames(sample_build) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What was built, and what the second computation has for the same KPIs and segment dimensions."""
     with duckdb.connect(sample_build.warehouse, read_only=True) as connection:
