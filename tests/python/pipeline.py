@@ -13,6 +13,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 import tempfile
@@ -49,6 +50,8 @@ CONTRACT = {table.name: table for table in read_contract()}
 # How the model reporting_window has the setting as_of, where it is not set.
 _NO_AS_OF = "cast(null as date)"
 _DBT = "dbt.cli.main:cli"
+# A command of the README: test_readme.py knows that it is run here.
+README_DBT_BUILD = ".venv/bin/dbt build --vars '{raw_dir: my_crm}'"
 
 
 @dataclass(frozen=True)
@@ -115,19 +118,40 @@ def write_command(compiled: Build, path: Path) -> None:
     path.chmod(0o755)
 
 
+def dbt_build_as_in_readme(output: Path) -> Build:
+    """Run the `dbt build` of the README from the project's root, on the sample; it writes elsewhere."""
+    raw_dir = SAMPLE_DIR.relative_to(PROJECT_DIR)
+    return _dbt_build(output, *shlex.split(README_DBT_BUILD.replace("my_crm", str(raw_dir)))[2:])
+
+
 def dbt_build(output: Path, **dbt_vars: Any) -> Build:
-    """Run `dbt build` from the project's root, as the README has it, but let it write elsewhere."""
-    arguments = ["build", "--no-use-colors", "--vars", json.dumps(dbt_vars)]
-    return _run(output, _DBT, *arguments, cwd=PROJECT_DIR, DBT_TARGET_PATH=str(output / "dbt_target"))
+    """Run `dbt build` with other vars."""
+    return _dbt_build(output, "--vars", json.dumps(dbt_vars))
+
+
+def _dbt_build(output: Path, *arguments: str) -> Build:
+    # dbt parses what has changed since the last run; `make setup` parses all.
+    return _run(
+        output,
+        _DBT,
+        *("build", "--no-use-colors", *arguments),
+        cwd=PROJECT_DIR,
+        DBT_TARGET_PATH=str(output / "dbt_target"),
+        **_last_parsed(),
+    )
+
+
+def _last_parsed() -> dict[str, str]:
+    """The environment variable that names what the last run has parsed, if it is there."""
+    path = PROJECT_DIR / "target" / "crm_kpis" / "partial_parse.msgpack"
+    return {"DBT_PARTIAL_PARSE_FILE_PATH": str(path)} if path.exists() else {}
 
 
 def dbt_compile(output: Path, selected: str, *arguments: str, **environment: str) -> Path:
     """Compile a part of the project by dbt, and return the target directory."""
     arguments = ("compile", "--quiet", "--select", selected, *arguments)
     target = output / "dbt_target"
-    # What the last run has parsed; dbt parses what has changed since.
-    parsed = str(PROJECT_DIR / "target" / "crm_kpis" / "partial_parse.msgpack")
-    options = {"DBT_TARGET_PATH": str(target), "DBT_PARTIAL_PARSE_FILE_PATH": parsed}
+    options = {"DBT_TARGET_PATH": str(target)} | _last_parsed()
     result = _run(output, _DBT, *arguments, cwd=PROJECT_DIR, **options, **environment)
     assert result.status == 0, result.all_output
     return target
@@ -136,8 +160,7 @@ def dbt_compile(output: Path, selected: str, *arguments: str, **environment: str
 def dbt_source_freshness(output: Path) -> tuple[Build, dict[str, str]]:
     """Run `dbt source freshness` on what was built, and return how each source came off."""
     target = output / "dbt_target"
-    parsed = str(PROJECT_DIR / "target" / "crm_kpis" / "partial_parse.msgpack")
-    options = {"DBT_TARGET_PATH": str(target), "DBT_PARTIAL_PARSE_FILE_PATH": parsed, "TZ": "UTC"}
+    options = {"DBT_TARGET_PATH": str(target), "TZ": "UTC"} | _last_parsed()
     done = _run(output, _DBT, "source", "freshness", "--no-use-colors", cwd=PROJECT_DIR, **options)
     results = json.loads((target / "sources.json").read_text(encoding="utf-8"))["results"]
     return done, {result["unique_id"].split(".", 2)[2]: result["status"] for result in results}
@@ -316,14 +339,48 @@ class CompiledProject:
             assert not register_snapshots(connection, snapshots or raw_dir / "no snapshots")
             register_settings(connection, company)
             self._copy_inputs(connection, inputs or {})
-            for name, model in self.models.items():
-                if only is not None and name not in only:
-                    continue
-                sql = model.sql
-                if conditions and name in conditions:
-                    sql = f"select * from ({sql}) where {conditions[name]}"
-                _create(connection, name, replace(model, sql=sql), as_of)
+            names = self.models if only is None else [name for name in self.models if name in only]
+            self._create_models(connection, names, conditions or {}, as_of)
             yield connection
+
+    def go_on(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        only: Container[str],
+        inputs: Mapping[str, str],
+        conditions: Mapping[str, str],
+    ) -> None:
+        """Build the models that are not there yet in what `run` has built of some; see there.
+
+        Args:
+            connection: What `run` returned.
+            only: The models to build.
+            inputs: Queries of the rows of settings tables that nothing built has read.
+            conditions: What the rows of a model must meet, by its name.
+        """
+        for name, query in inputs.items():
+            connection.execute(f"create or replace table settings.{name} as {query}")
+        built = {
+            name
+            for (name,) in connection.execute(
+                "select table_name from information_schema.tables where table_schema = 'main'"
+            ).fetchall()
+        }
+        names = [name for name in self.models if name in only and name not in built]
+        self._create_models(connection, names, conditions, None)
+
+    def _create_models(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        names: Iterable[str],
+        conditions: Mapping[str, str],
+        as_of: date | None,
+    ) -> None:
+        for name in names:
+            model = self.models[name]
+            if name in conditions:
+                model = replace(model, sql=f"select * from ({model.sql}) where {conditions[name]}")
+            _create(connection, name, model, as_of)
 
     def build(self, options: BuildOptions) -> BuildResult:
         """Build what dbt would build, for `crm-kpis run` to go on with."""

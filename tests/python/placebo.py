@@ -90,14 +90,18 @@ def evaluate(project: CompiledProject, raw_dir: Path, count: int) -> Verdicts:
         raw_dir: The raw directory.
         count: How many evaluations.
     """
-    first_day, as_of = _records_of(project, raw_dir)
-    placebos = draw(first_day, as_of, count)
     # Neither segments nor periods that nothing is compared with are needed.
     periods = "period_grain in ('week', 'month', 'quarter', 'named')"
     only = project.with_inputs("kpi_evaluation")
-    inputs = {"named_periods": _named_periods(placebos), "evaluations": _evaluations(placebos)}
     conditions = {"periods": periods, "measures": "segment_by = 'all'"}
-    with project.run(raw_dir, settings=None, only=only, inputs=inputs, conditions=conditions) as warehouse:
+    window = project.with_inputs("reporting_window")
+    with project.run(raw_dir, settings=None, only=window) as warehouse:
+        first_day, as_of = warehouse.execute("select first_day, as_of from main.reporting_window").fetchall()[
+            0
+        ]
+        placebos = draw(first_day, as_of, count)
+        inputs = {"named_periods": _named_periods(placebos), "evaluations": _evaluations(placebos)}
+        project.go_on(warehouse, only, inputs, conditions)
         rows = warehouse.execute(
             "select evaluation_name, kpi_id, verdict from main.kpi_evaluation where segment_by = 'all'"
         ).fetchall()
@@ -108,12 +112,6 @@ def evaluate(project: CompiledProject, raw_dir: Path, count: int) -> Verdicts:
         totals=Counter(verdict for _, _, verdict in rows),
         claims=Counter(kpi for _, kpi in claims),
     )
-
-
-def _records_of(project: CompiledProject, raw_dir: Path) -> tuple[date, date]:
-    """The first and the last day of the records."""
-    with project.run(raw_dir, settings=None, only=project.with_inputs("reporting_window")) as warehouse:
-        return warehouse.execute("select first_day, as_of from main.reporting_window").fetchall()[0]
 
 
 def _named_periods(placebos: Iterable[Placebo]) -> str:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -21,8 +22,9 @@ from pipeline import (
     CONTRACT,
     SAMPLE_DIR,
     CompiledProject,
+    build_compiled,
     csv_path,
-    dbt_build,
+    dbt_build_as_in_readme,
     dbt_in,
     kpi_bytes,
     kpis_of,
@@ -173,7 +175,7 @@ def test_dbt_build_from_the_root_gives_the_same_values_to_the_last_bit(
     build_once, compiled, sample_warehouse
 ):
     # Both builds run on two threads, in which DuckDB may add up doubles in any order.
-    result = build_once("dbt", keep=True, builder=dbt_build, raw_dir=str(SAMPLE_DIR))
+    result = build_once("dbt", keep=True, builder=dbt_build_as_in_readme)
     assert result.status == 0, result.all_output
     # All of them, and so the unit tests, which the command line leaves out.
     assert f"{compiled.unit_test_count} unit tests" in result.stdout
@@ -325,13 +327,14 @@ def test_tables_without_events_give_no_kpi(tmp_path, compiled):
 
 
 @pytest.fixture(scope="module")
-def service(build_once, tmp_path_factory):
-    """Two tables as Parquet, by the command line, as of a day that has yet to come."""
+def service(sample_build, build_once, tmp_path_factory):
+    """Two tables as Parquet, as of a day that has yet to come."""
     raw_dir = tmp_path_factory.mktemp("service")
     for table in ("tickets", "survey_responses"):
         write_native_parquet(SAMPLE_DIR, table, raw_dir)
     as_of = datetime.now(timezone.utc).date() + timedelta(days=400)
-    return build_once("service", "--raw-dir", raw_dir, "--as-of", str(as_of))
+    arguments = ("--raw-dir", raw_dir, "--as-of", str(as_of))
+    return build_once("service", *arguments, builder=partial(build_compiled, sample_build))
 
 
 @pytest.mark.slow

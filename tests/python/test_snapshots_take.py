@@ -21,7 +21,7 @@ from crm_kpis.snapshots import take as snapshot
 from crm_kpis.snapshots.manifest import FORMAT_VERSION, hash_file, hash_json, read_manifest
 from crm_kpis.snapshots.register import register_snapshots
 from crm_kpis.snapshots.take import check_name, list_snapshots, open_snapshot, take_snapshot
-from pipeline import SAMPLE_DIR, dbt_build
+from pipeline import dbt_build_as_in_readme
 from publishing import FIRST_RUN
 from sizes import size
 from snapshots import AS_OF, kpi, publish_marts, value
@@ -141,7 +141,7 @@ def test_the_same_marts_give_the_same_bytes(output, tmp_path):
 @pytest.mark.slow
 def test_two_builds_give_the_same_bytes(sample_build, build_once, tmp_path):
     # The other one that the tests make of the sample, by dbt alone, which publishes nothing.
-    by_dbt = build_once("dbt", keep=True, builder=dbt_build, raw_dir=str(SAMPLE_DIR))
+    by_dbt = build_once("dbt", keep=True, builder=dbt_build_as_in_readme)
     publish(by_dbt.warehouse, by_dbt.output / "dbt_target" / "manifest.json", tmp_path, [FIRST_RUN])
     first, second = (
         contents(take_snapshot(output, "same", snapshots=tmp_path / name))
