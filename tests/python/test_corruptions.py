@@ -12,9 +12,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from crm_kpis.generate.run import generate
+from crm_kpis.generate.sample import SAMPLE_PROPORTIONS
 from pipeline import (
     CONTRACT,
     SAMPLE_DIR,
+    SAMPLE_SETTINGS,
     csv_path,
     kpi_bytes,
     raw_counts,
@@ -22,7 +25,7 @@ from pipeline import (
     staging_contradictions,
     write_csv,
 )
-from sizes import size
+from sizes import IS_FULL, size
 
 pytestmark = pytest.mark.slow
 
@@ -88,12 +91,12 @@ _TEXTS = [
 
 @dataclass
 class Row:
-    """A record, and which one of the sample it is.
+    """A record, and which one of the source it is.
 
     Attributes:
         fields: The values, in the order of the header.
-        origin: The position in the sample's file.
-        is_intact: Whether the values are those of the sample.
+        origin: The position in the source's file.
+        is_intact: Whether the values are those of the source.
     """
 
     fields: list[str]
@@ -114,8 +117,8 @@ class Table:
     is_zipped: bool = False
 
     @classmethod
-    def read(cls, name: str) -> Table:
-        file = read_csv(SAMPLE_DIR / f"{name}.csv")
+    def read(cls, source: Path, name: str) -> Table:
+        file = read_csv(source / f"{name}.csv")
         return cls(name, file.header, [Row(fields, line) for line, fields in enumerate(file.rows.values())])
 
     def write(self, directory: Path) -> None:
@@ -208,7 +211,7 @@ CORRUPTIONS: dict[str, _Corruption] = {
 
 @dataclass
 class Corrupted:
-    """A raw directory made from the sample.
+    """A raw directory made from another.
 
     Attributes:
         path: The directory.
@@ -226,13 +229,24 @@ def _choose(number: int) -> tuple[random.Random, list[tuple[str, str]]]:
     return rng, [(rng.choice(list(CORRUPTIONS)), rng.choice(list(CONTRACT))) for _ in range(_CORRUPTIONS)]
 
 
-def corrupt_sample(number: int, directory: Path) -> Corrupted:
-    """Write the sample with random corruptions, the same for the same number."""
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is corrupted: a small company with flaws of its own; in `make test-all` the sample."""
+    if IS_FULL:
+        return SAMPLE_DIR
+    directory = tmp_path_factory.mktemp("company") / "raw"
+    generate(directory, deals=300, flaws=True, file_format="csv", proportions=SAMPLE_PROPORTIONS)
+    shutil.copytree(SAMPLE_SETTINGS, directory / "settings")
+    return directory
+
+
+def corrupt(source: Path, number: int, directory: Path) -> Corrupted:
+    """Write the tables with random corruptions, the same for the same number."""
     rng, kinds = _choose(number)
     corrupted = Corrupted(directory, kinds=kinds)
-    shutil.copytree(SAMPLE_DIR, directory)
+    shutil.copytree(source, directory)
     for kind, name in kinds:
-        table = corrupted.tables.setdefault(name, Table.read(name))
+        table = corrupted.tables.setdefault(name, Table.read(source, name))
         CORRUPTIONS[kind](table, rng)
     for table in corrupted.tables.values():
         (directory / f"{table.name}.csv").unlink()
@@ -258,12 +272,12 @@ def _rejections(warehouse: duckdb.DuckDBPyConnection, raw_dir: Path) -> dict[tup
     return {(table, positions[table][line]): reason for table, line, reason in rows}
 
 
-def _assert_intact_rows_fare_as_in_the_sample(
-    corrupted: Corrupted, rejections: dict[tuple[str, int], str], of_sample: dict[tuple[str, int], str]
+def _assert_intact_rows_fare_as_in_the_source(
+    corrupted: Corrupted, rejections: dict[tuple[str, int], str], of_source: dict[tuple[str, int], str]
 ) -> None:
     for table in corrupted.tables.values():
         for position, row in enumerate(table.rows):
-            reasons = {rejections.get((table.name, position)), of_sample.get((table.name, row.origin))}
+            reasons = {rejections.get((table.name, position)), of_source.get((table.name, row.origin))}
             # Which row of a key is the latest depends on the others.
             if row.is_intact and "duplicate_key" not in reasons:
                 assert len(reasons) == 1, (table.name, row, reasons)
@@ -290,16 +304,16 @@ def _assert_values_make_sense(warehouse: duckdb.DuckDBPyConnection) -> None:
 
 
 @pytest.fixture(scope="module")
-def rejected_of_sample(sample_build):
-    with sample_build.connect() as warehouse:
-        return _rejections(warehouse, SAMPLE_DIR)
+def rejected_of_source(compiled, source):
+    with compiled.run(source, only=compiled.with_inputs("rejected_rows")) as warehouse:
+        return _rejections(warehouse, source)
 
 
 @pytest.mark.parametrize("number", range(_DIRECTORIES))
 def test_every_row_and_value_of_a_corrupted_directory_is_accounted_for(
-    tmp_path, compiled, rejected_of_sample, number
+    tmp_path, compiled, source, rejected_of_source, number
 ):
-    corrupted = corrupt_sample(number, tmp_path / "raw")
+    corrupted = corrupt(source, number, tmp_path / "raw")
     with compiled.run(corrupted.path) as warehouse:
         counts = raw_counts(warehouse)
         assert set(counts) == set(CONTRACT)
@@ -307,15 +321,15 @@ def test_every_row_and_value_of_a_corrupted_directory_is_accounted_for(
             assert read == len(read_csv(csv_path(corrupted.path, table)).rows), table
             assert read == staged + rejected, table
         assert not staging_contradictions(corrupted.path, warehouse)
-        _assert_intact_rows_fare_as_in_the_sample(
-            corrupted, _rejections(warehouse, corrupted.path), rejected_of_sample
+        _assert_intact_rows_fare_as_in_the_source(
+            corrupted, _rejections(warehouse, corrupted.path), rejected_of_source
         )
         assert not compiled.failed_data_tests(warehouse)
         _assert_values_make_sense(warehouse)
 
 
-def test_a_corrupted_directory_builds_by_the_command_line(tmp_path, compiled, build_once):
-    corrupted, as_of = corrupt_sample(3, tmp_path / "raw"), date(2025, 6, 30)
+def test_a_corrupted_directory_builds_by_the_command_line(tmp_path, compiled, source, build_once):
+    corrupted, as_of = corrupt(source, 3, tmp_path / "raw"), date(2025, 6, 30)
     result = build_once("corrupted", "--raw-dir", corrupted.path, "--as-of", str(as_of))
     assert result.status == 0, result.all_output
     assert " 0 warned, 0 failed." in result.stdout

@@ -23,9 +23,9 @@ from crm_kpis.spark.inputs import register_inputs
 from crm_kpis.spark.outputs import register_outputs
 from crm_kpis.spark.session import spark_session
 from crm_kpis.sql import quote_text
-from pipeline import SAMPLE_SETTINGS, CompiledProject, dbt_compile
+from pipeline import SAMPLE_DIR, SAMPLE_SETTINGS, CompiledProject, dbt_compile
 from sizes import size
-from test_corruptions import corrupt_sample
+from test_corruptions import corrupt
 
 pytest.importorskip("pyspark")
 pytestmark = [
@@ -89,7 +89,7 @@ def _skipped_where_refused() -> Iterator[None]:
 
 @pytest.mark.parametrize("number", range(_DIRECTORIES))
 def test_a_dirty_directory_is_staged_alike(tmp_path, session, compiled, queries, number):
-    corrupted = corrupt_sample(number, tmp_path / "raw")
+    corrupted = corrupt(SAMPLE_DIR, number, tmp_path / "raw")
     with (
         _skipped_where_refused(),
         compiled.run(corrupted.path, only=compiled.with_inputs(_LAST)) as connection,
