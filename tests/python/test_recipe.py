@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from crm_kpis.raw.contract import PROJECT_DIR
+from pipeline import Build
 
 _LEFT_OUT = (".venv", ".git", ".pytest_cache", "output", "target", "dbt_packages", "logs", "__pycache__")
 CATALOGUE = "seeds/kpi_catalogue.csv"
@@ -38,6 +40,9 @@ RECIPE = {
         '    yield total(s, "small_deals_won", won.filter(_c("amount") < 5000), OF_DEALS, pl.len())\n',
     ),
 }
+# The nodes that the lines change, and the marts in which they show.
+_CHANGED = ("measures_deals_closed", "kpi_catalogue", "measure_inputs")
+_SHOWN = ("kpi_values", "kpi_coverage", "kpis_sales_monthly")
 EXPECTED = (
     "        - {kpi_id: deals_won, ",
     "        - {kpi_id: small_deals_won, segment: all, numerator: 4, denominator: null, sample_size: 4,"
@@ -101,7 +106,7 @@ def write_docs(checkout: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_recipe_of_the_readme_takes_four_files(checkout):
+def test_the_recipe_of_the_readme_takes_four_files(checkout, sample_build):
     readme = (PROJECT_DIR / "README.md").read_text(encoding="utf-8").partition("\n## Add a KPI\n")[2]
     steps = re.findall(r"^\d\. .*?\]\((.*?)\)", readme.partition("\n## ")[0], re.MULTILINE | re.DOTALL)
     before = read_files(checkout)
@@ -136,11 +141,32 @@ def test_the_recipe_of_the_readme_takes_four_files(checkout):
         "models/kpis/monthly/kpis_sales_monthly.sql",
         "seeds/measure_inputs.csv",
     }
+    # What the new lines reach, in the sample's warehouse: all else is as it was. Unit tests are among it.
+    output = checkout / "output"
+    output.mkdir(exist_ok=True)
+    shutil.copy(sample_build.warehouse, output)
+    reached = [f"{node}+,+{mart}" for node in _CHANGED for mart in _SHOWN]
+    done = run(checkout, "-m", "dbt.cli.main", "build", "--no-use-colors", "--select", *reached)
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert "PASS kpi_values::kpi_values_of_sales" in done.stdout
+    assert "PASS measures_deals_closed::" in done.stdout
     # The tests that the recipe names: of the catalogue, and the second computation.
+    built = checkout / "built.json"
+    given = {"output": str(output), "status": 0, "stdout": "", "stderr": ""}
+    built.write_text(json.dumps(given), encoding="utf-8")
+    (output / "dbt_target").mkdir()
+    manifest = add_compiled(checkout / "target" / "manifest.json", sample_build)
+    (output / "dbt_target" / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     files = ("tests/python/test_catalogue.py", "tests/python/test_independent.py")
-    done = run(checkout, "-m", "pytest", "-q", *files)
+    done = run(checkout, "-m", "pytest", "-q", *files, CRM_KPIS_SAMPLE_BUILD=str(built))
     assert done.returncode == 0, done.stdout[-4000:]
-    (built,) = checkout.glob(".pytest_cache/builds/*/sample")
-    unit_tests = ("test", "--no-use-colors", "--select", "kpi_values_of_sales", "measures_deals_closed")
-    done = run(checkout, "-m", "dbt.cli.main", *unit_tests, CRM_KPIS_OUTPUT=str(built))
-    assert done.returncode == 0, done.stdout[-4000:]
+
+
+def add_compiled(manifest: Path, sample_build: Build) -> dict:
+    """A manifest with the SQL of the sample's build where dbt has not compiled a node anew."""
+    of_sample = sample_build.output / "dbt_target" / "manifest.json"
+    compiled = json.loads(of_sample.read_text(encoding="utf-8"))["nodes"]
+    changed = json.loads(manifest.read_text(encoding="utf-8"))
+    for key, node in changed["nodes"].items():
+        node["compiled_code"] = node.get("compiled_code") or compiled[key].get("compiled_code")
+    return changed
