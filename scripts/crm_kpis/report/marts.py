@@ -56,9 +56,10 @@ class Marts:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Read from a connection to the published file."""
         self._connection = connection
+        self._read: dict[str, list[Row]] = {}
 
     def rows(self, query: str, *needs: str) -> list[Row]:
-        """The rows of a query, each a column's name to its value.
+        """The rows of a query, each a column's name to its value; read once, so nobody may change them.
 
         Args:
             query: The name of its file, without the ending.
@@ -69,6 +70,8 @@ class Marts:
         """
         if not self.relations.issuperset(needs):
             return []
+        if query in self._read:
+            return self._read[query].copy()
         text = (QUERIES_DIR / f"{query}.sql").read_text(encoding="utf-8")
         try:
             found = self._connection.execute(text)
@@ -78,7 +81,8 @@ class Marts:
                 " Run crm-kpis run again."
             ) from error
         names = [column[0] for column in found.description]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        self._read[query] = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        return self._read[query].copy()
 
     @cached_property
     def as_of(self) -> date | None:

@@ -8,6 +8,7 @@ import hashlib
 import json
 from dataclasses import asdict
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +63,11 @@ def render_html(content: Content, head: Head, texts: Texts, formats: Formats) ->
 
 def render_markdown(content: Content, head: Head, texts: Texts, formats: Formats) -> str:
     """A page for a chat or a pull request."""
-    environment = _environment()
-    environment.autoescape = False
-    environment.filters["md"] = _escape_markdown
-    page = environment.get_template("report.md").render(
-        content=content, head=head, texts=texts, formats=formats, first_grain=FIRST_GRAIN
+    page = (
+        _environment()
+        .overlay(autoescape=False)
+        .get_template("report.md")
+        .render(content=content, head=head, texts=texts, formats=formats, first_grain=FIRST_GRAIN)
     )
     return page.strip() + "\n"
 
@@ -112,14 +113,18 @@ def render_json(content: Content) -> str:
     return json.dumps(document, default=_to_json, ensure_ascii=False, indent=2) + "\n"
 
 
+@cache
 def _environment() -> Environment:
-    return Environment(
+    """The environment of the templates, which are compiled once for all pages."""
+    environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["md"] = _escape_markdown
+    return environment
 
 
 def _asset(name: str) -> str:
