@@ -33,7 +33,7 @@ in_minutes as (
 ),
 
 -- In UTC, so that a day on which the clocks change is as long as it was.
-opened as (
+weekdays_with_hours as (
     select
         weekdays.day,
         case
@@ -49,13 +49,13 @@ opened as (
     where exists (select 1 from business_hours)
 ),
 
-timed as (
+weekdays_with_seconds as (
     select
         day,
         opens_at,
         closes_at,
         coalesce({{ seconds_between('opens_at', 'closes_at') }}, 0) as business_seconds
-    from opened
+    from weekdays_with_hours
 )
 
 select
@@ -66,4 +66,4 @@ select
     cast(
         coalesce(sum(business_seconds) over (order by day rows between unbounded preceding and 1 preceding), 0) as bigint
     ) as business_seconds_before
-from timed
+from weekdays_with_seconds

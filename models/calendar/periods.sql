@@ -8,7 +8,7 @@ reporting_window as (
     select * from {{ ref('reporting_window') }}
 ),
 
-named as (
+named_periods as (
     select * from {{ source('settings', 'named_periods') }}
 ),
 
@@ -73,7 +73,7 @@ fiscal_years as (
     where fiscal_year is not null
 ),
 
-everything as (
+all_days as (
     select
         'all' as period_grain,
         'all' as period_name,
@@ -86,10 +86,10 @@ everything as (
 resolved_named as (
     select
         'named' as period_grain,
-        named.period_name,
-        coalesce(named.starts_on, {{ add_days('reporting_window.as_of', '1 - named.last_days') }}) as period_start,
-        coalesce(named.ends_on, reporting_window.as_of) as period_end
-    from named
+        named_periods.period_name,
+        coalesce(named_periods.starts_on, {{ add_days('reporting_window.as_of', '1 - named_periods.last_days') }}) as period_start,
+        coalesce(named_periods.ends_on, reporting_window.as_of) as period_end
+    from named_periods
     cross join reporting_window
 ),
 
@@ -154,7 +154,7 @@ every_period as (
         period_name,
         period_start,
         period_end
-    from everything
+    from all_days
     union all
     select
         period_grain,

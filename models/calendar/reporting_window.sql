@@ -85,7 +85,7 @@ left_out as (
     from event_columns
 ),
 
-chosen as (
+day_chosen as (
     select
         coalesce({{ as_of_override() }}, last_day) as as_of,
         case
@@ -98,11 +98,11 @@ chosen as (
 
 select
     min(event_columns.first_day) as first_day,
-    chosen.as_of,
-    chosen.as_of_source,
+    day_chosen.as_of,
+    day_chosen.as_of_source,
     case when {{ as_of_override() }} is null then cast(left_out.events_left_out as bigint) else 0 end as events_left_out,
     case when {{ as_of_override() }} is null and left_out.events_left_out > 0 then left_out.latest_left_out end as latest_left_out
-from chosen
-inner join event_columns on chosen.as_of >= event_columns.first_day
+from day_chosen
+inner join event_columns on day_chosen.as_of >= event_columns.first_day
 inner join left_out on left_out.recency = 1
-group by chosen.as_of, chosen.as_of_source, left_out.events_left_out, left_out.latest_left_out
+group by day_chosen.as_of, day_chosen.as_of_source, left_out.events_left_out, left_out.latest_left_out

@@ -25,7 +25,7 @@ buyers as (
     select account_id from subscriptions
 ),
 
-inferred as (
+accounts_inferred as (
     select account_id
     from buyers
     where
@@ -69,7 +69,7 @@ select
     cast(null as {{ dbt.type_string() }}) as owner_id,
     cast(null as timestamp) as created_at,
     true as is_inferred
-from inferred
+from accounts_inferred
 union all
 select
     account_id,

@@ -1,6 +1,6 @@
 with
 
-listed as (
+pipeline_stages as (
     select * from {{ source('settings', 'pipeline_stages') }}
 ),
 
@@ -51,7 +51,7 @@ known_entries as (
 ),
 
 -- The first stage that a deal enters has rank 1, the next new one rank 2; two of one moment go by name, so that every run ranks them alike.
-ranked as (
+entries_ranked as (
     select
         pipeline,
         stage,
@@ -59,33 +59,33 @@ ranked as (
     from known_entries
 ),
 
-visited as (
+stages_visited as (
     select
         pipeline,
         stage,
         cast(sum(entry_rank) as double) / count(*) as mean_entry_rank
-    from ranked
+    from entries_ranked
     group by pipeline, stage
 ),
 
 -- Equal means are told apart by name, so that every run orders them alike.
-ordered as (
+stages_ordered as (
     select
         pipeline,
         stage,
         row_number() over (partition by pipeline order by mean_entry_rank, stage) as derived_order
-    from visited
+    from stages_visited
 ),
 
 listed_pipelines as (
-    select distinct pipeline from listed
+    select distinct pipeline from pipeline_stages
 )
 
 select
-    ordered.pipeline,
-    ordered.stage,
-    case when listed_pipelines.pipeline is null then ordered.derived_order else listed.stage_order end as stage_order,
+    stages_ordered.pipeline,
+    stages_ordered.stage,
+    case when listed_pipelines.pipeline is null then stages_ordered.derived_order else pipeline_stages.stage_order end as stage_order,
     listed_pipelines.pipeline is not null as is_listed
-from ordered
-left join listed_pipelines on ordered.pipeline = listed_pipelines.pipeline
-left join listed on ordered.pipeline = listed.pipeline and ordered.stage = listed.stage
+from stages_ordered
+left join listed_pipelines on stages_ordered.pipeline = listed_pipelines.pipeline
+left join pipeline_stages on stages_ordered.pipeline = pipeline_stages.pipeline and stages_ordered.stage = pipeline_stages.stage

@@ -13,7 +13,7 @@ reporting_window as (
 ),
 
 -- Where a deal stands at the end of a day is where it was last: a visit holds the days from its entry up to the next visit's.
-visited as (
+visits_with_next as (
     select
         deal_id,
         stage,
@@ -34,14 +34,14 @@ intervals as (
         stage,
         entered_on as open_from,
         exited_on as open_until
-    from visited
+    from visits_with_next
     union all
     select
         deal_id,
         '(none)' as stage,
         exited_on as open_from,
         next_entered_on as open_until
-    from visited
+    from visits_with_next
     where
         exited_on < coalesce(next_entered_on, deal_closed_on)
         or (exited_on is not null and next_entered_on is null and deal_closed_on is null)
@@ -50,10 +50,10 @@ intervals as (
         deals.deal_id,
         '(none)' as stage,
         deals.created_on as open_from,
-        visited.entered_on as open_until
+        visits_with_next.entered_on as open_until
     from deals
-    inner join visited on deals.deal_id = visited.deal_id
-    where visited.is_first and deals.created_on < visited.entered_on
+    inner join visits_with_next on deals.deal_id = visits_with_next.deal_id
+    where visits_with_next.is_first and deals.created_on < visits_with_next.entered_on
     union all
     select
         deals.deal_id,
@@ -61,8 +61,8 @@ intervals as (
         deals.created_on as open_from,
         cast(null as date) as open_until
     from deals
-    left join visited on deals.deal_id = visited.deal_id
-    where visited.deal_id is null
+    left join visits_with_next on deals.deal_id = visits_with_next.deal_id
+    where visits_with_next.deal_id is null
 ),
 
 -- Nothing is open before the deal was created or from the day of its close.

@@ -15,7 +15,7 @@ reporting_window as (
 ),
 
 -- The first day that is not known yet, and the last one of the last month in which an open deal is expected to close.
-ahead as (
+days_ahead as (
     select
         {{ add_days('reporting_window.as_of', 1) }} as first_day,
         last_day(max(forecasts.expected_close_on)) as last_day
@@ -29,7 +29,7 @@ ahead as (
 ),
 
 days as (
-    {{ days_of('ahead', 'first_day', 'last_day') }}
+    {{ days_of('days_ahead', 'first_day', 'last_day') }}
 ),
 
 calendar as (
@@ -53,7 +53,7 @@ fiscal_months as (
 {% endif %}
 
 -- Months, quarters and years, and fiscal ones, that begin on one of these days: the others run already.
-beginning as (
+periods_beginning as (
     select
         'month' as period_grain,
         calendar_year || '-' || calendar_month as period_name,
@@ -114,12 +114,12 @@ from periods
 union all
 select
     known_periods.periods_until_as_of
-    + row_number() over (order by beginning.period_grain, beginning.period_start) as period_id,
-    beginning.period_grain,
-    beginning.period_name,
-    beginning.period_start,
-    beginning.period_end,
+    + row_number() over (order by periods_beginning.period_grain, periods_beginning.period_start) as period_id,
+    periods_beginning.period_grain,
+    periods_beginning.period_name,
+    periods_beginning.period_start,
+    periods_beginning.period_end,
     cast(null as date) as read_on,
     false as is_complete
-from beginning
+from periods_beginning
 cross join known_periods

@@ -27,7 +27,7 @@ reporting_window as (
 ),
 
 -- The records of a KPI begin with the first event of any of its inputs.
-begun as (
+inputs_begun as (
     select
         inputs.kpi_id,
         inputs.is_booked_by_month,
@@ -51,10 +51,10 @@ with_silence as (
             when is_booked_by_month then 0
             else matures_in_days + {{ usual_silence('begins_on', 'as_of', 'day_count', 'longest_silence') }}
         end as usual_silence
-    from begun
+    from inputs_begun
 ),
 
-recorded as (
+kpis_recorded as (
     select
         kpi_id,
         max(case when {{ days_between('begins_on', 'first_day') }} > usual_silence then first_day else begins_on end) as recorded_from,
@@ -91,22 +91,22 @@ dried_up as (
 ),
 
 -- What looks back needs records of the days before. Where the look-back names no day of its own they begin with the KPI's.
-shortened as (
+kpis_shortened as (
     select
         catalogue.kpi_id,
-        recorded.recorded_from,
-        recorded.recorded_until,
+        kpis_recorded.recorded_from,
+        kpis_recorded.recorded_until,
         greatest(
             coalesce(catalogue.matures_in_days, 0), coalesce(max(maturities.days), 0), coalesce(max(look_backs.days_ahead), 0)
         ) as matures_in_days,
         max(dried_up.begun_until) as begun_until,
-        max({{ add_days('coalesce(look_backs.counts_from, recorded.recorded_from)', 'look_backs.days') }}) as looked_back_from
+        max({{ add_days('coalesce(look_backs.counts_from, kpis_recorded.recorded_from)', 'look_backs.days') }}) as looked_back_from
     from catalogue
-    inner join recorded on catalogue.kpi_id = recorded.kpi_id
+    inner join kpis_recorded on catalogue.kpi_id = kpis_recorded.kpi_id
     left join look_backs on catalogue.look_back = look_backs.look_back
     left join maturities on catalogue.waits_for = maturities.waits_for
     left join dried_up on catalogue.look_back = dried_up.look_back
-    group by catalogue.kpi_id, recorded.recorded_from, recorded.recorded_until, catalogue.matures_in_days
+    group by catalogue.kpi_id, kpis_recorded.recorded_from, kpis_recorded.recorded_until, catalogue.matures_in_days
 )
 
 select
@@ -116,4 +116,4 @@ select
     greatest(recorded_from, coalesce(looked_back_from, recorded_from)) as covered_from,
     begun_until,
     {{ add_days('recorded_until', '-matures_in_days') }} as matured_until
-from shortened
+from kpis_shortened

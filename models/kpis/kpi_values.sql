@@ -52,7 +52,7 @@ spans as (
     from {{ ref('kpi_spans') }}
 ),
 
-measured as (
+measures_available as (
     select distinct
         measure,
         segment_by
@@ -61,15 +61,15 @@ measured as (
 
 -- A KPI needs all of its measures and their inputs: without campaign costs there is no cost per lead, rather than one of 0, and without
 -- dates of conversion no conversion rate.
-computable as (
+kpis_computable as (
     select *
     from catalogue
     where
         not exists (
             select 1
             from roles
-            left join measured on roles.measure = measured.measure
-            where roles.kpi_id = catalogue.kpi_id and roles.role in ('numerator', 'denominator') and measured.measure is null
+            left join measures_available on roles.measure = measures_available.measure
+            where roles.kpi_id = catalogue.kpi_id and roles.role in ('numerator', 'denominator') and measures_available.measure is null
         )
         and not exists (
             select 1
@@ -79,33 +79,33 @@ computable as (
 ),
 
 -- Which measures make up a KPI, for each segment dimension that it is cut by.
-wanted as (
+measures_wanted as (
     select
         roles.kpi_id,
         roles.role,
-        measured.measure,
-        measured.segment_by
-    from computable
-    inner join roles on computable.kpi_id = roles.kpi_id
-    inner join measured on roles.measure = measured.measure
+        measures_available.measure,
+        measures_available.segment_by
+    from kpis_computable
+    inner join roles on kpis_computable.kpi_id = roles.kpi_id
+    inner join measures_available on roles.measure = measures_available.measure
     where
-        measured.segment_by = 'all'
-        or '|' || computable.segments || '|' like '%|' || measured.segment_by || '|%'
+        measures_available.segment_by = 'all'
+        or '|' || kpis_computable.segments || '|' like '%|' || measures_available.segment_by || '|%'
 ),
 
 parts as {{ computed_once() }} (
     select
-        wanted.kpi_id,
+        measures_wanted.kpi_id,
         measures.period_id,
         measures.segment_by,
         measures.segment,
-        sum(measures.value) filter (where wanted.role = 'numerator') as numerator,
-        sum(measures.value) filter (where wanted.role = 'denominator') as denominator,
-        sum(measures.value) filter (where wanted.role = 'squares') as squares,
-        sum(measures.value) filter (where wanted.role = 'sample') as sample_size
-    from wanted
-    inner join measures on wanted.measure = measures.measure and wanted.segment_by = measures.segment_by
-    group by wanted.kpi_id, measures.period_id, measures.segment_by, measures.segment
+        sum(measures.value) filter (where measures_wanted.role = 'numerator') as numerator,
+        sum(measures.value) filter (where measures_wanted.role = 'denominator') as denominator,
+        sum(measures.value) filter (where measures_wanted.role = 'squares') as squares,
+        sum(measures.value) filter (where measures_wanted.role = 'sample') as sample_size
+    from measures_wanted
+    inner join measures on measures_wanted.measure = measures.measure and measures_wanted.segment_by = measures.segment_by
+    group by measures_wanted.kpi_id, measures.period_id, measures.segment_by, measures.segment
 ),
 
 -- The first period that holds anything of a KPI is the one that ends first.
@@ -173,31 +173,31 @@ in_units as (
         every_part.period_id,
         every_part.segment_by,
         every_part.segment,
-        computable.aggregation,
-        computable.interval_method,
-        computable.possible_low,
-        computable.possible_high,
-        computable.dated_by,
-        computable.length_effect,
+        kpis_computable.aggregation,
+        kpis_computable.interval_method,
+        kpis_computable.possible_low,
+        kpis_computable.possible_high,
+        kpis_computable.dated_by,
+        kpis_computable.length_effect,
         case
-            when computable.aggregation = 'median' then cast(every_part.numerator as double) / computable.per_unit
-            else cast(coalesce(every_part.numerator, 0) as double) / computable.per_unit
+            when kpis_computable.aggregation = 'median' then cast(every_part.numerator as double) / kpis_computable.per_unit
+            else cast(coalesce(every_part.numerator, 0) as double) / kpis_computable.per_unit
         end as numerator,
         case
-            when computable.aggregation = 'ratio' then cast(coalesce(every_part.denominator, 0) as double)
+            when kpis_computable.aggregation = 'ratio' then cast(coalesce(every_part.denominator, 0) as double)
         end as denominator,
-        cast(coalesce(every_part.squares, 0) as double) / computable.per_unit / computable.per_unit as squares,
+        cast(coalesce(every_part.squares, 0) as double) / kpis_computable.per_unit / kpis_computable.per_unit as squares,
         cast(
             case
-                when computable.sample_measure is not null then coalesce(every_part.sample_size, 0)
+                when kpis_computable.sample_measure is not null then coalesce(every_part.sample_size, 0)
                 else coalesce(every_part.denominator, 0)
             end as bigint
         ) as sample_size
     from every_part
-    inner join computable on every_part.kpi_id = computable.kpi_id
+    inner join kpis_computable on every_part.kpi_id = kpis_computable.kpi_id
 ),
 
-valued as {{ computed_once() }} (
+kpis_valued as {{ computed_once() }} (
     select
         *,
         case
@@ -211,11 +211,11 @@ valued as {{ computed_once() }} (
 -- by that one day. A forecast looks ahead: what it needs is there. So it is with a KPI without dated inputs.
 covered_days as (
     select
-        computable.kpi_id,
+        kpis_computable.kpi_id,
         periods.period_id,
-        computable.dated_by = 'end of period' as is_read_at_end,
+        kpis_computable.dated_by = 'end of period' as is_read_at_end,
         -- Who was a customer when the period began must be known.
-        computable.dated_by = 'period' and periods.period_start < spans.covered_from as is_start_unknown,
+        kpis_computable.dated_by = 'period' and periods.period_start < spans.covered_from as is_start_unknown,
         {{ days_between('periods.period_start', 'periods.read_on') }} + 1 as day_count,
         greatest(0, {{ days_between(
             'greatest(periods.period_start, spans.covered_from)', 'least(periods.read_on, spans.covered_until)'
@@ -233,8 +233,8 @@ covered_days as (
         -- So is what closed after nothing new came any more.
         (
             (
-                computable.aggregation = 'total'
-                and computable.look_back in ('creation', 'closing', 'open deals', 'open tickets', 'first purchase')
+                kpis_computable.aggregation = 'total'
+                and kpis_computable.look_back in ('creation', 'closing', 'open deals', 'open tickets', 'first purchase')
                 and periods.read_on >= spans.recorded_from
             )
             or (
@@ -243,11 +243,11 @@ covered_days as (
                 and periods.read_on >= spans.covered_from
             )
         )
-        and case when computable.dated_by = 'end of period' then periods.read_on else periods.period_start end <= spans.recorded_until
+        and case when kpis_computable.dated_by = 'end of period' then periods.read_on else periods.period_start end <= spans.recorded_until
             as is_shown
-    from computable
+    from kpis_computable
     cross join periods
-    inner join spans on computable.kpi_id = spans.kpi_id
+    inner join spans on kpis_computable.kpi_id = spans.kpi_id
     where periods.read_on is not null
 ),
 
@@ -275,15 +275,15 @@ with_coverage as (
 ),
 
 -- Outside of the records there is no value. A rate over half of the days of a period, or more, is one that can be compared; a total is not.
-covered as (
+kpis_covered as (
     select
-        valued.kpi_id,
-        valued.segment_by,
-        valued.segment,
-        valued.aggregation,
-        valued.interval_method,
-        valued.possible_low,
-        valued.possible_high,
+        kpis_valued.kpi_id,
+        kpis_valued.segment_by,
+        kpis_valued.segment,
+        kpis_valued.aggregation,
+        kpis_valued.interval_method,
+        kpis_valued.possible_low,
+        kpis_valued.possible_high,
         periods.period_grain,
         periods.period_name,
         periods.period_start,
@@ -291,25 +291,25 @@ covered as (
         periods.is_complete,
         coalesce(with_coverage.coverage, 'full') as coverage,
         coalesce(with_coverage.covered_share, 1.0) as covered_share,
-        case when coalesce(with_coverage.coverage, 'full') <> 'none' then valued.numerator end as numerator,
-        case when coalesce(with_coverage.coverage, 'full') <> 'none' then valued.denominator end as denominator,
-        case when coalesce(with_coverage.coverage, 'full') <> 'none' then valued.squares end as squares,
-        case when coalesce(with_coverage.coverage, 'full') <> 'none' then valued.sample_size else 0 end as sample_size,
-        case when coalesce(with_coverage.coverage, 'full') <> 'none' then valued.kpi_value end as kpi_value,
+        case when coalesce(with_coverage.coverage, 'full') <> 'none' then kpis_valued.numerator end as numerator,
+        case when coalesce(with_coverage.coverage, 'full') <> 'none' then kpis_valued.denominator end as denominator,
+        case when coalesce(with_coverage.coverage, 'full') <> 'none' then kpis_valued.squares end as squares,
+        case when coalesce(with_coverage.coverage, 'full') <> 'none' then kpis_valued.sample_size else 0 end as sample_size,
+        case when coalesce(with_coverage.coverage, 'full') <> 'none' then kpis_valued.kpi_value end as kpi_value,
         periods.is_complete
         and coalesce(
             with_coverage.coverage = 'full'
             or (
                 with_coverage.coverage = 'partly'
                 and with_coverage.covered_share >= 0.5
-                and valued.length_effect = 'none'
+                and kpis_valued.length_effect = 'none'
                 and not with_coverage.is_shortened
             ),
             true
         ) as is_period_comparable
-    from valued
-    inner join periods on valued.period_id = periods.period_id
-    left join with_coverage on valued.kpi_id = with_coverage.kpi_id and valued.period_id = with_coverage.period_id
+    from kpis_valued
+    inner join periods on kpis_valued.period_id = periods.period_id
+    left join with_coverage on kpis_valued.kpi_id = with_coverage.kpi_id and kpis_valued.period_id = with_coverage.period_id
 )
 
 select
@@ -346,4 +346,4 @@ select
     coverage,
     cast(covered_share as double) as covered_share,
     is_period_comparable and kpi_value is not null as is_comparable
-from covered
+from kpis_covered

@@ -54,7 +54,7 @@ reporting_window as (
     select * from {{ ref('reporting_window') }}
 ),
 
-counted as (
+day_counts as (
     {% for part in parts %}
     select
         '{{ part.table }}' as raw_table,
@@ -73,10 +73,10 @@ counted as (
 -- The days up to as_of on which there is a value.
 with_event_days as (
     select
-        counted.*,
-        case when counted.rows_filled > 0 and counted.event_on <= reporting_window.as_of then counted.event_on end as event_day,
+        day_counts.*,
+        case when day_counts.rows_filled > 0 and day_counts.event_on <= reporting_window.as_of then day_counts.event_on end as event_day,
         reporting_window.as_of
-    from counted
+    from day_counts
     cross join reporting_window
 ),
 

@@ -63,7 +63,7 @@ spans as (
     )
 ),
 
-reaching as (
+spans_with_earlier_end as (
     select
         account_id,
         active_from,
@@ -77,7 +77,7 @@ reaching as (
 ),
 
 -- A span that begins where an earlier one still runs, or on the day it ends, goes on with it.
-numbered as (
+spans_numbered as (
     select
         account_id,
         active_from,
@@ -87,7 +87,7 @@ numbered as (
             order by active_from, active_until
             rows between unbounded preceding and current row
         ) as interval_number
-    from reaching
+    from spans_with_earlier_end
 ),
 
 intervals as (
@@ -96,7 +96,7 @@ intervals as (
         cast(interval_number as bigint) as interval_number,
         min(active_from) as active_from,
         max(active_until) as active_until
-    from numbered
+    from spans_numbered
     group by account_id, interval_number
 )
 

@@ -83,7 +83,7 @@ leads_before as (
 ),
 
 -- The deal's lead, else the first lead of the account.
-brought as (
+first_purchases_with_lead as (
     select
         first_purchases.account_id,
         first_purchases.first_purchased_on,
@@ -100,26 +100,26 @@ brought as (
 
 select
     -- ids
-    brought.account_id,
-    brought.deal_id,
-    brought.lead_id,
+    first_purchases_with_lead.account_id,
+    first_purchases_with_lead.deal_id,
+    first_purchases_with_lead.lead_id,
 
     -- segments
     accounts.industry,
     accounts.country,
     accounts.company_size,
-    coalesce(nullif(brought.deal_source, '(none)'), leads.source, '(none)') as source,
+    coalesce(nullif(first_purchases_with_lead.deal_source, '(none)'), leads.source, '(none)') as source,
 
     -- booleans
     coalesce(
-        brought.first_purchased_on between int_known_costs.acquisition_cost_known_from
+        first_purchases_with_lead.first_purchased_on between int_known_costs.acquisition_cost_known_from
         and int_known_costs.acquisition_cost_known_until,
         false
     ) as is_acquisition_cost_known,
 
     -- dates
-    brought.first_purchased_on
-from brought
+    first_purchases_with_lead.first_purchased_on
+from first_purchases_with_lead
 cross join int_known_costs
-inner join accounts on brought.account_id = accounts.account_id
-left join leads on brought.lead_id = leads.lead_id
+inner join accounts on first_purchases_with_lead.account_id = accounts.account_id
+left join leads on first_purchases_with_lead.lead_id = leads.lead_id

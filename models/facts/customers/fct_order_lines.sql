@@ -24,7 +24,7 @@ line_sums as (
     group by order_id
 ),
 
-weighted as (
+items_weighted as (
     select
         items.order_id,
         items.line_number,
@@ -37,61 +37,63 @@ weighted as (
     inner join line_sums on items.order_id = line_sums.order_id
 ),
 
-summed as (
+items_summed as (
     select
         *,
         sum(weight) over (
             partition by order_id order by line_number rows between unbounded preceding and current row
         ) as weight_up_to_line
-    from weighted
+    from items_weighted
 ),
 
-joined as (
+orders_with_items as (
     select
         orders.order_id,
         orders.account_id,
-        coalesce(summed.line_number, 0) as line_number,
-        summed.product_id,
+        coalesce(items_summed.line_number, 0) as line_number,
+        items_summed.product_id,
         orders.industry,
         orders.country,
         orders.company_size,
-        summed.quantity,
+        items_summed.quantity,
         orders.amount as amount_of_order,
-        coalesce(summed.line_number = summed.last_line_number, true) as is_last_line,
-        {{ share_of_amount('orders.amount', 'summed.weight_up_to_line', 'summed.weight_of_order') }} as amount_up_to_line,
-        {{ share_of_amount('orders.amount', 'summed.weight_up_to_line - summed.weight', 'summed.weight_of_order') }} as amount_before_line,
+        coalesce(items_summed.line_number = items_summed.last_line_number, true) as is_last_line,
+        {{ share_of_amount('orders.amount', 'items_summed.weight_up_to_line', 'items_summed.weight_of_order') }} as amount_up_to_line,
+        {{ share_of_amount(
+            'orders.amount', 'items_summed.weight_up_to_line - items_summed.weight', 'items_summed.weight_of_order'
+        ) }} as amount_before_line,
         orders.is_revenue,
         orders.ordered_on
     from orders
-    left join summed on orders.order_id = summed.order_id
+    left join items_summed on orders.order_id = items_summed.order_id
 )
 
 select
     -- ids
-    joined.order_id,
-    joined.line_number,
-    joined.account_id,
-    {{ segment('products.product_id', key='joined.product_id', found='products.product_id') }} as product_id,
+    orders_with_items.order_id,
+    orders_with_items.line_number,
+    orders_with_items.account_id,
+    {{ segment('products.product_id', key='orders_with_items.product_id', found='products.product_id') }} as product_id,
 
     -- segments
-    joined.industry,
-    joined.country,
-    joined.company_size,
+    orders_with_items.industry,
+    orders_with_items.country,
+    orders_with_items.company_size,
 
     -- numerics
-    joined.quantity,
+    orders_with_items.quantity,
 
     -- amounts
     -- The last line ends at the order's amount to the last digit.
     cast(
-        case when joined.is_last_line then joined.amount_of_order else joined.amount_up_to_line end
-        - coalesce(joined.amount_before_line, 0) as decimal(18, 4)
+        case when orders_with_items.is_last_line then orders_with_items.amount_of_order else orders_with_items.amount_up_to_line end
+        - coalesce(orders_with_items.amount_before_line, 0) as decimal(18, 4)
     ) as amount,
 
     -- booleans
-    joined.is_revenue,
+    orders_with_items.is_revenue,
 
     -- dates
-    joined.ordered_on
-from joined
-left join products on joined.product_id = products.product_id
+    orders_with_items.ordered_on
+from orders_with_items
+left join products on orders_with_items.product_id = products.product_id

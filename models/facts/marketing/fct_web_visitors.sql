@@ -28,7 +28,7 @@ known as (
 ),
 
 -- Two sessions may start at one instant: the session's key decides, so that every run tells the same.
-numbered as (
+sessions_numbered as (
     select
         *,
         row_number() over (partition by visitor_id order by started_at, session_id) as session_number
@@ -38,24 +38,24 @@ numbered as (
 -- A visitor is a customer through any session: by its account, or by its lead - its account, its conversion, or its won deal.
 visitors as (
     select
-        numbered.visitor_id,
-        min(numbered.started_at) as first_started_at,
-        min(numbered.channel) filter (where numbered.session_number = 1) as channel,
-        min(numbered.campaign_id) filter (where numbered.session_number = 1) as campaign_id,
-        min(numbered.lead_id) as lead_id,
-        coalesce(min(numbered.account_id), min(leads.account_id)) as account_id,
+        sessions_numbered.visitor_id,
+        min(sessions_numbered.started_at) as first_started_at,
+        min(sessions_numbered.channel) filter (where sessions_numbered.session_number = 1) as channel,
+        min(sessions_numbered.campaign_id) filter (where sessions_numbered.session_number = 1) as campaign_id,
+        min(sessions_numbered.lead_id) as lead_id,
+        coalesce(min(sessions_numbered.account_id), min(leads.account_id)) as account_id,
         bool_or(
             customers.account_id is not null
             or lead_customers.account_id is not null
             or coalesce(leads.is_converted or leads.is_won, false)
         ) as is_customer,
         count(*) as sessions,
-        sum(numbered.page_views) as page_views
-    from numbered
-    left join leads on numbered.lead_id = leads.lead_id
-    left join customers on numbered.account_id = customers.account_id
+        sum(sessions_numbered.page_views) as page_views
+    from sessions_numbered
+    left join leads on sessions_numbered.lead_id = leads.lead_id
+    left join customers on sessions_numbered.account_id = customers.account_id
     left join customers as lead_customers on leads.account_id = lead_customers.account_id
-    group by numbered.visitor_id
+    group by sessions_numbered.visitor_id
 )
 
 select

@@ -83,7 +83,7 @@ visits_with_next as (
 ),
 
 -- A deal is in one stage at a time: a visit ends when it was left, when the next begins, or at the close, whichever comes first.
-ended as (
+visits_with_end as (
     select
         *,
         least(visit_exited_at, next_entered_at, closed_at) as left_at
@@ -119,4 +119,4 @@ select
     -- timestamps
     entered_at,
     left_at as exited_at
-from ended
+from visits_with_end

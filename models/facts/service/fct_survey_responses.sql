@@ -21,7 +21,7 @@ reporting_window as (
 ),
 
 -- The scales that the contract takes where a response names none.
-scaled as (
+responses_with_scale as (
     select
         responses.*,
         {{ local_date('responses.responded_at') }} as responded_on,
@@ -35,15 +35,15 @@ scaled as (
 -- A response about a ticket belongs to the ticket's account and agent; an employee's to the employee's team.
 linked_responses as (
     select
-        scaled.*,
+        responses_with_scale.*,
         tickets.ticket_id as found_ticket_id,
-        coalesce(scaled.account_id, nullif(tickets.account_id, '(none)')) as any_account_id,
-        coalesce(scaled.user_id, nullif(tickets.owner_id, '(none)')) as any_user_id,
+        coalesce(responses_with_scale.account_id, nullif(tickets.account_id, '(none)')) as any_account_id,
+        coalesce(responses_with_scale.user_id, nullif(tickets.owner_id, '(none)')) as any_user_id,
         tickets.product_id,
         tickets.channel,
         tickets.category
-    from scaled
-    left join tickets on scaled.ticket_id = tickets.ticket_id
+    from responses_with_scale
+    left join tickets on responses_with_scale.ticket_id = tickets.ticket_id
 )
 
 select

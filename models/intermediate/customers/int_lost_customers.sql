@@ -12,7 +12,7 @@ period_days as (
     select * from {{ ref('period_days') }}
 ),
 
-followed as (
+intervals_with_next as (
     select
         account_id,
         industry,
@@ -24,33 +24,33 @@ followed as (
 ),
 
 -- Who ceases to be a customer within a period and is none at its end.
-gone as (
+customers_gone as (
     select
         periods.period_id,
         periods.period_start,
-        followed.account_id,
-        followed.industry,
-        followed.country,
-        followed.company_size
-    from followed
-    inner join period_days on followed.active_until = period_days.day
+        intervals_with_next.account_id,
+        intervals_with_next.industry,
+        intervals_with_next.country,
+        intervals_with_next.company_size
+    from intervals_with_next
+    inner join period_days on intervals_with_next.active_until = period_days.day
     inner join periods on period_days.period_id = periods.period_id
-    where followed.next_active_from is null or followed.next_active_from > periods.read_on
+    where intervals_with_next.next_active_from is null or intervals_with_next.next_active_from > periods.read_on
 )
 
 -- The start of a period is the end of the day before it.
 select
     -- ids
-    gone.period_id,
-    gone.account_id,
+    customers_gone.period_id,
+    customers_gone.account_id,
 
     -- segments
-    gone.industry,
-    gone.country,
-    gone.company_size
-from gone
+    customers_gone.industry,
+    customers_gone.country,
+    customers_gone.company_size
+from customers_gone
 inner join intervals
     on
-        gone.account_id = intervals.account_id
-        and gone.period_start > intervals.active_from
-        and gone.period_start <= intervals.active_until
+        customers_gone.account_id = intervals.account_id
+        and customers_gone.period_start > intervals.active_from
+        and customers_gone.period_start <= intervals.active_until

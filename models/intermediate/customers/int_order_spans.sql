@@ -4,7 +4,7 @@ orders as (
     select * from {{ ref('fct_orders') }}
 ),
 
-numbered as (
+orders_with_neighbours as (
     select
         *,
         lag(ordered_on) over (partition by account_id, is_credit_note is true order by ordered_on, order_id) as ordered_before_on,
@@ -48,4 +48,4 @@ select
             )
         )
     end as repeat_until
-from numbered
+from orders_with_neighbours

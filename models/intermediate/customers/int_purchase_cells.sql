@@ -8,7 +8,7 @@ histories as (
     select * from {{ ref('int_purchase_histories') }}
 ),
 
-longest as (
+histories_longest as (
     select
         outlook_on,
         greatest(max(known_days), 30) as longest_days
@@ -16,7 +16,7 @@ longest as (
     group by outlook_on
 ),
 
-placed as (
+histories_placed as (
     select
         histories.outlook_on,
         histories.repeat_purchases,
@@ -26,10 +26,10 @@ placed as (
             when histories.repeat_purchases < 12 then histories.repeat_purchases
             else cast(12 + floor(ln(histories.repeat_purchases / 12.0) * 5) as bigint)
         end as purchase_group,
-        floor(histories.known_days * 30.0 / longest.longest_days) as known_part,
-        floor((histories.known_days - histories.repeat_days) * 30.0 / longest.longest_days) as silent_part
+        floor(histories.known_days * 30.0 / histories_longest.longest_days) as known_part,
+        floor((histories.known_days - histories.repeat_days) * 30.0 / histories_longest.longest_days) as silent_part
     from histories
-    inner join longest on histories.outlook_on = longest.outlook_on
+    inner join histories_longest on histories.outlook_on = histories_longest.outlook_on
 ),
 
 group_means as (
@@ -37,7 +37,7 @@ group_means as (
         outlook_on,
         purchase_group,
         cast(sum(repeat_purchases) as double) / count(*) as repeat_purchases
-    from placed
+    from histories_placed
     group by outlook_on, purchase_group
 ),
 
@@ -50,7 +50,7 @@ cells as (
         count(*) as customers,
         cast(sum(repeat_days) as double) / count(*) as repeat_days,
         cast(sum(known_days) as double) / count(*) as known_days
-    from placed
+    from histories_placed
     group by outlook_on, purchase_group, known_part, silent_part
 )
 

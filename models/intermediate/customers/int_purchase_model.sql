@@ -179,7 +179,7 @@ round_{{ round }} as {{ computed_once() }} (
 ),
 {% endfor %}
 
-fitted as (
+parameters_fitted as (
     select
         outlook_on,
         exp(log_shape) as shape,
@@ -195,11 +195,11 @@ select
     totals.outlook_on,
     totals.customers,
     totals.repeat_customers,
-    fitted.shape,
-    fitted.rate_days,
-    fitted.stop_a,
-    fitted.stop_b,
-    fitted.log_likelihood,
-    fitted.step
+    parameters_fitted.shape,
+    parameters_fitted.rate_days,
+    parameters_fitted.stop_a,
+    parameters_fitted.stop_b,
+    parameters_fitted.log_likelihood,
+    parameters_fitted.step
 from totals
-left join fitted on totals.outlook_on = fitted.outlook_on
+left join parameters_fitted on totals.outlook_on = parameters_fitted.outlook_on

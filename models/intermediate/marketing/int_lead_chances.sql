@@ -18,7 +18,7 @@ totals as (
 ),
 
 -- A trait that was never seen before says nothing.
-weighted as (
+leads_with_odds as (
     select
         lead_days.day_number,
         lead_days.day,
@@ -44,7 +44,7 @@ days as (
     select distinct
         day_number,
         day
-    from weighted
+    from leads_with_odds
 ),
 
 -- Traits go together, so their sum says too much. How much too much is seen from the days of two years whose outcome was known by then.
@@ -55,12 +55,12 @@ outcomes as (
         floor(trait_log_odds * 10 + 0.5) / 10.0 as trait_log_odds,
         count(*) as leads,
         count(*) filter (where is_won_in_time) as won_leads
-    from weighted
+    from leads_with_odds
     where is_won_in_time is not null
     group by day_number, total_log_odds, floor(trait_log_odds * 10 + 0.5) / 10.0
 ),
 
-learnt as (
+outcomes_known as (
     select
         days.day_number,
         outcomes.total_log_odds,
@@ -90,16 +90,16 @@ step_0 as (
 {% for step in range(1, 7) -%}
 chances_{{ step }} as (
     select
-        learnt.day_number,
-        learnt.place,
-        learnt.x,
-        learnt.n,
-        learnt.k,
+        outcomes_known.day_number,
+        outcomes_known.place,
+        outcomes_known.x,
+        outcomes_known.n,
+        outcomes_known.k,
         step.a,
         step.b,
-        1 / (1 + exp(-(learnt.total_log_odds + step.a + step.b * learnt.x))) as p
-    from learnt
-    inner join step_{{ step - 1 }} as step on learnt.day_number = step.day_number
+        1 / (1 + exp(-(outcomes_known.total_log_odds + step.a + step.b * outcomes_known.x))) as p
+    from outcomes_known
+    inner join step_{{ step - 1 }} as step on outcomes_known.day_number = step.day_number
 ),
 
 sums_{{ step }} as (
@@ -125,12 +125,12 @@ step_{{ step }} as (
 ),
 
 {% endfor -%}
-calibrated as (
+leads_calibrated as (
     select
-        weighted.*,
-        weighted.total_log_odds + coalesce(step_6.a, 0.0) + coalesce(step_6.b, 1.0) * weighted.trait_log_odds as log_odds
-    from weighted
-    left join step_6 on weighted.day_number = step_6.day_number
+        leads_with_odds.*,
+        leads_with_odds.total_log_odds + coalesce(step_6.a, 0.0) + coalesce(step_6.b, 1.0) * leads_with_odds.trait_log_odds as log_odds
+    from leads_with_odds
+    left join step_6 on leads_with_odds.day_number = step_6.day_number
 )
 
 select
@@ -148,4 +148,4 @@ select
 
     -- dates
     day
-from calibrated
+from leads_calibrated

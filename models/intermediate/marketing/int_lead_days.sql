@@ -35,7 +35,7 @@ days as (
 ),
 
 -- What happened on a day that nobody knows may have been known on any: such a lead teaches nothing.
-dated as (
+leads_with_dates as (
     select
         leads.*,
         least(coalesce(leads.converted_on, {{ no_day }}), coalesce(lead_deals.won_on, {{ no_day }})) as won_on,
@@ -54,20 +54,20 @@ dated as (
 -- Leads that are open at the end of a day, and no older than a year.
 open_leads as (
     select
-        dated.*,
+        leads_with_dates.*,
         days.day_number,
         days.day,
-        {{ days_between('dated.created_on', 'days.day') }} as age_days,
+        {{ days_between('leads_with_dates.created_on', 'days.day') }} as age_days,
         case
             when {{ add_days('days.day', setting('lead_chance_days')) }} <= days.as_of
-                then dated.won_on <= {{ add_days('days.day', setting('lead_chance_days')) }}
+                then leads_with_dates.won_on <= {{ add_days('days.day', setting('lead_chance_days')) }}
         end as is_won_in_time
-    from dated
+    from leads_with_dates
     inner join days
         on
-            dated.created_on <= days.day
-            and dated.created_on > {{ add_days('days.day', -365) }}
-            and dated.decided_on > days.day
+            leads_with_dates.created_on <= days.day
+            and leads_with_dates.created_on > {{ add_days('days.day', -365) }}
+            and leads_with_dates.decided_on > days.day
 ),
 
 activities_by_day as (

@@ -28,7 +28,7 @@ counts as (
 ),
 
 -- What a day could have learnt: of the days of three years, those whose outcome was known by then.
-learnt as (
+counts_known as (
     select
         days.day_number,
         counts.trait_by,
@@ -50,27 +50,27 @@ totals as (
         leads,
         won_leads,
         (won_leads + 0.5) / (leads + 1.0) as win_share
-    from learnt
+    from counts_known
     where trait_by = 'all'
 ),
 
 -- Smoothed towards the total: as if each trait had two more wins, among as many leads as the total has to two wins.
-smoothed as (
+rates_smoothed as (
     select
-        learnt.day_number,
-        learnt.trait_by,
-        learnt.trait,
-        learnt.leads,
-        learnt.won_leads,
+        counts_known.day_number,
+        counts_known.trait_by,
+        counts_known.trait,
+        counts_known.leads,
+        counts_known.won_leads,
         totals.leads as all_leads,
         totals.won_leads as all_won_leads,
         totals.win_share as total_win_share,
         case
-            when learnt.trait_by = 'all' then totals.win_share
-            else (learnt.won_leads + 2) / (learnt.leads + 2 / totals.win_share)
+            when counts_known.trait_by = 'all' then totals.win_share
+            else (counts_known.won_leads + 2) / (counts_known.leads + 2 / totals.win_share)
         end as win_share
-    from learnt
-    inner join totals on learnt.day_number = totals.day_number
+    from counts_known
+    inner join totals on counts_known.day_number = totals.day_number
 )
 
 select
@@ -91,4 +91,4 @@ select
         when trait_by = 'all' then 0.0
         else ln(total_win_share / (1 - total_win_share))
     end as log_odds
-from smoothed
+from rates_smoothed

@@ -27,7 +27,7 @@ errors as (
     where not month_forecasts.is_current and month_forecasts.forecast_revenue > 0
 ),
 
-ranked as (
+errors_ranked as (
     select
         *,
         row_number() over (partition by forecast_on, segment_by, months_ahead order by error) as place,
@@ -42,7 +42,7 @@ select
     errors,
     max(case when place <= 0.1 * (errors + 1) then error end) as low_error,
     min(case when place >= 0.9 * (errors + 1) then error end) as high_error
-from ranked
+from errors_ranked
 -- Of nine errors the smallest and the largest are the tenth parts.
 where errors >= 9
 group by forecast_on, segment_by, months_ahead, errors

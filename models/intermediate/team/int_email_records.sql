@@ -40,14 +40,14 @@ known as (
 ),
 
 -- Few addresses are there twice, so few rows are sorted.
-repeated as (
+addresses_repeated as (
     select address
     from known
     group by address
     having count(*) > 1
 ),
 
-ranked as (
+records_ranked as (
     select
         known.raw_table,
         known.created_on,
@@ -60,7 +60,7 @@ ranked as (
             partition by known.address order by known.created_at asc, known.raw_table desc, known.record_id asc
         ) as place
     from known
-    inner join repeated on known.address = repeated.address
+    inner join addresses_repeated on known.address = addresses_repeated.address
 ),
 
 -- A lead that became a contact is one record: the first contact of an address does not count where a lead was there before.
@@ -68,10 +68,10 @@ with_continuations as (
     select
         *,
         raw_table = 'contacts' and place_in_table = 1 and coalesce(first_lead_at <= created_at, false) as is_continuation
-    from ranked
+    from records_ranked
 ),
 
-counted as (
+records_counted as (
     select
         raw_table,
         created_on,
@@ -110,6 +110,6 @@ select
     -- numerics
     cast(sum(records) as bigint) as records,
     cast(sum(duplicates) as bigint) as duplicates
-from counted
+from records_counted
 group by raw_table, created_on
 having sum(records) > 0

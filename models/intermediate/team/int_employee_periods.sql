@@ -31,7 +31,7 @@ logged_by_day as (
     group by owner_id, occurred_on
 ),
 
-logged as (
+activities_logged as (
     select
         period_days.period_id,
         logged_by_day.owner_id,
@@ -82,15 +82,15 @@ select
     employee_periods.team,
 
     -- numerics
-    coalesce(logged.activities_by_hand, 0) as activities_by_hand,
+    coalesce(activities_logged.activities_by_hand, 0) as activities_by_hand,
     channels.internal_channels,
 
     -- booleans
     employee_periods.is_employed,
-    logged.owner_id is not null as is_active
+    activities_logged.owner_id is not null as is_active
 from employee_periods
-left join logged
-    on employee_periods.period_id = logged.period_id and employee_periods.user_id = logged.owner_id
+left join activities_logged
+    on employee_periods.period_id = activities_logged.period_id and employee_periods.user_id = activities_logged.owner_id
 left join channels
     on employee_periods.period_id = channels.period_id and employee_periods.user_id = channels.owner_id
-where employee_periods.is_employed or logged.owner_id is not null
+where employee_periods.is_employed or activities_logged.owner_id is not null

@@ -22,7 +22,7 @@ mandatory_fields as (
 ),
 {% endfor %}
 
-counted as (
+columns_counted as (
     {% for table, columns in record_fields().items() %}
     select
         '{{ table }}' as raw_table,
@@ -37,28 +37,29 @@ counted as (
 ),
 
 -- A column without a single value is as good as missing: nobody can be asked to fill in what the export lacks.
-exported as (
+columns_exported as (
     select
         raw_table,
         column_name
-    from counted
+    from columns_counted
     where records_filled > 0
     group by raw_table, column_name
 )
 
 select
     -- ids
-    counted.raw_table,
-    counted.column_name,
+    columns_counted.raw_table,
+    columns_counted.column_name,
 
     -- dates
-    counted.created_on,
+    columns_counted.created_on,
 
     -- numerics
-    counted.records,
-    counted.records_filled
-from counted
+    columns_counted.records,
+    columns_counted.records_filled
+from columns_counted
 inner join mandatory_fields
-    on counted.raw_table = mandatory_fields.raw_table and counted.column_name = mandatory_fields.column_name
-inner join exported on counted.raw_table = exported.raw_table and counted.column_name = exported.column_name
-inner join reporting_window on counted.created_on <= reporting_window.as_of
+    on columns_counted.raw_table = mandatory_fields.raw_table and columns_counted.column_name = mandatory_fields.column_name
+inner join columns_exported
+    on columns_counted.raw_table = columns_exported.raw_table and columns_counted.column_name = columns_exported.column_name
+inner join reporting_window on columns_counted.created_on <= reporting_window.as_of

@@ -88,7 +88,7 @@ leads_by_day as (
 ),
 
 -- Each in the first part that it is short enough for; what lasted less than nothing is in none.
-resolved as (
+tickets_resolved as (
     select
         resolved_on,
         case
@@ -157,7 +157,7 @@ by_day as (
         count(*) as item_count,
         cast(null as bigint) as dated_count,
         cast(null as bigint) as total_days
-    from resolved
+    from tickets_resolved
     where part is not null
     group by part, resolved_on
 ),
@@ -176,7 +176,7 @@ by_period as (
 ),
 
 -- A period that holds anything of a breakdown has all of its parts, the empty ones with 0.
-filled as (
+periods_filled as (
     select distinct
         breakdown,
         period_id
@@ -186,7 +186,7 @@ filled as (
 parts_of_periods as (
     select
         parts.breakdown,
-        filled.period_id,
+        periods_filled.period_id,
         parts.part,
         cast(parts.part_order as bigint) as part_order,
         parts.hours_from,
@@ -194,11 +194,11 @@ parts_of_periods as (
         coalesce(by_period.item_count, 0) as item_count,
         by_period.dated_count,
         by_period.total_days
-    from filled
-    inner join parts on filled.breakdown = parts.breakdown
+    from periods_filled
+    inner join parts on periods_filled.breakdown = parts.breakdown
     left join by_period
         on
-            filled.period_id = by_period.period_id
+            periods_filled.period_id = by_period.period_id
             and parts.breakdown = by_period.breakdown
             and parts.part = by_period.part
 ),

@@ -111,7 +111,7 @@ grid as (
     inner join quarters on first_quarters.period_start <= quarters.period_start
 ),
 
-running as (
+cohorts_with_sums as (
     select
         grid.*,
         coalesce(orders_by_quarter.orders, 0) as orders,
@@ -143,4 +143,4 @@ select
     cast(customers_ordering as bigint) as customers_ordering,
     cast(revenue as double) as revenue,
     cast(revenue_so_far as double) / nullif(cast(customers as double), 0) as revenue_per_customer_so_far
-from running
+from cohorts_with_sums

@@ -1,6 +1,6 @@
 with
 
-yearly as (
+measures_yearly as (
     {% for model in [
         'measures_yearly_orders',
         'measures_yearly_ordering_customers',
@@ -29,7 +29,7 @@ by_period as (
         coalesce(max(value) filter (where measure = 'yearly_ordering_customers'), 0) as yearly_ordering_customers,
         coalesce(max(value) filter (where measure = 'yearly_customers_at_start'), 0) as yearly_customers_at_start,
         coalesce(max(value) filter (where measure = 'yearly_customers_retained'), 0) as yearly_customers_retained
-    from yearly
+    from measures_yearly
     group by period_id, segment_by, segment
 ),
 

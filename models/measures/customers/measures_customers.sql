@@ -6,7 +6,7 @@
 {% set count = [{'name': 'customers_lost', 'expression': 'count(*)'}] %}
 with
 
-lost as (
+lost_customers as (
     {{ aggregate_by_segment(ref('int_lost_customers'), {'period_id': 'period_id'}, segments, count) }}
     {{ union_own_dimensions(
         aggregate_by_segment(ref('int_lost_customers'), {'period_id': 'period_id'}, own, count),
@@ -30,14 +30,14 @@ by_period as (
         at_start.segment_by,
         at_start.segment,
         at_start.customers_at_start,
-        cast(at_start.customers_at_start - coalesce(lost.customers_lost, 0) as {{ measure_type() }}) as customers_retained,
-        cast(coalesce(lost.customers_lost, 0) as {{ measure_type() }}) as customers_lost
+        cast(at_start.customers_at_start - coalesce(lost_customers.customers_lost, 0) as {{ measure_type() }}) as customers_retained,
+        cast(coalesce(lost_customers.customers_lost, 0) as {{ measure_type() }}) as customers_lost
     from at_start
-    left join lost
+    left join lost_customers
         on
-            at_start.period_id = lost.period_id
-            and at_start.segment_by = lost.segment_by
-            and at_start.segment = lost.segment
+            at_start.period_id = lost_customers.period_id
+            and at_start.segment_by = lost_customers.segment_by
+            and at_start.segment = lost_customers.segment
 )
 
 {{ unpivot_measures('by_period', [

@@ -20,7 +20,7 @@ customers as (
 ),
 
 -- Both or none: a cost without a value would read as a value of 0.
-compared as (
+values_with_costs as (
     select
         lifetime_values.period_id,
         cast(lifetime_values.customer_lifetime_value as {{ measure_type() }}) as customer_lifetime_value,
@@ -41,7 +41,7 @@ select
     'all' as segment,
     'yearly_lifetime_value' as measure,
     customer_lifetime_value as value
-from compared
+from values_with_costs
 union all
 select
     period_id,
@@ -49,7 +49,7 @@ select
     'all' as segment,
     'yearly_cost_per_new_customer' as measure,
     customer_acquisition_cost as value
-from compared
+from values_with_costs
 union all
 select
     period_id,
@@ -57,4 +57,4 @@ select
     'all' as segment,
     'yearly_new_customers' as measure,
     yearly_new_customers as value
-from compared
+from values_with_costs

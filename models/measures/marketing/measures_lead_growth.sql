@@ -1,6 +1,6 @@
 with
 
-qualified as (
+leads_qualified as (
     select
         period_id,
         value as leads
@@ -17,17 +17,17 @@ sequences as (
     where period_grain in ('week', 'month', 'quarter', 'year', 'fiscal_quarter', 'fiscal_year')
 ),
 
-compared as (
+leads_compared as (
     select
         sequences.period_id,
-        coalesce(qualified.leads, 0) as leads,
+        coalesce(leads_qualified.leads, 0) as leads,
         coalesce(qualified_before.leads, 0) as leads_before
     from sequences
-    left join qualified on sequences.period_id = qualified.period_id
-    left join qualified as qualified_before on sequences.period_before_id = qualified_before.period_id
+    left join leads_qualified on sequences.period_id = leads_qualified.period_id
+    left join leads_qualified as qualified_before on sequences.period_before_id = qualified_before.period_id
     where
         sequences.period_before_id is not null
-        and (qualified.leads is not null or qualified_before.leads is not null)
+        and (leads_qualified.leads is not null or qualified_before.leads is not null)
 )
 
 select
@@ -36,7 +36,7 @@ select
     'all' as segment,
     'lead_growth' as measure,
     cast(leads - leads_before as {{ measure_type() }}) as value
-from compared
+from leads_compared
 union all
 select
     period_id,
@@ -44,4 +44,4 @@ select
     'all' as segment,
     'leads_qualified_before' as measure,
     cast(leads_before as {{ measure_type() }}) as value
-from compared
+from leads_compared

@@ -27,7 +27,7 @@ read_days as (
     left join wins on periods.period_id = wins.period_id
 ),
 
-followed as (
+days_followed as (
     select
         *,
         row_number() over (order by read_on) as place,
@@ -43,14 +43,15 @@ first_touches as (
 slow_days as (
     select
         first_touches.first_touch_on,
-        followed.read_on,
-        followed.next_read_on,
-        followed.place - row_number() over (partition by first_touches.first_touch_on order by followed.place) as run
+        days_followed.read_on,
+        days_followed.next_read_on,
+        days_followed.place - row_number() over (partition by first_touches.first_touch_on order by days_followed.place) as run
     from first_touches
-    inner join followed
+    inner join days_followed
         on
-            followed.deals_won > 0
-            and {{ days_between('first_touches.first_touch_on', 'followed.read_on') }} * followed.deals_won > followed.sales_cycle_days
+            days_followed.deals_won > 0
+            and {{ days_between('first_touches.first_touch_on', 'days_followed.read_on') }} * days_followed.deals_won
+            > days_followed.sales_cycle_days
 ),
 
 -- The mean rises and falls: what was slow on one day may not be on the next that is read.

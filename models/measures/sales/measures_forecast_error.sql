@@ -14,7 +14,7 @@ forecasts as (
     group by forecast_on
 ),
 
-won as (
+revenue_won as (
     select
         period_id,
         value as won_revenue
@@ -33,11 +33,11 @@ quarters as (
         periods.period_start,
         periods.period_end,
         forecasts.forecast_deals,
-        coalesce(won.won_revenue, 0) as won_revenue,
-        abs(forecasts.forecast_revenue - coalesce(won.won_revenue, 0)) as forecast_error
+        coalesce(revenue_won.won_revenue, 0) as won_revenue,
+        abs(forecasts.forecast_revenue - coalesce(revenue_won.won_revenue, 0)) as forecast_error
     from periods
     inner join forecasts on {{ add_days('periods.period_start', -1) }} = forecasts.forecast_on
-    left join won on periods.period_id = won.period_id
+    left join revenue_won on periods.period_id = revenue_won.period_id
     where periods.period_grain in ('quarter', 'fiscal_quarter') and forecasts.forecast_deals > 0
 ),
 

@@ -4,7 +4,7 @@
 #}
 with
 
-measured as (
+measures_of_deals as (
     select
         period_id,
         measure,
@@ -29,11 +29,11 @@ by_period as (
         cast(max(value) filter (where measure = 'won_deals_with_amount_in_365_days') as double) as won_deals_with_amount,
         cast(max(value) filter (where measure = 'won_revenue_in_365_days') as double) as won_revenue,
         cast(max(value) filter (where measure = 'sales_cycle_days_in_365_days') as double) as sales_cycle_days
-    from measured
+    from measures_of_deals
     group by period_id
 ),
 
-multiplied as (
+velocities as (
     select
         period_id,
         cast(
@@ -50,7 +50,7 @@ select
     'all' as segment,
     'expected_open_revenue' as measure,
     expected_open_revenue as value
-from multiplied
+from velocities
 where expected_open_revenue is not null and mean_sales_cycle_days is not null
 union all
 select
@@ -59,5 +59,5 @@ select
     'all' as segment,
     'mean_sales_cycle_days' as measure,
     mean_sales_cycle_days as value
-from multiplied
+from velocities
 where expected_open_revenue is not null and mean_sales_cycle_days is not null
