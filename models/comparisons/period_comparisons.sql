@@ -213,6 +213,7 @@ sides as {{ computed_once() }} (
         pairs.calendar_overlap,
         catalogue.good,
         catalogue.aggregation,
+        catalogue.interval_method,
         catalogue.not_tested_because,
         {{ testing_method() }} as testing_method,
         catalogue.usual_change_from <> 'whole periods' or pairs.are_whole_periods as has_usual_changes,
@@ -352,7 +353,7 @@ against_controls as (
     from with_controls
 ),
 
--- The total as it would be had each segment kept its share of the baseline.
+-- The total as it would be had each segment kept its share of the baseline. A single segment has no mix: it is the total.
 same_mixes as (
     select
         pair_id,
@@ -377,6 +378,7 @@ same_mixes as (
         and baseline_denominator > 0
         and current_denominator > 0
     group by pair_id, kpi_id, segment_by
+    having count(*) > 1
 ),
 
 every_difference as (

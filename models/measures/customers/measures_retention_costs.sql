@@ -5,4 +5,5 @@
     where="purpose = 'retention'"
 ) %}
     sum(amount) as retention_cost
+    count(amount) as retention_costs_booked
 {% endcall %}
