@@ -153,8 +153,10 @@
         select numerator / denominator from series
 
     It reads the CTE windows (rows of comparison_windows), and the catalogue and the values of today and of snapshots from where they are.
+
+    without  a relation with kpi_id, segment_by, segment: what no series is needed of
 #}
-{% macro add_series() -%}
+{% macro add_series(without=none) -%}
 catalogue as (
     select
         kpi_id,
@@ -220,6 +222,17 @@ kpi_segments as (
         row_number() over (order by every_value.kpi_id, every_value.segment_by, every_value.segment) as kpi_segment_id
     from every_value
     inner join catalogue on every_value.kpi_id = catalogue.kpi_id
+    {%- if without %}
+    where
+        not exists (
+            select 1
+            from {{ without }} as without
+            where
+                every_value.kpi_id = without.kpi_id
+                and every_value.segment_by = without.segment_by
+                and every_value.segment = without.segment
+        )
+    {%- endif %}
     group by
         every_value.kpi_id,
         every_value.segment_by,
@@ -260,7 +273,7 @@ addends as (
             and every_value.segment = kpi_segments.segment
 ),
 
-series as {{ computed_once() }} (
+series as (
     select
         windows.pair_id,
         addends.kpi_segment_id,

@@ -14,15 +14,13 @@ usual_changes as (
     select * from {{ ref('usual_changes') }}
 ),
 
+week_differences as (
+    select * from {{ ref('week_differences') }}
+),
+
 kpi_values as (
     select * from {{ ref('kpi_values') }}
     where kpi_value is not null
-),
-
--- A week without a new customer has costs, though no cost per customer.
-week_values as (
-    select * from {{ ref('kpi_values') }}
-    where period_grain = 'week' and segment_by = 'all' and coverage = 'full'
 ),
 
 snapshot_values as (
@@ -104,76 +102,6 @@ currents as (
         kpi_values.is_comparable
     from pairs
     inner join kpi_values on pairs.current_grain = kpi_values.period_grain and pairs.current_period = kpi_values.period_name
-),
-
--- What is read at the end of a period is read on a Sunday, too: weeks show how much it usually changes, and within a week it may swing.
-week_ends as (
-    select
-        pairs.pair_id,
-        before_ends.kpi_id,
-        before_ends.segment_by,
-        before_ends.segment,
-        after_ends.kpi_value - before_ends.kpi_value as difference
-    from pairs
-    inner join kpi_values as before_ends
-        on before_ends.period_grain = 'week' and pairs.baseline_week_end = before_ends.period_end
-    inner join kpi_values as after_ends
-        on
-            after_ends.period_grain = 'week'
-            and pairs.current_week_end = after_ends.period_end
-            and before_ends.kpi_id = after_ends.kpi_id
-            and before_ends.segment_by = after_ends.segment_by
-            and before_ends.segment = after_ends.segment
-    inner join catalogue on before_ends.kpi_id = catalogue.kpi_id
-    where
-        pairs.comparison in ('evaluation', 'baseline')
-        and pairs.baseline_snapshot is null
-        and catalogue.usual_change_from = 'period ends'
-),
-
--- So it is with a rate whose two sides come at days of their own: costs that are booked each Monday fall four or five times into 30 days.
-whole_weeks as (
-    select
-        pairs.pair_id,
-        week_values.kpi_id,
-        week_values.segment_by,
-        week_values.segment,
-        {% for side in ['current', 'baseline'] %}
-        {% set is_within = 'week_values.period_start >= pairs.' ~ side ~ '_start and week_values.period_end <= pairs.' ~ side ~ '_end' %}
-        {{ '- ' if loop.last }}{{ sum_in_order('week_values.numerator', 'week_values.period_start', is_within) }}
-        / nullif({{ sum_in_order('week_values.denominator', 'week_values.period_start', is_within) }}, 0){{ ' as difference' if loop.last }}
-        {% endfor %}
-    from pairs
-    inner join week_values
-        on
-            (pairs.current_start <= week_values.period_start and pairs.current_end >= week_values.period_end)
-            or (pairs.baseline_start <= week_values.period_start and pairs.baseline_end >= week_values.period_end)
-    inner join catalogue on week_values.kpi_id = catalogue.kpi_id
-    where
-        pairs.comparison in ('evaluation', 'baseline')
-        and pairs.baseline_snapshot is null
-        and catalogue.usual_change_from = 'weeks'
-        and catalogue.aggregation = 'ratio'
-        and {{ testing_method() }} = 'plain'
-    group by pairs.pair_id, week_values.kpi_id, week_values.segment_by, week_values.segment
-),
-
-week_differences as (
-    select
-        pair_id,
-        kpi_id,
-        segment_by,
-        segment,
-        difference
-    from week_ends
-    union all
-    select
-        pair_id,
-        kpi_id,
-        segment_by,
-        segment,
-        difference
-    from whole_weeks
 ),
 
 -- What has a value on either side.

@@ -20,8 +20,6 @@ earlier_changes as (
     select * from {{ ref('earlier_changes') }}
 ),
 
-{{ add_series() }},
-
 -- Not centred: a steady drift is a usual change, too.
 earlier as {{ computed_once() }} (
     select
@@ -35,6 +33,20 @@ earlier as {{ computed_once() }} (
     from earlier_changes
     group by pair_id, kpi_id, segment_by, segment
 ),
+
+-- What has enough earlier comparisons in every pair needs no weeks within its periods.
+settled_segments as (
+    select
+        kpi_id,
+        segment_by,
+        segment
+    from earlier
+    where earlier_comparisons >= 3 and segment is not null and pair_id in (select windows.pair_id from windows)
+    group by kpi_id, segment_by, segment
+    having count(*) = (select count(distinct windows.pair_id) from windows)
+),
+
+{{ add_series(without='settled_segments') }},
 
 controlled as (
     select

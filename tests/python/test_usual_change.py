@@ -21,6 +21,7 @@ _MODELS = (
     "comparison_windows",
     "earlier_changes",
     "usual_changes",
+    "week_differences",
     "period_comparisons",
     "kpi_evaluation",
 )
