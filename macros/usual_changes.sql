@@ -226,11 +226,11 @@ kpi_segments as (
     where
         not exists (
             select 1
-            from {{ without }} as without
+            from {{ without }}
             where
-                every_value.kpi_id = without.kpi_id
-                and every_value.segment_by = without.segment_by
-                and every_value.segment = without.segment
+                every_value.kpi_id = {{ without }}.kpi_id
+                and every_value.segment_by = {{ without }}.segment_by
+                and every_value.segment = {{ without }}.segment
         )
     {%- endif %}
     group by

@@ -34,16 +34,29 @@ earlier as {{ computed_once() }} (
     group by pair_id, kpi_id, segment_by, segment
 ),
 
+pair_counts as (
+    select count(distinct pair_id) as pair_count
+    from windows
+),
+
 -- What has enough earlier comparisons in every pair needs no weeks within its periods.
 settled_segments as (
     select
-        kpi_id,
-        segment_by,
-        segment
+        earlier.kpi_id,
+        earlier.segment_by,
+        earlier.segment
     from earlier
-    where earlier_comparisons >= 3 and segment is not null and pair_id in (select windows.pair_id from windows)
-    group by kpi_id, segment_by, segment
-    having count(*) = (select count(distinct windows.pair_id) from windows)
+    cross join pair_counts
+    where
+        earlier.earlier_comparisons >= 3
+        and earlier.segment is not null
+        and exists (
+            select 1
+            from windows
+            where earlier.pair_id = windows.pair_id
+        )
+    group by earlier.kpi_id, earlier.segment_by, earlier.segment, pair_counts.pair_count
+    having count(*) = pair_counts.pair_count
 ),
 
 {{ add_series(without='settled_segments') }},
