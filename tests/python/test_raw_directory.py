@@ -632,7 +632,7 @@ def test_all_files_are_judged_at_once_with_the_lines_that_map_them(write_csv, ra
     starts = (
         f"{accounts} is empty (0 bytes). ",
         f"{users} has no column user_id, which the table users needs (required: user_id; optional: name, ",
-        f"{deals} has no column deal_id, created_at, which the table deals needs (required: deal_id, ",
+        f"{deals} has no columns deal_id, created_at, which the table deals needs (required: deal_id, ",
         f"{tickets} is not UTF-8: line 1 holds the byte 0xF6. ",
     )
     found = {start: [line for line in message[:4] if line.startswith(start)] for start in starts}

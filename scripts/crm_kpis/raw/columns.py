@@ -78,9 +78,9 @@ def match_columns(
     if missing:
         required = ", ".join(column.name for column in table.columns if column.required)
         optional = shorten([column.name for column in table.columns if not column.required])
-        it = "it" if len(missing) == 1 else "them"
+        columns_word, it = ("column", "it") if len(missing) == 1 else ("columns", "them")
         raise MendableError(
-            f"{path} has no column {', '.join(column.name for column in missing)}, which the table"
+            f"{path} has no {columns_word} {', '.join(column.name for column in missing)}, which the table"
             f" {table.name} needs (required: {required}; optional: {optional}). Rename what holds {it}, or"
             f" add {it}. The file has: {shorten(shown_names(columns))}.",
             COLUMNS_FILE,
