@@ -123,7 +123,10 @@ customers as (
         risks.churn_chance_365_days,
         risks.has_subscription,
         risks.is_subscribed,
-        risks.has_subscription or chances.purchase_chance_365_days >= 0.5 * risks.active_chance as is_regular,
+        risks.is_subscribed
+        or coalesce(
+            chances.purchase_chance_365_days >= 0.5 * risks.active_chance, nullif(risks.has_subscription, false)
+        ) as is_regular,
         accounts.industry,
         accounts.country,
         accounts.company_size,
