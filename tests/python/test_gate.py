@@ -272,6 +272,7 @@ def test_what_is_wrong_is_not_published(case: str, company: Company) -> None:
     assert any(found == rule and (not subject or about == subject) for found, about in stopped)
 
 
+@pytest.mark.slow
 def test_a_mistyped_year_does_not_move_as_of(company: Company) -> None:
     mistype_a_date(company.raw_dir)
     done = company.judge("--fail-on-warn", with_kpis=True)
@@ -288,6 +289,7 @@ def test_a_mistyped_year_does_not_move_as_of(company: Company) -> None:
     assert company.record["rules"] == []
 
 
+@pytest.mark.slow
 def test_what_is_accepted_is_published_once(company: Company) -> None:
     change, *_ = CASES["half of the deals"]
     change(company.raw_dir)

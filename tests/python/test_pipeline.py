@@ -183,6 +183,7 @@ def test_dbt_build_from_the_root_gives_the_same_values_to_the_last_bit(
         assert kpi_bytes(warehouse) == kpi_bytes(sample_warehouse)
 
 
+@pytest.mark.slow
 def test_the_compiled_sql_gives_the_same_values_without_dbt(compiled, sample_warehouse):
     # The tests that run it stand for builds by the command line.
     with built(compiled, SAMPLE_DIR) as warehouse:
@@ -391,6 +392,7 @@ def past(compiled):
         yield warehouse
 
 
+@pytest.mark.slow
 def test_nothing_after_as_of_is_known(past, compiled):
     layers = ("facts", "intermediate", "next_steps")
     facts = {name for name, model in compiled.models.items() if model.layer in layers}
@@ -415,6 +417,7 @@ def test_nothing_after_as_of_is_known(past, compiled):
     assert last_period <= PAST
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fact", "key", "is_open", "ended"),
     [
@@ -485,6 +488,7 @@ def test_dbt_build_refuses_a_missing_directory_with_one_message(tmp_path):
 # What is odd but no fault
 
 
+@pytest.mark.slow
 def test_a_huge_amount_and_leads_without_dates_fail_no_test(tmp_path, compiled):
     deals = "deal_id,created_at,status,closed_at,amount\n1,2024-01-01,won,2024-02-01,10000000000000\n"
     (tmp_path / "deals.csv").write_text(deals, encoding="utf-8")
@@ -501,12 +505,14 @@ def test_a_huge_amount_and_leads_without_dates_fail_no_test(tmp_path, compiled):
     assert (1e13,) in won
 
 
+@pytest.mark.slow
 def test_tables_without_events_fail_no_test(tmp_path, compiled):
     (tmp_path / "users.csv").write_text("user_id\nu1\n", encoding="utf-8")
     with built(compiled, tmp_path) as warehouse:
         assert warehouse.execute("select count(*) from kpi_values").fetchall() == [(0,)]
 
 
+@pytest.mark.slow
 def test_costs_and_deliveries_that_are_not_told_are_not_taken_for_none(tmp_path, compiled):
     for path in SAMPLE_DIR.glob("*.csv"):
         shutil.copy(path, tmp_path)

@@ -25,6 +25,7 @@ def test_placebos_lie_within_the_records():
     assert draw(date(2024, 1, 1), date(2024, 2, 20), 3) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1])
 def test_nothing_is_claimed_of_a_constant_company(compiled, tmp_path, seed):
     generate(tmp_path, deals=300, seed=seed, flaws=False, proportions=SAMPLE_PROPORTIONS, constant=True)
@@ -50,6 +51,7 @@ _FEW = [
 ]
 
 
+@pytest.mark.slow
 def test_nothing_is_claimed_where_records_begin_fill_up_or_end(compiled, tmp_path):
     found = {}
     all_kinds = [(kind, days) for kind in COMPANIES for days in (HALF_A_YEAR, THREE_YEARS)]

@@ -586,6 +586,7 @@ def test_a_benchmark_stands_beside_the_value(lists):
     assert page.count('class="benchmark') == 2
 
 
+@pytest.mark.slow
 def test_lists_follow_the_choice_of_an_owner(lists, open_page):
     page = open_page(lists)
     table = page.locator("#list-stalled-deals tbody tr:visible")
@@ -672,6 +673,7 @@ def test_a_year_is_compared_with_the_one_before_once(english_page):
     assert all(len(set(periods)) == len(periods) for periods in compared)
 
 
+@pytest.mark.slow
 def test_the_first_sentence_names_only_what_was_compared(english, tmp_path):
     def sentence(name: str, *statements: str) -> str:
         page = write_report(copy_marts(english, tmp_path / name, *statements)).read_text(encoding="utf-8")
@@ -1124,6 +1126,7 @@ def test_a_german_excel_reads_the_download(german_page):
 # What the reader chooses
 
 
+@pytest.mark.slow
 def test_a_choice_changes_every_card_as_sql_says(english, english_page):
     """Thirty choices of a member and a period, of which each card and headline number is compared."""
     rows = ask(
@@ -1181,6 +1184,7 @@ def test_a_choice_changes_every_card_as_sql_says(english, english_page):
     assert english_page.is_visible("#kpi-win_rate .view[data-grain=quarter]")
 
 
+@pytest.mark.slow
 def test_a_choice_is_kept_in_the_address_and_by_links(english, open_page):
     page = open_page(english)
     page.select_option(".filter [name=dimension]", "team")
@@ -1320,6 +1324,7 @@ def test_records_hold_keys_and_no_personal_data(english):
     assert not set.union(*columns.values()) & personal
 
 
+@pytest.mark.slow
 def test_more_records_than_a_page_holds_are_left_out_and_said(english, tmp_path, open_page):
     many = copy_marts(
         english,
@@ -1365,6 +1370,7 @@ def test_five_hundred_members_are_folded(hostile, hostile_page):
     assert (hostile / "report.en.html").stat().st_size < 5_000_000
 
 
+@pytest.mark.slow
 def test_everybody_can_read_it(english, open_page):
     from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - only where there is a browser
 
@@ -1413,6 +1419,7 @@ OVERFLOWS = """() => {
 }"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [360, 768, 1440, "A4"])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_text_is_cut_or_runs_over(english_page, german_page, hostile_page, language, width):
@@ -1582,6 +1589,7 @@ def test_any_subset_of_the_marts_makes_a_page(sample_build, tmp_path):
     assert "<code>ticket_events</code>, <code>tickets</code>" in page
 
 
+@pytest.mark.slow
 def test_the_report_says_from_when_to_when_kpis_have_values(sample_build, english, german, tmp_path):
     hidden = """
         select kpi_id, known_from from marts.kpi_coverage

@@ -11,6 +11,8 @@ from crm_kpis.raw.contract import PROJECT_DIR
 from crm_kpis.snapshots.take import take_snapshot
 from pipeline import CONTRACT, SAMPLE_DIR, csv_path, read_csv, write_csv
 
+pytestmark = pytest.mark.slow
+
 GO_LIVE = date(2025, 1, 1)
 WITH_SNAPSHOT = "select * replace ('before go-live' as baseline_snapshot) from compiled.settings.evaluations"
 BASELINE = "baseline_value, baseline_interval_low, baseline_interval_high, baseline_sample_size"
