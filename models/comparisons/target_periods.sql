@@ -155,7 +155,8 @@ with_targets as (
     select
         *,
         case
-            when kind = 'relative' then baseline_value + target * abs(baseline_value)
+            -- A tenth more than nothing is nothing, which every value reaches.
+            when kind = 'relative' then baseline_value + target * nullif(abs(baseline_value), 0)
             when length_effect = 'proportional' then target * months
             else target
         end as target_value,
