@@ -268,7 +268,8 @@ class Suite:
         )
         if done.returncode in (0, 5):  # 5: no test was left
             return ""
-        failed = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+        # The name of a test may hold blanks: its parameters are part of it.
+        failed = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", done.stdout, re.MULTILINE)
         if not failed:
             raise SystemExit(f"No test failed, but pytest:\n{done.stdout}{done.stderr}")
         return failed[1]
