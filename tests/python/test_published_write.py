@@ -25,6 +25,7 @@ from crm_kpis.published.write import ClusterTable, publish, read_history, read_p
 from pipeline import write_command
 from publishing import (
     FIRST_RUN,
+    make_node,
     make_run,
     publish_token,
     read_state,
@@ -108,6 +109,43 @@ def test_facts_that_stay_on_a_cluster_are_listed_instead(tmp_path):
         tmp_path,
         "select count(*) from duckdb_columns() where table_name = 'cluster_tables' and comment is null",
     ) == [(0,)]
+
+
+def test_keys_of_records_are_not_searched_for_values_that_repeat(tmp_path):
+    """Not even where they do repeat, as in few_visits; what can't be compressed is kept as it is."""
+    with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
+        connection.execute(
+            """
+            create table fct_visits as
+            select 'V' || range as visit_id, 'A' || range % 7 as owner_id, range as visit_number
+            from range(130000)
+            union all
+            select null, null, null
+            union all
+            select repeat('ü', 300000), '', 1;
+            create view few_visits as select owner_id, 'V' || visit_number % 5 as visit_id from fct_visits
+            """
+        )
+    test = {
+        "resource_type": "test",
+        "attached_node": "model.fct_visits",
+        "test_metadata": {"name": "integrity", "kwargs": {"key": ["visit_id"]}},
+        "tags": [],
+    }
+    nodes = {f"model.{name}": make_node(name, "published") for name in ("fct_visits", "few_visits")}
+    manifest = {"nodes": nodes | {"test.key": test}, "sources": {}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    publish(tmp_path / "warehouse.duckdb", tmp_path / "manifest.json", tmp_path, [make_run(1)])
+    with duckdb.connect(tmp_path / "warehouse.duckdb", read_only=True) as warehouse:
+        for table in ("fct_visits", "few_visits"):
+            expected = warehouse.execute(f"from {table} order by all").fetchall()
+            assert rows(tmp_path, f"from marts.{table} order by all") == expected
+            found = rows(
+                tmp_path,
+                f"select column_name, mode(compression) from pragma_storage_info('marts.{table}')"
+                " where segment_type = 'VARCHAR' group by column_name",
+            )
+            assert dict(found) == {"visit_id": "FSST", "owner_id": "Dictionary"}
 
 
 def test_each_publication_is_a_row_of_runs(tmp_path):
