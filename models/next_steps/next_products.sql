@@ -24,6 +24,37 @@ ranked_pairs as (
     from pairs
 ),
 
+-- Few pairs are rules, and many customers have a reason of each: so it is put into words once.
+pairs_in_words as (
+    select
+        ranked_pairs.pair_rank,
+        ranked_pairs.product_id as because_product_id,
+        ranked_pairs.other_product_id as product_id,
+        products.product_name,
+        because_products.product_name as because_product_name,
+        cast(ranked_pairs.customers_later as {{ text }}) || ' of ' || cast(ranked_pairs.customers_who_could as {{ text }})
+        || ' customers who bought ' || coalesce(because_products.product_name, ranked_pairs.product_id)
+        || case
+            when ranked_pairs.product_id = ranked_pairs.other_product_id then ' bought it again'
+            else ' bought this one later'
+        end as reasons_en,
+        cast(ranked_pairs.customers_later as {{ text }}) || ' von ' || cast(ranked_pairs.customers_who_could as {{ text }})
+        || ' Kunden, die ' || coalesce(because_products.product_name, ranked_pairs.product_id)
+        || case
+            when ranked_pairs.product_id = ranked_pairs.other_product_id then ' kauften, kauften es wieder'
+            else ' kauften, kauften später dies'
+        end as reasons_de,
+        ranked_pairs.customers_who_could,
+        ranked_pairs.customers_later,
+        ranked_pairs.later_share,
+        ranked_pairs.later_share_low,
+        ranked_pairs.lift,
+        ranked_pairs.lift_low
+    from ranked_pairs
+    inner join products on ranked_pairs.other_product_id = products.product_id
+    inner join products as because_products on ranked_pairs.product_id = because_products.product_id
+),
+
 bought_again as (
     select product_id from pairs
     where product_id = other_product_id
@@ -52,59 +83,36 @@ ranked_candidates as (
         *,
         row_number() over (partition by account_id order by pair_rank) as rank
     from candidates
-),
-
-ranked as (
-    select
-        candidates.account_id,
-        candidates.product_id,
-        candidates.rank,
-        candidates.is_owned,
-        pairs.product_id as because_product_id,
-        pairs.customers_who_could,
-        pairs.customers_later,
-        pairs.later_share,
-        pairs.later_share_low,
-        pairs.lift,
-        pairs.lift_low,
-        because.last_purchased_on
-    from ranked_candidates as candidates
-    inner join ranked_pairs as pairs on candidates.pair_rank = pairs.pair_rank
-    inner join purchases as because on candidates.account_id = because.account_id and pairs.product_id = because.product_id
-    where candidates.rank <= 5
 )
 
 select
     -- ids
-    ranked.account_id,
-    ranked.product_id,
-    ranked.because_product_id,
+    candidates.account_id,
+    candidates.product_id,
+    pairs.because_product_id,
 
     -- words
-    products.product_name,
-    because_products.product_name as because_product_name,
-    cast(ranked.customers_later as {{ text }}) || ' of ' || cast(ranked.customers_who_could as {{ text }}) || ' customers who bought '
-    || coalesce(because_products.product_name, ranked.because_product_id)
-    || case when ranked.product_id = ranked.because_product_id then ' bought it again' else ' bought this one later' end as reasons_en,
-    cast(ranked.customers_later as {{ text }}) || ' von ' || cast(ranked.customers_who_could as {{ text }}) || ' Kunden, die '
-    || coalesce(because_products.product_name, ranked.because_product_id)
-    || case when ranked.product_id = ranked.because_product_id then ' kauften, kauften es wieder' else ' kauften, kauften später dies' end
-        as reasons_de,
+    pairs.product_name,
+    pairs.because_product_name,
+    pairs.reasons_en,
+    pairs.reasons_de,
 
     -- numerics
-    cast(ranked.rank as bigint) as rank,
-    ranked.customers_who_could,
-    ranked.customers_later,
-    ranked.later_share,
-    ranked.later_share_low,
-    ranked.lift,
-    ranked.lift_low,
+    cast(candidates.rank as bigint) as rank,
+    pairs.customers_who_could,
+    pairs.customers_later,
+    pairs.later_share,
+    pairs.later_share_low,
+    pairs.lift,
+    pairs.lift_low,
 
     -- booleans
-    ranked.is_owned,
+    candidates.is_owned,
 
     -- dates
-    ranked.last_purchased_on as because_purchased_on
-from ranked
-inner join products on ranked.product_id = products.product_id
-inner join products as because_products on ranked.because_product_id = because_products.product_id
+    because.last_purchased_on as because_purchased_on
+from ranked_candidates as candidates
+inner join pairs_in_words as pairs on candidates.pair_rank = pairs.pair_rank
+inner join purchases as because
+    on candidates.account_id = because.account_id and pairs.because_product_id = because.product_id
+where candidates.rank <= 5
