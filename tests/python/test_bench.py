@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from datetime import date, timedelta
 
 import duckdb
+import numpy as np
 import pytest
 from crm_kpis.cli import cli
 from crm_kpis.generate.run import generate
@@ -17,8 +19,9 @@ from sizes import IS_FULL
 
 sys.path.insert(0, str(PROJECT_DIR / "scripts"))
 
-from crm_kpis_bench import steps
+from crm_kpis_bench import shops, steps
 from crm_kpis_bench.__main__ import main, measure, plan, to_markdown
+from crm_kpis_bench.shops import Shop
 
 DEALS = 1500
 
@@ -162,3 +165,29 @@ def test_the_tables_show_ratios_to_the_floor_and_between_sizes():
     assert "| the run | 15.0 | 60.0 | 4.0 |" in markdown
     # A layer of today that was not measured at the smaller size.
     assert "| periods | - | 1.0 | - |" in markdown
+
+
+def test_customers_of_a_made_up_shop_stop_buy_and_keep_to_its_season():
+    draws = np.random.default_rng(7)
+    assert shops.purchase_days(Shop(lambda _: 1.0, lambda _: 1.0), 5, 1000, draws) == [5]
+    steady = shops.purchase_days(Shop(lambda _: 0.1, lambda _: 0.0), 5, 40000, draws)
+    assert steady == sorted(steady)
+    assert steady[-1] <= 40000
+    # 3,999.5 purchases are expected, with a standard deviation of 63.
+    assert abs(len(steady) - 4000.5) < 250
+    seasonal = shops.purchase_days(Shop(lambda _: 0.1, lambda _: 0.0, 3.0), 0, 40000, draws)
+    months = [(date(2023, 1, 1) + timedelta(days=day)).month for day in seasonal]
+    # 61 days of a year count three times: 183 / (183 + 304.25).
+    assert sum(month >= 11 for month in months) / len(months) == pytest.approx(0.376, abs=0.03)
+
+
+def test_the_fit_finds_the_parameters_of_a_made_up_shop():
+    draws = np.random.default_rng(7)
+    shop = Shop(lambda draw: draw.gamma(1.5, 1 / 60), lambda draw: draw.beta(1, 4))
+    bought = [shops.purchase_days(shop, 0, 720, draws) for _ in range(8000)]
+    x = np.array([len(days) - 1.0 for days in bought])
+    t_x, t = np.array([days[-1] for days in bought]), np.full(len(bought), 720.0)
+    shape, rate_days, stop_a, stop_b = shops.fit(x, t_x, t)
+    assert shape == pytest.approx(1.5, rel=0.1)
+    assert rate_days == pytest.approx(60, rel=0.1)
+    assert stop_a / (stop_a + stop_b) == pytest.approx(0.2, abs=0.02)
