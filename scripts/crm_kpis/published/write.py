@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -367,7 +368,7 @@ def _write(  # noqa: PLR0913, PLR0917 - each has a name
             _audit(connection, table, rows[table.name])
 
 
-def _find_record_keys(tables: tuple[PublishedTable, ...]) -> frozenset[str]:
+def _find_record_keys(tables: Iterable[PublishedTable]) -> frozenset[str]:
     """The names of columns that hold keys of records, where hardly a value repeats another one."""
     of_records = (table for table in tables if table.name.startswith("fct_") or table.name == "dim_accounts")
     # That of account_timeline is a key of one of several tables.
