@@ -808,6 +808,17 @@ def test_a_forecast_is_one_of_the_next_period(english, english_page):
     assert english_page.locator("#kpi-forecast_revenue .changes").count() == 0
 
 
+def test_a_target_from_a_baseline_of_nothing_has_no_value(english, tmp_path):
+    """A tenth more than no deals is no target: neither the page nor its picture has one."""
+    nothing = (
+        "create or replace table marts.kpi_target_status as"
+        " select * replace (null::double as target_value, null::double as path_value, null::double as gap,"
+        " 'not measurable' as status, null as evidence) from marts.kpi_target_status"
+    )
+    page = write_report(copy_marts(english, tmp_path, nothing)).read_text(encoding="utf-8")
+    assert "Win 25 % more deals by the end of 2026" in page
+
+
 def test_a_target_behind_says_on_what_it_rests(english):
     page = (english / "report.en.html").read_text(encoding="utf-8")
     behind = re.search(r"<h3>Targets behind</h3>(.*?)</ul>", page, re.DOTALL)[1]

@@ -505,7 +505,7 @@ class _Reader:
             period=self.formats.period(row["period_name"]),
             value_text=self.formats.value(row["kpi_value"], unit),
             target_text=self.formats.count(row["target_value"])
-            if unit == "count"
+            if unit == "count" and row["target_value"] is not None
             else self.formats.value(row["target_value"], unit),
             due=self.formats.day(row["due_on"]) if row["due_on"] else NOTHING,
             evidence=self.texts["target_evidence"].get(row["evidence"] or "", ""),
