@@ -27,8 +27,8 @@ run: setup ## Build and test the KPI marts of the shipped sample; ARGS="--raw-di
 report: setup ## Write the report of the last run again; ARGS="--language de" for German
 	$(BIN)/crm-kpis report $(ARGS)
 
-# Tests that share a fixture of their file run in one process: tests/python/conftest.py groups them.
-PARALLEL := --numprocesses 2 --dist loadgroup
+# The tests of a file run in one process, since another would make the fixtures that they share once more.
+PARALLEL := --numprocesses 2 --dist loadfile
 
 .PHONY: test
 test: setup ## Run all tests; ARGS="-k settings" for some of them

@@ -29,17 +29,6 @@ RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
 BuildOnce = Callable[..., Build]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process run the tests that share a fixture of their file, which another would make again."""
-    for item in items:
-        if isinstance(item, pytest.Function):
-            # pytest has no public way to ask for the scope of a fixture.
-            definitions = item._fixtureinfo.name2fixturedefs.values()
-            if any(definition[-1].scope == "module" for definition in definitions):
-                item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 def pytest_collection_finish() -> None:
     """Let Python's collector look no more at what is there from now to the end: modules and tests."""
     gc.freeze()

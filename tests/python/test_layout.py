@@ -140,12 +140,6 @@ def test_rows_of_yaml_are_at_most_140_characters_wide():
         assert not wide, (path, wide)
 
 
-def test_tests_that_share_a_fixture_of_their_file_run_in_one_process(request, models):
-    assert models
-    assert request.node.get_closest_marker("xdist_group").args == ("test_layout",)
-    assert "--dist loadgroup" in (PROJECT_DIR / "Makefile").read_text(encoding="utf-8")
-
-
 def test_macro_files_list_their_macros_at_the_head():
     for path in (PROJECT_DIR / "macros").rglob("*.sql"):
         text = path.read_text(encoding="utf-8")
