@@ -391,11 +391,14 @@ def _describe_forms(table: str, invalid: list[tuple[RawColumn, list[str]]]) -> l
         for column, values in invalid
         if not column.is_personal and (form := guess_form(values, column, table))
     ]
-    lines = [f"The values of {column.name} look like {form.description}." for column, form in forms]
-    if not invalid[0][0].is_personal:
-        lines.insert(
-            bool(forms and forms[0][0] is invalid[0][0]), f"Expected: {describe_expected(invalid[0][0])}."
-        )
+    found = {
+        column.name: f"The values of {column.name} look like {form.description}." for column, form in forms
+    }
+    first = invalid[0][0]
+    lines = [found.pop(first.name)] if first.name in found else []
+    if not first.is_personal:
+        lines.append(f"Expected: {describe_expected(first)}.")
+    lines += found.values()
     for file in dict.fromkeys(form.file for _, form in forms if form.file):
         lines.append(f"To read them as they are, write into {file} of the settings:")
         lines += [
