@@ -1154,6 +1154,8 @@ def test_a_choice_changes_every_card_as_sql_says(english, english_page):
         order by all
         """,
     )
+    book = read_book(english)
+    kpis, members = book["kpis"], book["members"]
     compared, choices = 0, size("CHOICES", 12, 30)
     for dimension, member, grain, period in random.Random(7).sample(rows, choices):  # noqa: S311 - always the same
         choose(english_page, **{dimension: member, "grain": grain, "period": period})
@@ -1181,7 +1183,10 @@ def test_a_choice_changes_every_card_as_sql_says(english, english_page):
         )
         for kpi, value in shown:
             expected = values.get(kpi)
-            assert (value is None) == (expected is None), (dimension, member, period, kpi)
+            # The page has the history of the forty largest members alone.
+            largest = kpis[kpi]["by"][dimension][grain]["members"][:40]
+            if member in {members[number][1] for number, *_ in largest}:
+                assert (value is None) == (expected is None), (dimension, member, period, kpi)
             if value is not None:
                 assert float(value) == pytest.approx(expected, rel=1e-8), (dimension, member, period, kpi)
                 compared += 1
