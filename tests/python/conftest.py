@@ -29,6 +29,14 @@ RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
 BuildOnce = Callable[..., Build]
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what a mark deselects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what needs a build, which a change of a model or of the package makes anew."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "build_once" in item.fixturenames:
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_collection_finish() -> None:
     """Let Python's collector look no more at what is there from now to the end: modules and tests."""
     gc.freeze()

@@ -146,6 +146,7 @@ def test_a_model_may_become_a_view_and_a_view_a_table(tmp_path):
         assert tables.fetchall() == [("one", "VIEW"), ("other", "BASE TABLE")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contract", ["false", "true"])
 def test_the_hooks_of_a_model_are_run_before_and_after_it(tmp_path, contract):
     model = """
@@ -165,6 +166,7 @@ def test_the_hooks_of_a_model_are_run_before_and_after_it(tmp_path, contract):
         assert warehouse.execute("select number from hooked order by number").fetchall() == [(2,), (3,)]
 
 
+@pytest.mark.slow
 def test_a_broken_promise_is_told_by_key_column_and_value(tmp_path):
     project = small_project(
         tmp_path / "project",

@@ -152,6 +152,7 @@ def test_bad_input(tmp_path: Path):
     assert "does not exist" in record["message"]
 
 
+@pytest.mark.slow
 def test_a_full_disk(tmp_path: Path):
     small = tmp_path / "small"
     small.mkdir()

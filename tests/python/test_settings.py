@@ -661,6 +661,7 @@ def test_a_setting_among_the_vars_of_a_project_is_refused(tmp_path, nested):
         check_vars({"of_another_package": 1}, tmp_path)
 
 
+@pytest.mark.slow
 def test_dbt_by_hand_refuses_wrong_settings_before_it_builds_anything(tmp_path, directory):
     write(directory, "settings.yml", "as_of: yesterday", "publish_personal_columns: 5")
     refused = dbt_build(tmp_path / "output", settings_dir=str(directory))
@@ -674,6 +675,7 @@ def test_dbt_by_hand_refuses_wrong_settings_before_it_builds_anything(tmp_path, 
     assert not refused.warehouse.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "value"), [("CRM_KPIS_MEMORY_LIMIT", "plenty"), ("CRM_KPIS_AS_OF", "soon")])
 def test_a_wrong_environment_variable_is_told_in_one_line(run_cli, tmp_path, name, value):
     result = run_cli("run", "--output", tmp_path / "output", timeout=600, **{name: value})

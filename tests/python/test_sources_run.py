@@ -11,6 +11,7 @@ from crm_kpis.run.build import WAREHOUSE, BuildError, BuildOptions, BuildResult
 from landing import Rows, land, utc
 
 
+@pytest.mark.slow
 def test_a_run_reads_a_vendor_beside_a_raw_directory(
     run_cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

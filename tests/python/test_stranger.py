@@ -13,6 +13,8 @@ from crm_kpis.settings.read import read_settings
 from pipeline import SAMPLE_SETTINGS, Build, build
 
 # KPIs of what no company has before it says so.
+pytestmark = pytest.mark.slow
+
 NEEDS_SETTINGS = {
     "budget_overrun_rate": "settings/crm_projects.csv",
     "ideal_customer_rate": "settings/ideal_customer_profile.csv",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import yaml
 from crm_kpis.catalogue.measures import MEASURE_LINE, find_call
 from crm_kpis.raw.contract import PROJECT_DIR
@@ -12,6 +13,7 @@ STAGING = PROJECT_DIR / "models" / "staging"
 REJECTED_ROWS = "select 'deals' as raw_table, cast(0 as bigint) as row_number"
 
 
+@pytest.mark.slow
 def test_unit_tests_of_staging_pass_on_parquet_of_native_types(tmp_path, raw_dir, write_parquet):
     write_parquet(
         "deals.parquet",
