@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from functools import cache
 
 import duckdb
 import pytest
@@ -121,11 +122,15 @@ def test_ids_and_labels_tell_kpis_apart():
         assert len({kpi[label] for kpi in CATALOGUE.values()}) == len(CATALOGUE), label
 
 
+@cache
+def _read_expected_rows() -> list[dict]:
+    tests = yaml.safe_load(_UNIT_TESTS.read_text(encoding="utf-8"))["unit_tests"]
+    return [row for test in tests if test["model"] == "kpi_values" for row in test["expect"]["rows"]]
+
+
 @pytest.mark.parametrize("kpi_id", CATALOGUE)
 def test_each_kpi_is_held_by_numbers_worked_out_by_hand(kpi_id):
-    tests = yaml.safe_load(_UNIT_TESTS.read_text(encoding="utf-8"))["unit_tests"]
-    rows = [row for test in tests if test["model"] == "kpi_values" for row in test["expect"]["rows"]]
-    values = [row.get("kpi_value") for row in rows if row["kpi_id"] == kpi_id]
+    values = [row.get("kpi_value") for row in _read_expected_rows() if row["kpi_id"] == kpi_id]
     assert any(value is not None for value in values), f"no unit test in {_UNIT_TESTS} expects a value of it"
 
 

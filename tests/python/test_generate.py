@@ -12,6 +12,8 @@ from crm_kpis.generate.flaws import table_flaws
 from crm_kpis.generate.sample import SAMPLE_DEALS, SAMPLE_PROPORTIONS, SAMPLE_SEED, write_sample
 from crm_kpis.raw.contract import CONTRACT_FILE, PROJECT_DIR
 
+pytestmark = pytest.mark.slow
+
 CONTRACT = {
     table["name"]: table
     for table in yaml.safe_load(CONTRACT_FILE.read_text(encoding="utf-8"))["sources"][0]["tables"]

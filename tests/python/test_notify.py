@@ -42,6 +42,7 @@ def test_what_is_not_taken_is_said_without_the_url(status: int):
     assert "secret" not in refused + unreached
 
 
+@pytest.mark.slow
 def test_a_url_that_apprise_does_not_know_is_refused_without_its_password(tmp_path: Path):
     with pytest.raises(InputError, match=r"Notification 2, 'smtpp', is no URL that apprise knows") as caught:
         check_urls([_NOBODY, "smtpp://me:secret@example.com"])
@@ -52,6 +53,7 @@ def test_a_url_that_apprise_does_not_know_is_refused_without_its_password(tmp_pa
     assert "secret" not in done.all_output
 
 
+@pytest.mark.slow
 def test_a_failed_run_is_told_and_its_status_stays(tmp_path: Path):
     settings = tmp_path / "settings"
     settings.mkdir()

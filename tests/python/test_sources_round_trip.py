@@ -17,6 +17,8 @@ from landing import Mapped, mapped
 from pipeline import CompiledProject
 from sizes import IS_FULL
 
+pytestmark = pytest.mark.slow
+
 # What is read back but not said: an id that is put together, and who changed a stage.
 UNSAID = {"ticket_events.event_id", "ticket_events.user_id"}
 
@@ -85,7 +87,6 @@ def test_a_company_is_read_back_as_it_was_landed(tmp_path: Path, raw: Path, vend
     assert back.left_out()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("vendor_and_loader", KPIS_OF)
 def test_the_kpis_are_those_of_what_was_landed(
     tmp_path: Path, raw: Path, compiled: CompiledProject, vendor_and_loader: str
