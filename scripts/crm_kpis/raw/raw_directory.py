@@ -293,10 +293,8 @@ def _inspect_files(
                 files.append(_inspect_file(table, directory, found[table.name][0], formats.of(table)))
             except InputError as error:
                 errors.append(error)
-    if len(errors) > 1:
-        raise InputError(describe_all(errors))
     if errors:
-        raise errors[0]
+        raise InputError(describe_all(errors)) from errors[0]
     return tuple(files)
 
 
