@@ -22,6 +22,7 @@ from crm_kpis.errors import InputError
 from crm_kpis.init.write import init_project, loadable
 from crm_kpis.project import PROJECT_DIR, find_project, is_company_project, link_package
 from crm_kpis.raw.raw_directory import inspect
+from crm_kpis.settings.declaration import read_declaration
 from crm_kpis.settings.read import read_settings
 from crm_kpis.sources.source import configured_sources
 from pipeline import SAMPLE_DIR
@@ -118,6 +119,17 @@ def test_init_writes_a_project_that_reads_in_a_minute(tmp_path):
     assert inspect(init_project(tmp_path / "sample", sample=True) / "raw").warnings == ()
     assert sum(len(text.splitlines()) for text in files) <= 220
     assert not list((acme / "raw").glob("*.csv"))
+
+
+def test_every_key_that_init_writes_can_be_set_by_removing_its_sign(tmp_path):
+    directory = init_project(tmp_path / "acme") / "settings"
+    keys = directory / "settings.yml"
+    defaults = read_settings(directory).values
+    names = "|".join(read_declaration().keys)
+    text, uncommented = re.subn(rf"^# (?=({names}):)", "", keys.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    keys.write_text(text, encoding="utf-8")
+    assert uncommented == len(read_declaration().keys)
+    assert read_settings(directory).values == defaults
 
 
 def test_init_copies_the_sample_where_that_is_asked_for(tmp_path):

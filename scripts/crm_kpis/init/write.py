@@ -287,8 +287,9 @@ def _write_settings(directory: Path) -> None:
 
 def _describe_key(key: Setting) -> str:
     lines = textwrap.wrap(key.description, 110, initial_indent="# ", subsequent_indent="# ")
-    default = yaml.safe_dump({key.name: key.default}, default_flow_style=None).strip()
-    return "\n".join([*lines, f"# {default}", ""])
+    # In block style: keys in braces could not stand below each other in one file.
+    default = textwrap.indent(yaml.safe_dump({key.name: key.default}, default_flow_style=False), "# ")
+    return "\n".join([*lines, default])
 
 
 def _describe_settings() -> Iterator[str]:
