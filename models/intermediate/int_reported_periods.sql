@@ -23,7 +23,6 @@ days_ahead as (
     inner join forecasts
         on
             forecasts.is_current
-            and reporting_window.as_of < forecasts.expected_close_on
             and forecasts.expected_close_on <= cast(reporting_window.as_of + interval 24 month as date)
     group by reporting_window.as_of
 ),
@@ -42,13 +41,12 @@ calendar as (
 ),
 
 {% if fiscal_year_starts_in %}
--- The first days of months, moved back as in dim_dates.
+-- Moved back as in dim_dates.
 fiscal_months as (
     select
         day,
         cast(day - interval {{ fiscal_year_starts_in - 1 }} month as date) as fiscal_month
     from days
-    where day = cast(date_trunc('month', day) as date)
 ),
 {% endif %}
 

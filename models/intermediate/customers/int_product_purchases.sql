@@ -23,7 +23,6 @@ reporting_window as (
 -- A won deal that led to orders is bought by them.
 deals_with_orders as (
     select distinct deal_id from orders
-    where deal_id is not null
 ),
 
 purchases as (

@@ -33,22 +33,18 @@ totals as (
 variances as (
     select
         amount / purchases as average,
-        case when purchases > customers then greatest(squares - squares_of_averages, 0.0) / (purchases - customers) end as within_variance,
+        greatest(squares - squares_of_averages, 0.0) / nullif(purchases - customers, 0) as within_variance,
         squares_of_averages - amount * amount / purchases as between_squares,
         customers,
         purchases - purchase_squares / purchases as between_purchases
     from totals
-    where purchases > 0
 ),
 
 spreads as (
     select
         average,
         within_variance,
-        case
-            when customers > 1 and between_purchases > 0
-                then greatest(between_squares - (customers - 1) * within_variance, 0.0) / between_purchases
-        end as across_variance
+        greatest(between_squares - (customers - 1) * within_variance, 0.0) / nullif(between_purchases, 0) as across_variance
     from variances
 )
 
@@ -64,8 +60,7 @@ select
             then
                 (customers.amount + spreads.within_variance / spreads.across_variance * spreads.average)
                 / (customers.purchases + spreads.within_variance / spreads.across_variance)
-        when spreads.within_variance > 0 then spreads.average
-        else customers.amount / customers.purchases
+        else spreads.average
     end as expected_amount
 from customers
 cross join spreads

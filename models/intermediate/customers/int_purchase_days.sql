@@ -7,7 +7,7 @@ purchase_events as (
 purchases as (
     select
         account_id,
-        coalesce(sum(order_amount), max(deal_amount)) as amount,
+        coalesce(sum(order_amount), sum(deal_amount)) as amount,
         min(purchased_on) as purchased_on
     from purchase_events
     group by account_id, purchase_id

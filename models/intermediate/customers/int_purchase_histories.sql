@@ -13,7 +13,7 @@ known_purchases as (
     select
         outlook_days.outlook_on,
         purchase_events.account_id,
-        coalesce(sum(purchase_events.order_amount), max(purchase_events.deal_amount)) as amount,
+        coalesce(sum(purchase_events.order_amount), sum(purchase_events.deal_amount)) as amount,
         min(purchase_events.purchased_on) as purchased_on
     from purchase_events
     inner join outlook_days on purchase_events.known_on <= outlook_days.outlook_on

@@ -38,12 +38,8 @@ days as (
 leads_with_dates as (
     select
         leads.*,
-        least(coalesce(leads.converted_on, {{ no_day }}), coalesce(lead_deals.won_on, {{ no_day }})) as won_on,
-        least(
-            coalesce(leads.converted_on, {{ no_day }}),
-            coalesce(leads.disqualified_on, {{ no_day }}),
-            coalesce(lead_deals.first_deal_on, {{ no_day }})
-        ) as decided_on
+        least(leads.converted_on, lead_deals.won_on, {{ no_day }}) as won_on,
+        least(leads.converted_on, leads.disqualified_on, lead_deals.first_deal_on, {{ no_day }}) as decided_on
     from leads
     left join lead_deals on leads.lead_id = lead_deals.lead_id
     where

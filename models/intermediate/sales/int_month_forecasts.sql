@@ -44,7 +44,7 @@ deal_months as (
         sum(amount) as open_amount,
         sum(forecast_amount) as forecast_revenue
     from open_deals
-    where month_start >= first_month and {{ days_between('first_month', 'month_start') }} < 360
+    where month_start >= first_month and month_start < cast(first_month + interval 12 month as date)
     group by forecast_on, is_current, first_month, month_start{{ ', ' ~ member if segment_by != 'all' }}
     {{ 'union all' if not loop.last }}
     {% endfor %}

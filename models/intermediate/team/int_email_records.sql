@@ -79,7 +79,6 @@ records_counted as (
         0 as duplicates
     from known
     group by raw_table, created_on
-    having count(address) > 0
     union all
     select
         raw_table,
