@@ -101,7 +101,7 @@ select
     day_chosen.as_of,
     day_chosen.as_of_source,
     case when {{ as_of_override() }} is null then cast(left_out.events_left_out as bigint) else 0 end as events_left_out,
-    case when {{ as_of_override() }} is null and left_out.events_left_out > 0 then left_out.latest_left_out end as latest_left_out
+    case when {{ as_of_override() }} is null then left_out.latest_left_out end as latest_left_out
 from day_chosen
 inner join event_columns on day_chosen.as_of >= event_columns.first_day
 inner join left_out on left_out.recency = 1

@@ -71,7 +71,6 @@ leads_by_deal as (
         deal_id,
         min(lead_id) as lead_id
     from leads
-    where deal_id is not null
     group by deal_id
 ),
 
@@ -100,7 +99,6 @@ first_sessions as (
         lead_id,
         min({{ local_date('started_at') }}) as started_on
     from web_sessions
-    where lead_id is not null
     group by lead_id
 ),
 

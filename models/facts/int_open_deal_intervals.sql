@@ -26,8 +26,8 @@ visits_with_next as (
     where entered_on < exited_on or exited_on is null
 ),
 
--- A history that starts late or has a hole leaves days on which the stage is not known; this is rare. Without a history the one
--- stage that is known is today's; what stage a closed deal was in is not known.
+-- A history that starts late or has a hole leaves days on which the stage is not known; this is rare, and what has no days is left out
+-- below. Without a history the one stage that is known is today's; what stage a closed deal was in is not known.
 intervals as (
     select
         deal_id,
@@ -42,9 +42,7 @@ intervals as (
         exited_on as open_from,
         next_entered_on as open_until
     from visits_with_next
-    where
-        exited_on < coalesce(next_entered_on, deal_closed_on)
-        or (exited_on is not null and next_entered_on is null and deal_closed_on is null)
+    where exited_on is not null
     union all
     select
         deals.deal_id,
@@ -53,7 +51,7 @@ intervals as (
         visits_with_next.entered_on as open_until
     from deals
     inner join visits_with_next on deals.deal_id = visits_with_next.deal_id
-    where visits_with_next.is_first and deals.created_on < visits_with_next.entered_on
+    where visits_with_next.is_first
     union all
     select
         deals.deal_id,

@@ -66,7 +66,6 @@ won_deals as (
 won_leads as (
     select distinct lead_id
     from won_deals
-    where lead_id is not null
 ),
 
 -- What a row of the profile asks for must be given: a lead whose country is not known does not meet one that names a country.

@@ -45,7 +45,6 @@ forecasts as (
     from reporting_window
 ),
 
--- Of a deal that is still open nobody knows how its visits turn out.
 closed_visits as (
     select
         pipeline,
@@ -54,10 +53,10 @@ closed_visits as (
         count(*) as visits,
         count(*) filter (where is_won) as won_visits
     from visits
-    where deal_closed_on is not null
     group by pipeline, stage, deal_closed_on
 ),
 
+-- Of a deal that is still open nobody knows how its visits turn out: without a close, they come before no forecast.
 win_shares as (
     select
         forecasts.forecast_on,

@@ -27,7 +27,6 @@ last_activities as (
         deal_id,
         max(occurred_on) as last_activity_on
     from activities
-    where deal_id is not null
     group by deal_id
 )
 

@@ -69,7 +69,7 @@ event_counts as (
 dated_tickets as (
     select
         tickets.*,
-        coalesce(event_counts.known_events, 0) > 0 and event_types.has_customer_messages as has_messages,
+        event_counts.known_events > 0 and event_types.has_customer_messages as has_messages,
         coalesce(event_counts.later_resolutions, 0) > 0
         or coalesce({{ local_date('tickets.resolved_at') }} > reporting_window.as_of, false) as is_resolved_later,
         coalesce(
@@ -125,17 +125,11 @@ measured_tickets as (
         known.*,
         case when known.has_messages then coalesce(messages.customer_messages, 0) else known.contact_count end as contacts,
         first_days.business_seconds_before
-        + case
-            when known.created_at > first_days.opens_at
-                then least({{ seconds_between('first_days.opens_at', 'known.created_at') }}, first_days.business_seconds)
-            else 0
-        end as created_at_business_second,
+        + greatest(least({{ seconds_between('first_days.opens_at', 'known.created_at') }}, first_days.business_seconds), 0)
+            as created_at_business_second,
         last_days.business_seconds_before
-        + case
-            when known.known_resolved_at > last_days.opens_at
-                then least({{ seconds_between('last_days.opens_at', 'known.known_resolved_at') }}, last_days.business_seconds)
-            else 0
-        end as resolved_at_business_second
+        + greatest(least({{ seconds_between('last_days.opens_at', 'known.known_resolved_at') }}, last_days.business_seconds), 0)
+            as resolved_at_business_second
     from known
     left join messages on known.ticket_id = messages.ticket_id
     left join business_days as first_days
