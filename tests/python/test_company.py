@@ -126,7 +126,8 @@ def test_every_key_that_init_writes_can_be_set_by_removing_its_sign(tmp_path):
     keys = directory / "settings.yml"
     defaults = read_settings(directory).values
     names = "|".join(read_declaration().keys)
-    text, uncommented = re.subn(rf"^# (?=({names}):)", "", keys.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    commented = re.compile(rf"^# (?=({names}):)", re.MULTILINE)
+    text, uncommented = commented.subn("", keys.read_text(encoding="utf-8"))
     keys.write_text(text, encoding="utf-8")
     assert uncommented == len(read_declaration().keys)
     assert read_settings(directory).values == defaults
