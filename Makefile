@@ -45,7 +45,7 @@ test-all: setup ## Run all tests at their full size, for an hour or so, and ten 
 
 NUMBER ?= 10
 .PHONY: mutate
-mutate: setup ## Change the SQL at random, and see whether a test notices; NUMBER=60, ARGS="--path kpis/ --seed 7"
+mutate: setup ## Change the SQL at random, and see whether a test notices; NUMBER=60, ARGS="--until unit --path kpis/"
 	$(BIN)/python tests/python/mutate.py --number $(NUMBER) $(ARGS)
 
 # The SQL files that differ from the main branch of origin, or all where there is none. To check a file takes sqlfluff

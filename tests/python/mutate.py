@@ -4,8 +4,9 @@ A test is worth what it notices. A mutation that no test sees is either a missin
 equivalent one): which of the two, a person has to say.
 
 The project is parsed and the sample is built once; then each mutation is made in memory. The tests are run in
-the order of their cost, until one fails: dbt's unit tests of the models that the line is part of; the data
-tests of the sample's tables that come out otherwise; tests in Python, which compute the same in another way.
+the order of their cost, until one fails: dbt's unit tests of the models that the line is part of, as queries;
+the data tests of the sample's tables that come out otherwise; tests in Python, which compute the same in
+another way.
 
     python tests/python/mutate.py --number 10 --seed 7
 """
@@ -24,8 +25,8 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,10 +37,11 @@ from crm_kpis.raw.contract import PROJECT_DIR
 from crm_kpis.run.build import BuildOptions
 from crm_kpis.sql import quote_text
 from dbt.cli.main import dbtRunner
-from dbt_common.clients.jinja import get_environment
-from jinja2 import TemplateSyntaxError
+from dbt_common.exceptions import DbtBaseException, DbtRuntimeError
+from jinja2 import TemplateError
 from mutations import Mutation, find_mutations
 from pipeline import SAMPLE_DIR, Build, CompiledProject, build, build_compiled, connect_warehouse
+from unit_test_queries import LONGEST_SECONDS, UnitTest, UnitTestRecorder, passes
 
 # Tests in Python of a model and all before it: a second computation of each KPI and of each comparison.
 _TESTS_OF_MODELS = {
@@ -50,8 +52,11 @@ _TESTS_OF_MODELS = {
 _TESTS_OF_MACROS = ("statistics", "significance")
 # All tables take half a minute. Who runs a join without its condition sees that it doesn't end.
 _LONGEST_REBUILD_SECONDS = 90
-# DuckDB and dbt say so of SQL that has no meaning. No test is needed to see that.
-_NO_SQL = re.compile(r"(Parser|Binder|Catalog|Compilation) Error")
+# DuckDB says so of SQL that has no meaning. No test is needed to see that.
+_NO_SQL = re.compile(r"(Parser|Binder|Catalog) Error")
+# What Jinja and dbt raise of code that makes no SQL.
+_NO_JINJA = (DbtBaseException, TemplateError, ArithmeticError, LookupError, TypeError, ValueError)
+_STAGES = ("unit", "data", "python")
 
 
 @dataclass(frozen=True)
@@ -74,43 +79,69 @@ class Suite:
 
     Args:
         directory: An empty directory for all that is built.
-        is_quick: Whether to leave out the tests in Python, which take a minute or two.
+        mutations: Those that are going to be judged.
+        until: The last tests to run: `unit`, `data` or `python`, which take a minute or two.
     """
 
-    def __init__(self, directory: Path, *, is_quick: bool) -> None:
-        self._directory, self._is_quick = directory, is_quick
+    def __init__(self, directory: Path, mutations: list[Mutation], *, until: str) -> None:
+        self._directory, self._until = directory, until
         self._sample = build(directory / "sample")
         if self._sample.status:
             raise SystemExit(f"The project can't be built:\n{self._sample.all_output}")
         os.environ.update(BuildOptions(SAMPLE_DIR, self._sample.output, as_of=None).environment)
         self._compiled = CompiledProject(self._sample)
-        self._failed: list[tuple[str, str]] = []
+        self._open = ExitStack()
         self._failing_anyway: list[str] = []
         self._manifest: Any = None
         self._manifest = self._invoke("parse")
+        self._unit_tests = self._record_unit_tests(mutations)
 
     def judge(self, mutation: Mutation) -> Verdict:
         """Run the tests, the cheapest first, until one fails."""
         parsed, attribute, changed_code = self._find_parsed(mutation)
-        code = getattr(parsed, attribute)
-        try:
-            get_environment().parse(changed_code)
-        except TemplateSyntaxError:
-            return Verdict("")
+        code, nodes, compiled = getattr(parsed, attribute), self._find_nodes(parsed), []
         setattr(parsed, attribute, changed_code)
         try:
-            nodes = self._find_nodes(parsed)
-            if nodes:
-                self._invoke("test", "--fail-fast", "--select", *(f"test_type:unit,{name}" for name in nodes))
-            compiled = [] if self._failed or not nodes else self._invoke("compile", "--select", *nodes)
+            failed = self._run_unit_tests(set(nodes))
+            if failed is None and self._until != "unit":
+                compiled = self._invoke("compile", "--select", *nodes) if nodes else []
+        except _NO_JINJA:
+            return Verdict("")
         finally:
             setattr(parsed, attribute, code)
-        if self._failed:
-            name, message = self._failed[0]
-            return Verdict("") if _NO_SQL.search(message) else Verdict(name, "unit test")
+        if failed is not None:
+            return Verdict(failed, "unit test" if failed else "")
+        if self._until == "unit":
+            return Verdict(None)
         return self._judge_sample(
             mutation, {result.node.name: result.node.compiled_code for result in compiled}
         )
+
+    def _record_unit_tests(self, mutations: list[Mutation]) -> list[tuple[UnitTest, str]]:
+        """The unit tests of what is mutated, the fastest first, and their queries before that."""
+        parsed = {id(found): found for found, *_ in map(self._find_parsed, mutations)}
+        models = {name for found in parsed.values() for name in self._find_nodes(found)}
+        recorder = UnitTestRecorder(self._manifest.nodes)
+        if models:
+            with recorder.record() as keep:
+                selected = (f"test_type:unit,{name}" for name in sorted(models))
+                self._invoke("test", "--select", *selected, callback=keep)
+        tests = recorder.read(self._warehouse)
+        return [(test, test.render()) for test in tests]
+
+    def _run_unit_tests(self, models: set[str]) -> str | None:
+        """The first unit test of these models that fails; "" for SQL without a meaning; None: all pass."""
+        for test, before in self._unit_tests:
+            query = test.render() if test.model.name in models else before
+            try:
+                if query != before and not passes(self._warehouse, query):
+                    return test.name
+            except duckdb.InterruptException:
+                return f"{test.name}, which takes more than {LONGEST_SECONDS} s"
+            except duckdb.Error as error:
+                message = str(error).partition("\n")[0]
+                return "" if _NO_SQL.search(message) else f"{test.name}: {message}"
+        return None
 
     def _judge_sample(self, mutation: Mutation, compiled: dict[str, str | None]) -> Verdict:
         sql = {name: code for name, code in compiled.items() if code and code != self._sql.get(name)}
@@ -123,7 +154,9 @@ class Suite:
             return Verdict("") if _NO_SQL.search(message) else Verdict(message, "build")
         if failed:
             return Verdict(failed, "data test")
-        failed = "" if self._is_quick else self._run_python_tests(mutation, sql, rebuilds=bool(changed))
+        failed = (
+            self._run_python_tests(mutation, sql, rebuilds=bool(changed)) if self._until == "python" else ""
+        )
         return Verdict(failed, "Python test") if failed else Verdict(None, changed=tuple(changed))
 
     def _find_parsed(self, mutation: Mutation) -> tuple[Any, str, str]:
@@ -175,6 +208,12 @@ class Suite:
             for node in nodes.values()
             if node["resource_type"] in ("model", "test")
         }
+
+    @cached_property
+    def _warehouse(self) -> duckdb.DuckDBPyConnection:
+        """A copy of the sample's warehouse for the unit tests, which read what they are not given."""
+        file = shutil.copyfile(self._sample.warehouse, self._directory / "unit_tests.duckdb")
+        return self._open.enter_context(connect_warehouse(str(file)))
 
     @cached_property
     def _before(self) -> Path:
@@ -308,9 +347,8 @@ class Suite:
         shutil.rmtree(rebuilt, ignore_errors=True)
         return build_compiled(same, rebuilt)
 
-    def _invoke(self, command: str, *arguments: str) -> Any:
-        """What comes of a command of dbt; what fails is kept."""
-        self._failed = []
+    def _invoke(self, command: str, *arguments: str, callback: Callable[[Any], None] | None = None) -> Any:
+        """What comes of a command of dbt, whose events the callback gets."""
         options = {
             "--project-dir": PROJECT_DIR,
             "--profiles-dir": PROJECT_DIR,
@@ -320,17 +358,13 @@ class Suite:
             "--log-level-file": "none",
         }
         flags = [str(part) for option in options.items() for part in option]
-        runner = dbtRunner(self._manifest, [self._keep_failed])
+        runner = dbtRunner(self._manifest, [callback] if callback else [])
         outcome = runner.invoke([command, "--quiet", *flags, *arguments])
-        if outcome.exception and not self._failed:
-            self._failed = [(command, str(outcome.exception))]
+        if not outcome.success:
+            failed = [result for result in outcome.result or [] if result.status in ("error", "fail")]
+            messages = "\n".join(f"{result.node.name}: {result.message}" for result in failed)
+            raise outcome.exception or DbtRuntimeError(f"dbt {command} fails:\n{messages}")
         return outcome.result
-
-    def _keep_failed(self, event: Any) -> None:
-        if event.info.name == "NodeFinished":
-            node = event.data.node_info
-            if node.node_status in ("fail", "error"):
-                self._failed.append((node.node_name, event.data.run_result.message))
 
 
 @contextmanager
@@ -356,16 +390,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--number", type=int, default=10, help="of mutations (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="of the choice (default: another one each time)")
-    parser.add_argument("--path", default="", help="a part of the paths of the files to change")
-    parser.add_argument("--quick", action="store_true", help="run no test in Python")
+    parser.add_argument("--path", default="", help="a regular expression that is found in path:line")
+    parser.add_argument(
+        "--until", default="python", choices=_STAGES, help="the last tests (default: %(default)s)"
+    )
     options = parser.parse_args()
     seed = random.randrange(10**6) if options.seed is None else options.seed  # noqa: S311 - nothing is kept secret
-    chosen = choose_mutations(options.path, random.Random(seed))  # noqa: S311
-    print(f"{len(chosen):,} mutations are possible. Seed {seed}.", flush=True)
+    possible = choose_mutations(options.path, random.Random(seed))  # noqa: S311
+    print(f"{len(possible):,} mutations are possible. Seed {seed}.", flush=True)
     kinds: Counter[str] = Counter()
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as directory:
-        suite = Suite(Path(directory), is_quick=options.quick)
+        # Some make no SQL, and are not counted.
+        chosen = possible[: 2 * options.number]
+        suite = Suite(Path(directory), chosen, until=options.until)
         for mutation in chosen:
             if kinds.total() == options.number:
                 break
@@ -382,16 +420,16 @@ def main() -> int:
     return int(survivors > allowed)
 
 
-def choose_mutations(part_of_path: str, rng: random.Random) -> list[Mutation]:
+def choose_mutations(pattern: str, rng: random.Random) -> list[Mutation]:
     """The mutations in a random order: one of each kind in a line, since there are many other dates.
 
     Args:
-        part_of_path: What the paths of their files must hold.
+        pattern: A regular expression that must be found in their path:line.
         rng: What chooses.
     """
     places: dict[tuple[str, int, str], list[Mutation]] = {}
     for mutation in find_mutations(PROJECT_DIR):
-        if part_of_path in mutation.path:
+        if re.search(pattern, f"{mutation.path}:{mutation.line}"):
             places.setdefault((mutation.path, mutation.line, mutation.kind), []).append(mutation)
     chosen = [rng.choice(mutations) for mutations in places.values()]
     rng.shuffle(chosen)

@@ -115,7 +115,8 @@ def is_partner_required(lines: list[str]) -> bool:
     if not join:
         return False
     indent, table = len(join[1]), join[3] or join[2]
-    condition, is_required, nested_below = "", False, 1000
+    clauses: list[list[str]] = []
+    condition, nested_below = "", 1000
     for line in lines[1:]:
         depth, text = len(line) - len(line.lstrip()), line.strip()
         if depth > nested_below:
@@ -126,16 +127,23 @@ def is_partner_required(lines: list[str]) -> bool:
             if not clause:
                 break
             condition = "" if "left" in clause[1] or "cross" in clause[1] else clause[1].split()[0]
+            clauses.append([])
             text = text[clause.end() :]
         elif depth < indent and text:
             break
         # A condition a line: below `where` one step in, below the `on` of a join two.
-        if not condition or depth > indent + (4 if condition == "where" else 8):
-            continue
-        if text.startswith("or "):
-            return False
-        is_required |= any(_is_comparison(part.strip(), table) for part in re.split(r"\b(?:and|on) ", text))
-    return is_required
+        if condition and depth <= indent + (4 if condition == "where" else 8):
+            clauses[-1].append(text)
+    return any(_is_clause_required(" ".join(clause), table) for clause in clauses)
+
+
+def _is_clause_required(clause: str, table: str) -> bool:
+    """Whether the conditions of one `on` or `where` are not true where the table's columns are NULL."""
+    alternatives = re.split(r"(?:^| )or ", clause)
+    return all(
+        any(_is_comparison(part.strip(), table) for part in re.split(r"(?:^| )(?:and|on) ", alternative))
+        for alternative in alternatives
+    )
 
 
 def _is_comparison(condition: str, table: str) -> bool:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import duckdb
 import pytest
+from dbt.cli.main import dbtRunner
 from mutations import find_mutations, is_partner_required, mutate_line
-from pipeline import PROJECT_DIR
+from pipeline import PROJECT_DIR, connect_warehouse, small_project
+from unit_test_queries import UnitTestRecorder, passes
 
 
 @pytest.mark.parametrize(
@@ -54,6 +59,9 @@ def test_the_only_value_of_a_measure_is_not_made_the_least():
         ),
         ("    where\n        deals.amount > 0\n        and not users.is_active", True),
         ("    where users.team = 'a' or deals.is_won", False),
+        ("    where users.team = 'a' or users.team = 'b'", True),
+        ("    where\n        users.team = 'a'\n        or '|' || teams.b like '%|' || users.team", True),
+        ("    inner join teams on users.team = teams.team\n    where\n        a\n        or b", True),
         ("    where\n        users.team = 'a'\n        or deals.is_won", False),
         (
             "    where\n        a\n        and (\n            users.b = 'a'\n            or c\n        )",
@@ -92,3 +100,79 @@ def test_every_mutation_changes_its_line_and_no_comment():
         lines = (PROJECT_DIR / mutation.path).read_text(encoding="utf-8").splitlines(keepends=True)
         assert lines[mutation.line - 1] == mutation.before
         assert not mutation.before.lstrip().startswith("--")
+
+
+_MODEL = """\
+-- Deals from their first day on.
+with
+
+deals as (
+    select * from {{ ref('every_deal') }}
+)
+
+select deal_id
+from deals
+where {{ days_between('opened_on', 'closed_on') }} >= {% if true %}7{% endif %}
+"""
+_PROPERTIES = """\
+unit_tests:
+  - name: a_week_is_long
+    model: long_deals
+    given: &deals
+      - input: ref('every_deal')
+        rows:
+          - {deal_id: a, opened_on: "2024-01-01", closed_on: "2024-01-08"}
+          - {deal_id: b, opened_on: "2024-01-02", closed_on: "2024-01-08"}
+    expect:
+      rows:
+        - {deal_id: a}
+
+  - name: no_deal_is_none
+    model: long_deals
+    given:
+      - input: ref('every_deal')
+        rows: []
+    expect:
+      rows: []
+"""
+
+
+@pytest.mark.slow
+def test_unit_tests_see_changes_of_a_model_and_a_macro_without_dbt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    every_deal = "select 'c' as deal_id, cast('2024-01-01' as date) as opened_on, current_date as closed_on"
+    project = small_project(
+        tmp_path / "project",
+        {"every_deal.sql": every_deal, "long_deals.sql": _MODEL, "_tests.yml": _PROPERTIES},
+    )
+    monkeypatch.setenv("CRM_KPIS_OUTPUT", str(tmp_path))
+    options = ["--quiet", "--project-dir", str(project), "--profiles-dir", str(project)]
+    manifest = dbtRunner().invoke(["parse", *options]).result
+    recorder = UnitTestRecorder(manifest.nodes)
+    with recorder.record() as keep:
+        assert dbtRunner(manifest, [keep]).invoke(["build", *options]).success
+
+    model = manifest.nodes["model.crm_kpis.long_deals"]
+    macro = manifest.macros["macro.crm_kpis.duckdb__days_between"]
+    with connect_warehouse(":memory:") as connection:
+        tests = {test.name: test for test in recorder.read(connection)}
+
+        def failed() -> set[str]:
+            return {name for name, test in tests.items() if not passes(connection, test.render())}
+
+        assert len(tests) == 2
+        assert not failed()
+        for before, after in [(">=", ">"), ("7", "6"), ("'opened_on', 'closed", "'closed_on', 'closed")]:
+            with monkeypatch.context() as changed:
+                changed.setattr(model, "raw_code", model.raw_code.replace(before, after))
+                assert failed() == {"a_week_is_long"}
+        with monkeypatch.context() as changed:
+            changed.setattr(macro, "macro_sql", macro.macro_sql.replace("{{ to_date }}", "{{ from_date }}"))
+            assert failed() == {"a_week_is_long"}
+        with monkeypatch.context() as changed:
+            changed.setattr(model, "raw_code", f"{model.raw_code}union all select 'd'")
+            assert failed() == {"a_week_is_long", "no_deal_is_none"}
+        monkeypatch.setattr(model, "raw_code", model.raw_code.replace("select deal_id", "select nobody"))
+        with pytest.raises(duckdb.BinderException):
+            failed()
