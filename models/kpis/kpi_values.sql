@@ -12,6 +12,7 @@ periods as (
     select * from {{ ref('int_reported_periods') }}
 ),
 
+-- A role without a measure is one that the KPI does not have, and joins with nothing.
 roles as (
     select
         kpi_id,
@@ -31,24 +32,23 @@ roles as (
         squares as measure,
         'squares' as role
     from catalogue
-    where squares is not null
     union all
     select
         kpi_id,
         sample_measure as measure,
         'sample' as role
     from catalogue
-    where sample_measure is not null
 ),
 
 inputs as (
     select * from {{ ref('kpi_inputs') }}
 ),
 
+-- The lesser of two dates leaves out what is NULL.
 spans as (
     select
         *,
-        least(recorded_until, coalesce(begun_until, recorded_until)) as covered_until
+        least(recorded_until, begun_until) as covered_until
     from {{ ref('kpi_spans') }}
 ),
 
@@ -128,18 +128,18 @@ quiet_totals as (
         'all' as segment_by,
         'all' as segment
     from first_periods
-    inner join periods
-        on
-            first_periods.first_period_end <= periods.period_end
-            and (periods.read_on is not null or first_periods.looks_ahead)
-    where not exists (
-        select 1
-        from parts
-        where
-            parts.kpi_id = first_periods.kpi_id
-            and parts.period_id = periods.period_id
-            and parts.segment_by = 'all'
-    )
+    cross join periods
+    where
+        first_periods.first_period_end <= periods.period_end
+        and (periods.read_on is not null or first_periods.looks_ahead)
+        and not exists (
+            select 1
+            from parts
+            where
+                parts.kpi_id = first_periods.kpi_id
+                and parts.period_id = periods.period_id
+                and parts.segment_by = 'all'
+        )
 ),
 
 every_part as (
@@ -186,7 +186,7 @@ in_units as (
         case
             when kpis_computable.aggregation = 'ratio' then cast(coalesce(every_part.denominator, 0) as double)
         end as denominator,
-        cast(coalesce(every_part.squares, 0) as double) / kpis_computable.per_unit / kpis_computable.per_unit as squares,
+        cast(every_part.squares as double) / kpis_computable.per_unit / kpis_computable.per_unit as squares,
         cast(
             case
                 when kpis_computable.sample_measure is not null then coalesce(every_part.sample_size, 0)
@@ -221,13 +221,12 @@ covered_days as (
             'greatest(periods.period_start, spans.covered_from)', 'least(periods.read_on, spans.covered_until)'
         ) }} + 1) as days_covered,
         greatest(0, {{ days_between(
-            'greatest(periods.period_start, spans.covered_from, ' ~ add_days('spans.matured_until', 1) ~ ')',
+            'greatest(periods.period_start, ' ~ add_days('spans.matured_until', 1) ~ ')',
             'least(periods.read_on, spans.covered_until)'
         ) }} + 1) as days_maturing,
         periods.read_on >= spans.covered_from and periods.read_on <= spans.covered_until as is_end_covered,
         -- Days that look back beyond the records count, but too low or too high.
         periods.period_start < spans.covered_from
-        and periods.read_on >= spans.recorded_from
         and spans.recorded_from < spans.covered_from as is_shortened,
         -- What is open, how much was closed or created, and who bought first, is true of the records, though not of the company yet.
         -- So is what closed after nothing new came any more.
