@@ -465,16 +465,18 @@ LISTS = (
     select
         account_id, 'U2' as owner_id, 'DE' as country, 'retail' as industry, '1-9' as company_size,
         'high' as value_group, risk_group, 1000.0 as yearly_amount, active_chance,
-        null::double as churn_chance_365_days, date '2026-05-01' as next_purchase_due_on,
+        churn_chance as churn_chance_365_days, churn_chance is not null as is_subscribed,
+        date '2026-05-01' as next_purchase_due_on,
         at_risk as revenue_at_risk_365_days, account_id <> 'A4' as is_regular,
         0.1 as purchase_chance_90_days, null::date as renewal_on, 0 as open_tickets,
-        null::double as last_satisfaction, risk_group <> 'lost' as is_purchase_overdue,
+        null::double as last_satisfaction, active_chance < 1 and risk_group <> 'lost' as is_purchase_overdue,
         'Last purchase long ago' as reasons_en, 'Letzter Kauf lange her' as reasons_de
     from
         (values
-            ('A1', 'high', 0.4, 600), ('A2', 'middle', 0.7, 300),
-            ('A3', 'lost', 0.1, 9), ('A4', 'high', 0.4, 9))
-        as customers (account_id, risk_group, active_chance, at_risk)
+            ('A1', 'high', 0.4, 600, null), ('A2', 'middle', 0.7, 300, null),
+            ('A3', 'lost', 0.1, 9, null), ('A4', 'high', 0.4, 9, null),
+            ('A5', 'middle', 1, 100, 0.375), ('A6', 'middle', 1, 9, 0.3), ('A7', 'middle', 1, 9, 0.225))
+        as customers (account_id, risk_group, active_chance, at_risk, churn_chance)
     """,
     """
     create or replace table marts.alerts as
@@ -546,9 +548,10 @@ def test_lists_say_what_to_do_next(lists):
         "list-user-workload",
     ]
     glance = re.search(r'<div class="glance">.*?</section>', page, re.DOTALL)[0]
-    # 100 + 200 + ... + 25,000; 600 and 300 at risk, the lost one and the one that hardly ever buys left out.
+    # 100 + 200 + ... + 25,000; 600, 300 and 100 at risk, the lost one and the one that hardly ever buys left out, and of
+    # subscribers, of whom 30 % leave in a year, those with less than 37.5 %.
     assert "Deals: 250, worth €3,137,500." in glance
-    assert "Customers: 2; €900.00 of a year&#39;s revenue at risk." in glance
+    assert "Customers: 3; €1,000 of a year&#39;s revenue at risk." in glance
     assert "than is usual in the team: 1 of 1 people." in glance
     assert "Without a person: 7." in page
     assert "3, of which 1 new." in glance
@@ -576,7 +579,7 @@ def test_lists_say_what_to_do_next(lists):
     assert "Seit 40 Tagen in der Phase" in write_report(lists, "de").read_text(encoding="utf-8")
     (lists / "report.de.html").unlink()
     document = json.loads(write_report(lists, file_format="json").read_text(encoding="utf-8"))
-    assert [row["account_id"] for row in document["next_steps"]["customers_at_risk"]] == ["A1", "A2"]
+    assert [row["account_id"] for row in document["next_steps"]["customers_at_risk"]] == ["A1", "A2", "A5"]
 
 
 def test_a_benchmark_stands_beside_the_value(lists):

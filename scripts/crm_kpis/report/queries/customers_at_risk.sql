@@ -2,10 +2,25 @@
 -- are. What is lost already is none of them, nor is who hardly ever returns.
 with
 
+outlooks as (
+    select
+        *,
+        avg(churn_chance_365_days) over () as usual_churn_chance
+    from marts.customer_outlook
+),
+
+-- Of many companies each subscriber leaves within a year by a chance of a fifth or more: a list of all of them would help nobody, so it has
+-- those whose chance is a quarter above what is usual.
 chosen as (
     select *
-    from marts.customer_outlook
-    where is_regular and (risk_group in ('high', 'middle') or (is_purchase_overdue and risk_group <> 'lost'))
+    from outlooks
+    where
+        is_regular
+        and (
+            risk_group = 'high'
+            or (risk_group = 'middle' and (not is_subscribed or churn_chance_365_days >= 1.25 * usual_churn_chance))
+            or (is_purchase_overdue and risk_group <> 'lost')
+        )
 ),
 
 ranked as (
@@ -31,6 +46,7 @@ select
     risk_group,
     yearly_amount,
     revenue_at_risk_365_days,
+    churn_chance_365_days,
     next_purchase_due_on,
     purchase_chance_90_days,
     renewal_on,
