@@ -548,8 +548,8 @@ def test_lists_say_what_to_do_next(lists):
         "list-user-workload",
     ]
     glance = re.search(r'<div class="glance">.*?</section>', page, re.DOTALL)[0]
-    # 100 + 200 + ... + 25,000; 600, 300 and 100 at risk, the lost one and the one that hardly ever buys left out, and of
-    # subscribers, of whom 30 % leave in a year, those with less than 37.5 %.
+    # 100 + 200 + ... + 25,000; 600, 300 and 100 at risk, the lost one and the one that hardly ever buys left
+    # out, and of subscribers, of whom 30 % leave in a year, those with less than 37.5 %.
     assert "Deals: 250, worth €3,137,500." in glance
     assert "Customers: 3; €1,000 of a year&#39;s revenue at risk." in glance
     assert "than is usual in the team: 1 of 1 people." in glance
@@ -1695,10 +1695,35 @@ def test_a_picture_of_nothing_but_zeros_is_left_out(sample_build, tmp_path):
 
 
 def test_marts_without_any_value_make_a_page(sample_build, tmp_path):
-    empty = copy_marts(sample_build.output, tmp_path, "delete from marts.kpi_values")
-    assert "nothing to show" in write_report(empty).read_text(encoding="utf-8")
-    assert "nothing to show" in write_report(empty, file_format="markdown").read_text(encoding="utf-8")
-    assert json.loads(write_report(empty, file_format="json").read_text(encoding="utf-8"))["as_of"] is None
+    no_values = "delete from marts.kpi_values"
+    for directory, change, sentence, as_of in (
+        ("values", no_values, "No KPI can be computed from the tables that there are", "2026-06-30"),
+        (
+            "events",
+            "update marts.reporting_window set as_of = null",
+            "No table holds an event with a date",
+            None,
+        ),
+    ):
+        empty = copy_marts(sample_build.output, tmp_path / directory, no_values, change)
+        page = write_report(empty).read_text(encoding="utf-8")
+        assert sentence in page
+        assert '<section id="explore" hidden' in page
+        assert "too few to compare" not in page
+        assert sentence in write_report(empty, file_format="markdown").read_text(encoding="utf-8")
+        assert (
+            json.loads(write_report(empty, file_format="json").read_text(encoding="utf-8"))["as_of"] == as_of
+        )
+
+
+def test_a_dimension_that_nobody_knows_is_none_to_choose(lists, tmp_path):
+    of_win_rate = "kpi_id = 'win_rate' and segment_by = 'country'"
+    unknown = f"update marts.kpi_values set segment = '(unknown)' where {of_win_rate}"
+    write_report(copy_marts(lists, tmp_path, unknown))
+    kpis = read_book(tmp_path)["kpis"]
+    assert "country" not in kpis["win_rate"]["by"]
+    assert "owner" in kpis["win_rate"]["by"]
+    assert "country" in kpis["deals_created"]["by"]
 
 
 def test_json_has_the_values_of_the_marts(english):

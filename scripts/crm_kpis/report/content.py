@@ -234,6 +234,11 @@ class Content:
     next_steps: tuple[StepList, ...]
 
     @property
+    def has_values(self) -> bool:
+        """Whether any KPI has a value."""
+        return any(self.cards.values())
+
+    @property
     def has_money(self) -> bool:
         """Whether any KPI with a value is an amount of money."""
         return any(card.unit == "currency" for cards in self.cards.values() for card in cards)

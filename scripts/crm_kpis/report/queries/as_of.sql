@@ -1,4 +1,3 @@
--- One row: the last day that counts; NULL where nothing happened in them.
-select max(period_end) as as_of
-from marts.kpi_values
-where period_grain = 'all'
+-- One row: the last day that counts; NULL where no table holds an event with a date.
+select max(as_of) as as_of
+from marts.reporting_window

@@ -53,9 +53,11 @@ aged as (
     where kpi_values.segment_by <> 'all'
 ),
 
+-- A dimension that no record of a KPI knows is none to choose.
 shown as (
     select
         *,
+        max(segment not in ('(none)', '(unknown)')) over (partition by kpi_id, segment_by) as has_members,
         age in (0, 1, case period_grain when 'month' then 12 when 'quarter' then 4 when 'fiscal_quarter' then 4 else 1 end) as is_needed
     from aged
     where age <= case period_grain when 'month' then 12 when 'quarter' then 8 when 'fiscal_quarter' then 8 else 5 end
@@ -98,5 +100,5 @@ inner join ranked
         and shown.period_grain = ranked.period_grain
         and shown.segment_by = ranked.segment_by
         and shown.segment = ranked.segment
-where ranked.place <= 40 or (ranked.place <= 500 and shown.is_needed)
+where shown.has_members and (ranked.place <= 40 or (ranked.place <= 500 and shown.is_needed))
 order by shown.kpi_id, shown.segment_by, shown.period_grain, ranked.place, shown.age desc
