@@ -20,6 +20,10 @@ intervals as (
     select * from {{ ref('fct_customer_intervals') }}
 ),
 
+purchase_days as (
+    select * from {{ ref('int_purchase_days') }}
+),
+
 reporting_window as (
     select * from {{ ref('reporting_window') }}
 ),
@@ -102,8 +106,8 @@ selections as (
     cross join reporting_window
 ),
 
--- An account without a subscription is lost after churn_after_days at the earliest, and before nobody knows whether a purchase is its
--- first one. A few such accounts among many do not matter, nor do a few with a subscription among others.
+-- An account without a subscription is lost after churn_after_days at the earliest. A few such accounts among many do not matter, nor do a
+-- few with a subscription among others.
 purchasers as (
     select
         min(case when not has_subscription then active_from end) as first_active_from,
@@ -128,6 +132,60 @@ churn as (
         selections.duration = 'subscription'
         and selections.survivors_until is not null
         and purchasers.intervals - purchasers.intervals_without_subscription > 0.05 * purchasers.intervals
+),
+
+-- A customer from before the records, too, has a first purchase in them. How long it takes to come shows in the pauses between purchases.
+pauses as (
+    select
+        purchased_on,
+        {{ days_between(
+            'lag(purchased_on) over (partition by account_id order by purchased_on)', 'purchased_on'
+        ) }} as pause_days
+    from purchase_days
+    where
+        not exists (
+            select 1
+            from subscriptions
+            where purchase_days.account_id = subscriptions.account_id
+        )
+),
+
+-- Pauses of up to half the time of the records are all known in the second half.
+late_pauses as (
+    select
+        pauses.pause_days,
+        purchasers.first_active_from,
+        {{ days_between('purchasers.first_active_from', 'reporting_window.as_of') }} as recorded_days,
+        row_number() over (order by pauses.pause_days desc nulls last) as pause_number,
+        count(case when pauses.pause_days is null then 1 end) over () as first_purchases
+    from pauses
+    cross join purchasers
+    cross join reporting_window
+    where
+        purchasers.intervals_without_subscription > 0.05 * purchasers.intervals
+        and 2 * {{ days_between('pauses.purchased_on', 'reporting_window.as_of') }}
+        <= {{ days_between('purchasers.first_active_from', 'reporting_window.as_of') }}
+),
+
+-- Longer pauses must be as few as one for twenty first purchases. Where these records are too short to show it, none of their days counts.
+returns as (
+    select
+        first_active_from as counts_from,
+        case when 2 * pause_days <= recorded_days then pause_days else recorded_days end as days
+    from late_pauses
+    where pause_number = 1 + floor(0.05 * first_purchases) and pause_days is not null
+),
+
+first_purchases as (
+    select
+        counts_from,
+        days
+    from churn
+    union all
+    select
+        counts_from,
+        days
+    from returns
 ),
 
 -- What is dated by its end waits until long ones can have ended, and so does a stock of what has not ended yet.
@@ -194,7 +252,7 @@ select
     days,
     counts_from,
     0 as days_ahead
-from churn
+from first_purchases
 union all
 select
     'churn and year' as look_back,
@@ -208,3 +266,16 @@ select
     counts_from,
     0 as days_ahead
 from churn
+union all
+select
+    'first purchase and year' as look_back,
+    365 as days,
+    cast(null as date) as counts_from,
+    0 as days_ahead
+union all
+select
+    'first purchase and year' as look_back,
+    days + 365 as days,
+    counts_from,
+    0 as days_ahead
+from first_purchases

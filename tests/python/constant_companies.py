@@ -71,10 +71,19 @@ def closed_deals(time: _Time) -> dict[str, Table]:
 
 def orders(time: _Time) -> dict[str, Table]:
     """A shop with old customers: some order often, some hardly ever; as many come as go."""
-    rows, before = [], 2000
+    return _orders(time, before=2000, stays=400, pauses=60)
+
+
+def orders_far_apart(time: _Time) -> dict[str, Table]:
+    """A dealer of machines, whose customers stay for years and order once a year or less."""
+    return _orders(time, before=6000, stays=1500, pauses=250)
+
+
+def _orders(time: _Time, before: int, stays: float, pauses: float) -> dict[str, Table]:
+    rows = []
     for account, joined in enumerate(time.events(0.5, before=before)):
-        moment, left = joined, time.after(joined, 400, 1.0)
-        pause = 60 * time.rng.lognormvariate(0, 0.7)
+        moment, left = joined, time.after(joined, stays, 1.0)
+        pause = pauses * time.rng.lognormvariate(0, 0.7)
         while moment < left and moment.date() <= time.last:
             if moment.date() >= FIRST_DAY:
                 amount = round(time.rng.lognormvariate(4, 0.6), 2)
@@ -429,6 +438,7 @@ COMPANIES: dict[str, Callable[[_Time], dict[str, Table]]] = {
     "deals": deals,
     "closed deals": closed_deals,
     "orders": orders,
+    "orders far apart": orders_far_apart,
     "tickets": tickets,
     "resolved tickets": resolved_tickets,
     "surveys": surveys,

@@ -88,6 +88,33 @@ def test_nobody_can_churn_before_churn_after_days(company):
     assert value["2024-01"] == (pytest.approx(100 * 12 * 6), "full", True)
 
 
+def test_old_customers_are_not_taken_for_new_ones(company):
+    # Records begin in 2020. Each third day somebody buys for the first time, some of them once more 500 days
+    # later, in the second half of the records. So do twenty old customers, whom nobody knows to be old.
+    days = days_from("2020-01-01", "2023-12-31", 3)
+
+    def orders(returning: int) -> Iterator[tuple]:
+        yield from ((f"b{number}", f"old{number}", date(2021, 5, 15), 100) for number in range(20))
+        for number, day in enumerate(days):
+            yield f"o{number}", f"a{number}", day, 100
+            if 130 <= number < 130 + returning:
+                yield f"r{number}", f"a{number}", day + 500 * DAY, 100
+
+    header = "order_id account_id ordered_at amount"
+    with company(orders=(header, orders(returning=25))) as built:
+        new = periods_of(built, "new_customers")
+    # The second half has 244 first purchases: 12 longer pauses may be, and 25 are. The records look back far
+    # enough 500 days after they began, on 15 May 2021.
+    assert new["2021-04"] == (10, "partly", False)
+    assert new["2021-05"][1:] == ("partly", False)
+    assert new["2021-06"] == (10, "full", True)
+
+    with company(orders=(header, orders(returning=12))) as built:
+        new = periods_of(built, "new_customers")
+    # 12 are as good as none: the 365 days of churn_after_days are enough.
+    assert new["2021-01"] == (11, "full", True)
+
+
 def test_the_repeat_rate_waits_until_its_year_is_full(company):
     with company(orders=("order_id account_id ordered_at amount", monthly_orders("2024-12-01"))) as built:
         months = periods_of(built, "repeat_purchase_rate")
