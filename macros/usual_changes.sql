@@ -1,7 +1,7 @@
 {#
     When may a change be called a change? When it is clearly larger than the changes that are usual, and larger than chance among its records.
 
-    Macros: testing_method, variance_by_chance, variance_of_proportions, block_count, add_swings, add_series.
+    Macros: testing_method, variance_by_chance, variance_of_proportions, block_count, add_swings, add_addends.
 #}
 
 {#
@@ -143,20 +143,20 @@
 
 
 {#
-    Adds the series of the KPIs: sums over the periods that lie in windows, of which one divided by the other is the value. Renders CTEs; the last two are
-    kpi_segments (kpi_segment_id, kpi_id, segment_by, segment, aggregation, testing_method) and series, with the columns of the windows, kpi_segment_id,
-    numerator, denominator, squares, and for totals per day side_days.
+    Adds what the KPIs are made of: the sums of each period, of which one divided by the other is the value, today and in snapshots. Renders CTEs; the
+    last two are kpi_segments (kpi_segment_id, kpi_id, segment_by, segment, aggregation, testing_method) and
+
+        addends  kpi_segment_id, usual_change_from, is_per_day, is_total_per_day, source_snapshot, period_grain, period_start, numerator, denominator
+                 (of a total 1, of a median the number of values behind it) and squares (of means)
 
         with
         windows as (select * from comparison_windows),
-        {{ add_series() }}
-        select numerator / denominator from series
+        {{ add_addends() }}
+        select sum(numerator) / sum(denominator) from addends
 
-    It reads the CTE windows (rows of comparison_windows), and the catalogue and the values of today and of snapshots from where they are.
-
-    without  a relation with kpi_id, segment_by, segment: what no series is needed of
+    without  a relation with kpi_id, segment_by, segment: what no sums are needed of
 #}
-{% macro add_series(without=none) -%}
+{% macro add_addends(without=none) -%}
 catalogue as (
     select
         kpi_id,
@@ -170,16 +170,6 @@ catalogue as (
 
 -- A ratio without a value may still have costs, for instance, in weeks without a new customer: its sums count them.
 kpi_values as (
-    select * from {{ ref('kpi_values') }}
-    where is_complete and coverage = 'full'
-),
-
-snapshot_values as (
-    select * from {{ source('snapshots', 'kpi_values') }}
-    where is_complete and coalesce(coverage = 'full', is_comparable, true)
-),
-
-every_value as (
     select
         cast(null as {{ dbt.type_string() }}) as source_snapshot,
         kpi_id,
@@ -192,7 +182,8 @@ every_value as (
         sample_size,
         kpi_value,
         standard_error
-    from kpi_values
+    from {{ ref('kpi_values') }}
+    where is_complete and coverage = 'full'
     union all
     select
         snapshot_name as source_snapshot,
@@ -206,97 +197,77 @@ every_value as (
         sample_size,
         kpi_value,
         standard_error
-    from snapshot_values
+    from {{ source('snapshots', 'kpi_values') }}
+    where is_complete and coalesce(coverage = 'full', is_comparable, true)
+),
+
+every_segment as (
+    select
+        kpi_id,
+        segment_by,
+        segment
+    from {{ ref('kpi_values') }}
+    where is_complete and coverage = 'full'
+    union
+    select
+        kpi_id,
+        segment_by,
+        segment
+    from {{ source('snapshots', 'kpi_values') }}
+    where is_complete and coalesce(coverage = 'full', is_comparable, true)
 ),
 
 -- A number is joined and grouped faster than three names.
 kpi_segments as (
     select
-        every_value.kpi_id,
-        every_value.segment_by,
-        every_value.segment,
+        every_segment.kpi_id,
+        every_segment.segment_by,
+        every_segment.segment,
         catalogue.usual_change_from,
         catalogue.aggregation,
         catalogue.is_per_day,
         catalogue.testing_method,
-        row_number() over (order by every_value.kpi_id, every_value.segment_by, every_value.segment) as kpi_segment_id
-    from every_value
-    inner join catalogue on every_value.kpi_id = catalogue.kpi_id
+        row_number() over (order by every_segment.kpi_id, every_segment.segment_by, every_segment.segment) as kpi_segment_id
+    from every_segment
+    inner join catalogue on every_segment.kpi_id = catalogue.kpi_id
     {%- if without %}
     where
         not exists (
             select 1
             from {{ without }}
             where
-                every_value.kpi_id = {{ without }}.kpi_id
-                and every_value.segment_by = {{ without }}.segment_by
-                and every_value.segment = {{ without }}.segment
+                every_segment.kpi_id = {{ without }}.kpi_id
+                and every_segment.segment_by = {{ without }}.segment_by
+                and every_segment.segment = {{ without }}.segment
         )
     {%- endif %}
-    group by
-        every_value.kpi_id,
-        every_value.segment_by,
-        every_value.segment,
-        catalogue.usual_change_from,
-        catalogue.aggregation,
-        catalogue.is_per_day,
-        catalogue.testing_method
 ),
 
--- Sums over the weeks of a window, of which one divided by the other is the value: of a total per day, of a median weighted by the number
--- of values behind it.
 addends as (
     select
         kpi_segments.kpi_segment_id,
         kpi_segments.usual_change_from,
         kpi_segments.is_per_day,
         kpi_segments.aggregation = 'total' and kpi_segments.is_per_day as is_total_per_day,
-        every_value.source_snapshot,
-        every_value.period_grain,
-        every_value.period_start,
+        kpi_values.source_snapshot,
+        kpi_values.period_grain,
+        kpi_values.period_start,
         case
-            when kpi_segments.aggregation = 'median' then every_value.kpi_value * every_value.sample_size
-            when kpi_segments.aggregation = 'total' then every_value.kpi_value
-            else every_value.numerator
+            when kpi_segments.aggregation = 'median' then kpi_values.kpi_value * kpi_values.sample_size
+            when kpi_segments.aggregation = 'total' then kpi_values.kpi_value
+            else kpi_values.numerator
         end as numerator,
         case
-            when kpi_segments.aggregation = 'median' then cast(every_value.sample_size as double)
+            when kpi_segments.aggregation = 'median' then cast(kpi_values.sample_size as double)
             when kpi_segments.aggregation = 'total' then 1.0
-            else every_value.denominator
+            else kpi_values.denominator
         end as denominator,
-        case when kpi_segments.testing_method = 'mean' then {{ squares_of_mean('every_value') }} end as squares
-    from every_value
+        case when kpi_segments.testing_method = 'mean' then {{ squares_of_mean('kpi_values') }} end as squares
+    from kpi_values
     inner join kpi_segments
         on
-            every_value.kpi_id = kpi_segments.kpi_id
-            and every_value.segment_by = kpi_segments.segment_by
-            and every_value.segment = kpi_segments.segment
-),
-
-series as (
-    select
-        windows.pair_id,
-        addends.kpi_segment_id,
-        windows.shift,
-        windows.side,
-        windows.place,
-        windows.opens_at,
-        windows.blocks,
-        windows.period_end,
-        windows.side_block,
-        windows.common_block,
-        windows.week_time,
-        case when addends.is_total_per_day then windows.side_days end as side_days,
-        case when addends.is_total_per_day then windows.side_block_days end as side_block_days,
-        addends.numerator,
-        case when addends.is_per_day then addends.denominator * windows.day_count else addends.denominator end as denominator,
-        addends.squares
-    from windows
-    inner join addends
-        on
-            windows.usual_change_from = addends.usual_change_from
-            and windows.period_grain = addends.period_grain
-            and windows.period_start = addends.period_start
-            and windows.source_snapshot is not distinct from addends.source_snapshot
+            kpi_values.kpi_id = kpi_segments.kpi_id
+            and kpi_values.segment_by = kpi_segments.segment_by
+            and kpi_values.segment = kpi_segments.segment
 )
 {%- endmacro %}

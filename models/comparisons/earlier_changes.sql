@@ -15,64 +15,181 @@ windows as (
     where shift > 0
 ),
 
-{{ add_series() }},
+{{ add_addends() }},
 
--- The same comparison, made earlier.
-earlier_sums as {{ computed_once() }} (
+-- The sides of the earlier comparisons, by numbers, which are joined and grouped faster than names.
+sides as (
     select
         pair_id,
-        kpi_segment_id,
+        usual_change_from,
         shift,
-        max(period_end) as ends_on,
-        min(opens_at) as opens_at,
-        min(place) as first_place,
-        {% for side in ['baseline', 'current'] %}
-        {{ exact_sum('numerator', "side = '" ~ side ~ "'") }} as {{ side }}_numerator,
-        coalesce(
-            cast(max(side_days) filter (where side = '{{ side }}') as double),
-            {{ exact_sum('denominator', "side = '" ~ side ~ "'") }}
-        ) as {{ side }}_denominator,
-        {{ exact_sum('squares', "side = '" ~ side ~ "'") }} as {{ side }}_squares{{ ',' if not loop.last }}
-        {% endfor %}
-    from series
-    group by pair_id, kpi_segment_id, shift
+        side,
+        opens_at,
+        side_days,
+        dense_rank() over (order by pair_id) as pair_number,
+        dense_rank() over (order by pair_id, shift) as comparison_number,
+        row_number() over (order by pair_id, usual_change_from, shift, side) as side_number
+    from windows
+    group by pair_id, usual_change_from, shift, side, opens_at, side_days
 ),
 
-with_first_places as (
+windows_of_sides as (
     select
-        earlier_sums.*,
+        windows.*,
+        sides.side_number
+    from windows
+    inner join sides
+        on
+            windows.pair_id = sides.pair_id
+            and windows.usual_change_from = sides.usual_change_from
+            and windows.shift = sides.shift
+            and windows.side = sides.side
+),
+
+{% set columns = {
+    'numerator': 'numerator',
+    'denominator': 'case when is_per_day then 7 * denominator else denominator end',
+    'squares': 'squares',
+} %}
+week_addends as (
+    select
+        kpi_segment_id,
+        usual_change_from,
+        source_snapshot,
+        period_start,
+        {% for name, value in columns.items() %}
+        {{ whole_part(value) }} as {{ name }}_whole,
+        {{ rest_part(value) }} as {{ name }}_rest{{ ',' if not loop.last }}
+        {% endfor %}
+    from addends
+    where period_grain = 'week'
+),
+
+-- A week lies in several comparisons. A month, a quarter or a year is a side by itself.
+side_sums as {{ computed_once() }} (
+    select
+        windows_of_sides.side_number,
+        week_addends.kpi_segment_id,
+        max(windows_of_sides.period_end) as ends_on,
+        min(windows_of_sides.place) as first_place,
+        {% for name in columns %}
+        {{ sum_of_parts('week_addends.' ~ name ~ '_whole', 'week_addends.' ~ name ~ '_rest') }} as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from windows_of_sides
+    inner join week_addends
+        on
+            windows_of_sides.usual_change_from = week_addends.usual_change_from
+            and windows_of_sides.period_start = week_addends.period_start
+            and windows_of_sides.source_snapshot is not distinct from week_addends.source_snapshot
+    where windows_of_sides.period_grain = 'week'
+    group by windows_of_sides.side_number, week_addends.kpi_segment_id
+    union all
+    select
+        windows_of_sides.side_number,
+        addends.kpi_segment_id,
+        windows_of_sides.period_end as ends_on,
+        windows_of_sides.place as first_place,
+        addends.numerator,
+        case when addends.is_per_day then addends.denominator * windows_of_sides.day_count else addends.denominator end as denominator,
+        addends.squares
+    from windows_of_sides
+    inner join addends
+        on
+            windows_of_sides.usual_change_from = addends.usual_change_from
+            and windows_of_sides.period_grain = addends.period_grain
+            and windows_of_sides.period_start = addends.period_start
+            and windows_of_sides.source_snapshot is not distinct from addends.source_snapshot
+    where windows_of_sides.period_grain <> 'week'
+),
+
+series_starts as (
+    select
+        sides.pair_number,
+        side_sums.kpi_segment_id,
+        min(side_sums.first_place) as first_place
+    from side_sums
+    inner join sides on side_sums.side_number = sides.side_number
+    group by sides.pair_number, side_sums.kpi_segment_id
+),
+
+comparisons as (
+    select
+        baselines.pair_id,
+        baselines.pair_number,
+        baselines.comparison_number,
+        baselines.shift,
+        baselines.opens_at,
+        baselines.side_number as baseline_number,
+        baselines.side_days as baseline_days,
+        currents.side_number as current_number,
+        currents.side_days as current_days
+    from sides as baselines
+    inner join sides as currents
+        on
+            baselines.comparison_number = currents.comparison_number
+            and baselines.usual_change_from = currents.usual_change_from
+    where baselines.side = 'baseline' and currents.side = 'current'
+),
+
+-- The same comparison, made earlier. Days without a record belong to a total per day, too.
+earlier_sums as (
+    select
+        comparisons.pair_id,
+        comparisons.pair_number,
+        comparisons.comparison_number,
+        comparisons.shift,
+        comparisons.opens_at,
+        kpi_segments.kpi_segment_id,
         kpi_segments.kpi_id,
         kpi_segments.segment_by,
         kpi_segments.segment,
         kpi_segments.aggregation,
         kpi_segments.testing_method,
-        min(earlier_sums.first_place) over (partition by earlier_sums.pair_id, earlier_sums.kpi_segment_id) as series_from
-    from earlier_sums
-    inner join kpi_segments on earlier_sums.kpi_segment_id = kpi_segments.kpi_segment_id
+        current_sums.ends_on,
+        {% for side in ['baseline', 'current'] %}
+        {{ side }}_sums.numerator as {{ side }}_numerator,
+        case
+            when kpi_segments.aggregation = 'total' and kpi_segments.is_per_day then cast(comparisons.{{ side }}_days as double)
+            else {{ side }}_sums.denominator
+        end as {{ side }}_denominator,
+        {{ side }}_sums.squares as {{ side }}_squares{{ ',' if not loop.last }}
+        {% endfor %}
+    from comparisons
+    inner join side_sums as current_sums on comparisons.current_number = current_sums.side_number
+    inner join side_sums as baseline_sums
+        on
+            comparisons.baseline_number = baseline_sums.side_number
+            and current_sums.kpi_segment_id = baseline_sums.kpi_segment_id
+    inner join kpi_segments on current_sums.kpi_segment_id = kpi_segments.kpi_segment_id
 ),
 
 -- A window that begins before the series has not seen all of it.
 whole_sums as (
-    select * from with_first_places
-    where opens_at >= series_from
+    select earlier_sums.*
+    from earlier_sums
+    inner join series_starts
+        on
+            earlier_sums.pair_number = series_starts.pair_number
+            and earlier_sums.kpi_segment_id = series_starts.kpi_segment_id
+    where earlier_sums.opens_at >= series_starts.first_place
 ),
 
 -- With a control, the total is what is left without it.
 controls as (
-    select with_first_places.*
-    from with_first_places
+    select earlier_sums.*
+    from earlier_sums
     inner join pairs
         on
-            with_first_places.pair_id = pairs.pair_id
-            and with_first_places.segment_by = pairs.control_by
-            and with_first_places.segment = pairs.control_member
+            earlier_sums.pair_id = pairs.pair_id
+            and earlier_sums.segment_by = pairs.control_by
+            and earlier_sums.segment = pairs.control_member
 ),
 
 treated as (
     select
         sums.pair_id,
+        sums.comparison_number,
         sums.kpi_id,
-        sums.kpi_segment_id,
         sums.segment_by,
         sums.segment,
         sums.aggregation,
@@ -81,7 +198,7 @@ treated as (
         sums.ends_on,
         controls.pair_id is not null as is_controlled,
         {% for side in ['baseline', 'current'] %}
-        {% for column in ['numerator', 'denominator', 'squares'] %}
+        {% for column in columns %}
         controls.{{ side }}_{{ column }} as {{ side }}_control_{{ column }},
         sums.{{ side }}_{{ column }}
         {% set taken_off = "'total', 'ratio'" if column == 'numerator' else "'ratio'" %}
@@ -95,9 +212,8 @@ treated as (
     from whole_sums as sums
     left join controls
         on
-            sums.pair_id = controls.pair_id
+            sums.comparison_number = controls.comparison_number
             and sums.kpi_id = controls.kpi_id
-            and sums.shift = controls.shift
             and not (sums.segment_by = controls.segment_by and sums.segment = controls.segment)
             -- A median without a part of its records is not known.
             and not (sums.segment_by = 'all' and sums.aggregation = 'median')

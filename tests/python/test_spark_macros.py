@@ -172,11 +172,7 @@ def test_groups_are_the_same(spark):
     columns = {"g": "bigint", "n": "bigint", "d": "double"}
     sums = [f"sum_in_order('d', 'n'{condition})" for condition in ("", ", 'd > 0'", ", 'd > 99'")]
     # Whole numbers, rests, and what is no longer a bigint.
-    exact = [
-        f"exact_sum('{value}'{condition})"
-        for value in ("d", "n * 1e20", "d / 3")
-        for condition in ("", ', "g > 0"')
-    ]
+    exact = [f"exact_sum('{value}')" for value in ("d", "n * 1e20", "d / 3")]
     calls = ["nth_smallest('n', 'g + 1')", *sums, *exact]
     computed = []
     for prefix, engine in (("duckdb", run_on_duckdb), ("default", spark)):
