@@ -93,7 +93,6 @@ overdue_deals as (
         {{ add_days('stalled_deals.expected_close_on', 'rules.limit_value + 1') }} as since_on
     from stalled_deals
     inner join rules on rules.rule = 'deal_overdue' and stalled_deals.overdue_days > rules.limit_value
-    where stalled_deals.is_overdue
 ),
 
 -- That a deal is overdue, too, is in the reasons of stalled_deals.
@@ -105,17 +104,14 @@ deal_long_in_stage as (
         stalled_deals.account_id,
         stalled_deals.owner_id,
         case
-            when stalled_deals.stage_days > 2 * stalled_deals.long_stage_days or coalesce(overdue_deals.is_urgent, false) then 'high'
+            when stalled_deals.stage_days > 2 * stalled_deals.long_stage_days or overdue_deals.is_urgent then 'high'
             else 'middle'
         end as urgency,
         stalled_deals.reasons_en as why_en,
         stalled_deals.reasons_de as why_de,
         cast(stalled_deals.amount as double) as amount,
         least(
-            {{ add_days('stalled_deals.stage_entered_on', 'stalled_deals.long_stage_days + 1') }},
-            coalesce(
-                overdue_deals.since_on, {{ add_days('stalled_deals.stage_entered_on', 'stalled_deals.long_stage_days + 1') }}
-            )
+            {{ add_days('stalled_deals.stage_entered_on', 'stalled_deals.long_stage_days + 1') }}, overdue_deals.since_on
         ) as since_on
     from stalled_deals
     inner join rules on rules.rule = 'deal_long_in_stage' and stalled_deals.stage_days > rules.limit_value

@@ -52,7 +52,7 @@ subscription_values as (
         subscriptions.account_id,
         sum(
             subscriptions.monthly_amount * {{ days_between(
-                'subscriptions.started_on', 'least(coalesce(subscriptions.ended_on, reporting_window.as_of), reporting_window.as_of)'
+                'subscriptions.started_on', 'least(subscriptions.ended_on, reporting_window.as_of)'
             ) }}
         ) * 12 / 365 as amount
     from subscriptions
@@ -64,7 +64,7 @@ stays as (
     select
         intervals.account_id,
         sum({{ days_between(
-            'intervals.active_from', 'least(coalesce(intervals.active_until, reporting_window.as_of), reporting_window.as_of)'
+            'intervals.active_from', 'least(intervals.active_until, reporting_window.as_of)'
         ) }}) as stayed_days
     from intervals
     cross join reporting_window
@@ -81,9 +81,7 @@ customers as (
         new_customers.source,
         new_customers.first_purchased_on,
         stays.stayed_days,
-        cast(greatest(
-            coalesce(order_values.amount, 0), coalesce(deal_values.amount, 0), coalesce(subscription_values.amount, 0)
-        ) as double) as customer_value
+        cast(greatest(order_values.amount, deal_values.amount, subscription_values.amount, 0) as double) as customer_value
     from new_customers
     cross join reporting_window
     left join stays on new_customers.account_id = stays.account_id

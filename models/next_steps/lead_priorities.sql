@@ -81,7 +81,6 @@ reasons as (
         || coalesce(', ' || max(reason_de) filter (where place = 2), '')
         || coalesce(', ' || max(reason_de) filter (where place = 3), '') as reasons_de
     from traits_with_weight
-    where place <= 3
     group by lead_id
 ),
 

@@ -98,12 +98,12 @@ by_tenth as (
         day,
         ranked_by,
         tenth,
-        max(all_won_leads) as all_won_leads,
+        all_won_leads,
         sum(cast(part * leads as decimal(28, 10))) as leads,
         sum(cast(part * won_leads as decimal(28, 10))) as won_leads,
         sum(cast(part * cast(expected_won_leads as double) as decimal(28, 10))) as expected_won_leads
     from shared
-    group by day_number, day, ranked_by, tenth
+    group by day_number, day, ranked_by, tenth, all_won_leads
 ),
 
 -- Decimals add up to the same in any order; what is divided is a double.

@@ -80,11 +80,11 @@ decided_so_far as (
 usual_days as (
     select
         source,
-        cast(max(all_leads) as bigint) as usual_leads,
+        cast(all_leads as bigint) as usual_leads,
         min(decision_days) filter (where 2 * leads_up_to >= all_leads) as usual_decision_days,
         min(decision_days) filter (where 10 * leads_up_to >= 9 * all_leads) as long_decision_days
     from decided_so_far
-    group by source
+    group by source, all_leads
 ),
 
 measured as (
@@ -93,19 +93,11 @@ measured as (
         usual_days.usual_leads,
         usual_days.usual_decision_days,
         usual_days.long_decision_days,
-        greatest(
-            dated.created_on,
-            coalesce(dated.qualified_on, dated.created_on),
-            coalesce(dated.last_activity_on, dated.created_on)
-        ) as last_moved_on,
+        greatest(dated.created_on, dated.qualified_on, dated.last_activity_on) as last_moved_on,
         -- By the end of as_of: within business hours, where there are any in the settings.
         coalesce(
             last_days.business_seconds_before + last_days.business_seconds - first_days.business_seconds_before
-            - case
-                when dated.created_at > first_days.opens_at
-                    then least({{ seconds_between('first_days.opens_at', 'dated.created_at') }}, first_days.business_seconds)
-                else 0
-            end,
+            - greatest(least({{ seconds_between('first_days.opens_at', 'dated.created_at') }}, first_days.business_seconds), 0),
             {{ seconds_between('dated.created_at', wall_clock_to_utc('reporting_window.as_of', '1440')) }}
         ) as waiting_seconds,
         reporting_window.as_of

@@ -55,8 +55,8 @@ current_deals as (
         deals.team,
         deals.pipeline,
         deals.amount,
-        deals.is_won and deals.closed_on >= first_months.first_month as is_won_now,
-        deals.is_open and deals.expected_close_on < first_months.first_month as is_overdue
+        deals.is_won as is_won_now,
+        deals.is_open as is_overdue
     from deals
     cross join first_months
     where

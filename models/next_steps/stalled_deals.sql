@@ -46,11 +46,11 @@ usual_days as (
     select
         pipeline,
         stage,
-        cast(max(all_visits) as bigint) as usual_visits,
+        cast(all_visits as bigint) as usual_visits,
         min(stage_days) filter (where 2 * visits_up_to >= all_visits) as usual_stage_days,
         min(stage_days) filter (where 10 * visits_up_to >= 9 * all_visits) as long_stage_days
     from visits_so_far
-    group by pipeline, stage
+    group by pipeline, stage, all_visits
 ),
 
 measured as (
