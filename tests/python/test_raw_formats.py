@@ -247,6 +247,11 @@ WRONG = {
         "raw_table,column_name,name_in_file\ndeals,betrag,Betrag\n",
         "'betrag' is no column of deals.",
     ),
+    "the name in the file first": (
+        "raw_columns",
+        "raw_table,column_name,name_in_file\ndeals,Betrag,amount\n",
+        "'Betrag' is no column of deals. But amount is: the two have changed places.",
+    ),
     "one name for two": (
         "raw_columns",
         "raw_table,column_name,name_in_file\ndeals,deal_id,Nr\ndeals,stage,nr\n",

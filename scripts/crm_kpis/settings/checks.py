@@ -590,7 +590,13 @@ def _check_raw_columns(settings: Settings) -> _Complaints:
         columns = _columns_of(settings, table)
         if columns and column not in columns:
             message = f"{display(column)} is no column of {table}."
-            yield row.line, "column_name", f"{message} {suggest(column, list(columns))}"
+            other = row.values["name_in_file"]
+            hint = (
+                f"But {other} is: the two have changed places."
+                if other in columns
+                else suggest(column, list(columns))
+            )
+            yield row.line, "column_name", f"{message} {hint}"
         place = (table, row.values["name_in_file"].lower())
         if place in named:
             other = named[place].values["column_name"]
