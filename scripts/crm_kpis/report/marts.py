@@ -19,7 +19,7 @@ QUERIES_DIR = Path(__file__).parent / "queries"
 Row = dict[str, Any]
 
 # The marts without which there is nothing to show; all others may be missing.
-_NEEDED = ("kpi_catalogue", "kpi_coverage", "kpi_values")
+_NEEDED = ("kpi_catalogue", "kpi_coverage", "kpi_values", "reporting_window")
 
 
 def group(rows: list[Row], *keys: str) -> dict[tuple[Any, ...], list[Row]]:

@@ -87,7 +87,6 @@ _LEADS: _Units = {
 _CUSTOMERS: _Units = {
     **dict.fromkeys(("account_id", "owner", "value_group", "risk_group")),
     **dict.fromkeys(("yearly_amount", "revenue_at_risk_365_days"), "currency"),
-    "churn_chance_365_days": "ratio",
     "next_purchase_due_on": None,
     "purchase_chance_90_days": "ratio",
     "renewal_on": None,

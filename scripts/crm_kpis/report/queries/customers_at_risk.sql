@@ -46,7 +46,6 @@ select
     risk_group,
     yearly_amount,
     revenue_at_risk_365_days,
-    churn_chance_365_days,
     next_purchase_due_on,
     purchase_chance_90_days,
     renewal_on,
