@@ -26,8 +26,8 @@ def write_parquet(directory: Path, table: str, query: str) -> None:
         connection.execute(f"copy ({query}) to {path} (format parquet)")
 
 
-def statements_of(raw_dir: Path, tmp_path: Path, table: str) -> str:
-    """The statement by which Spark knows a raw table."""
+def statements_of(raw_dir: Path, tmp_path: Path, table: str) -> tuple[str, str]:
+    """The statements by which Spark knows the file of a raw table, and the raw table."""
     raw_directory = inspect(raw_dir)
     source = {"source_name": "raw", "schema": "raw", "name": table, "identifier": table, "columns": {}}
     source["columns"] = {
@@ -39,26 +39,31 @@ def statements_of(raw_dir: Path, tmp_path: Path, table: str) -> str:
     with duckdb.connect() as connection:
         register(connection, raw_directory)
         statements = register_inputs(connection, raw_directory, [source], tmp_path / "inputs", "kpis")
-    assert statements[:-1] == [f"create database if not exists `kpis{suffix}`" for suffix in ("", "_raw")]
-    return statements[-1]
+    *databases, dropped, file, view = statements
+    assert databases == [f"create database if not exists `kpis{suffix}`" for suffix in ("", "_raw")]
+    assert dropped == f"drop table if exists `kpis_raw`.`{table}__file`"
+    start = f"create table `kpis_raw`.`{table}__file` using parquet options (path "
+    assert file.startswith(start)
+    return file.removeprefix(start), view
 
 
 def test_csv_is_landed_with_its_line_numbers(tmp_path, raw_dir, write_csv):
     write_csv("users.csv", "user_id", '"u\n1"', "u2")
-    view = statements_of(raw_dir, tmp_path, "users")
+    file, view = statements_of(raw_dir, tmp_path, "users")
     landed = tmp_path / "inputs" / "raw" / "users.parquet"
-    assert view == f"create or replace view `kpis_raw`.`users` as select * from parquet.`{landed}`"
+    assert file == f"'{landed}')"
+    assert view == "create or replace view `kpis_raw`.`users` as select * from `kpis_raw`.`users__file`"
     rows = duckdb.sql(f"select user_id, email, _row_number from {quote_path(landed)} order by all").fetchall()
     assert rows == [("u\n1", None, 2), ("u2", None, 4)]
 
 
 def test_parquet_is_read_where_it_is(tmp_path, raw_dir):
     write_parquet(raw_dir, "users", "select 'u1' as \"User_ID\", date '2024-01-05' as hired_on")
-    view = statements_of(raw_dir, tmp_path, "users")
+    file, view = statements_of(raw_dir, tmp_path, "users")
     assert not list((tmp_path / "inputs").rglob("*.parquet"))
     # Spark takes brackets and stars of a path for wildcards.
     assert str(raw_dir).endswith("raw 'data' [1] day=3 *")
-    assert r"raw 'data' \[1\] day=3 \*/users.parquet`" in view
+    assert r"raw \'data\' \\[1\\] day=3 \\*/users.parquet')" in file
     for column in (
         "concat('address-', left(sha2(trim(`User_ID`), 256), 16)) else `User_ID` end as `user_id`",
         "`hired_on` as `hired_on`",
@@ -80,7 +85,8 @@ def test_parquet_is_read_where_it_is(tmp_path, raw_dir):
 )
 def test_what_spark_can_not_cast_is_landed_as_text(tmp_path, raw_dir, expression, landed):
     write_parquet(raw_dir, "users", f"select 'u1' as user_id, {expression} as hired_on")
-    assert f"from parquet.`{tmp_path / 'inputs'}" in statements_of(raw_dir, tmp_path, "users")
+    file, _ = statements_of(raw_dir, tmp_path, "users")
+    assert file.startswith(f"'{tmp_path / 'inputs'}")
     query = f"select hired_on from '{tmp_path / 'inputs' / 'raw' / 'users.parquet'}'"
     assert duckdb.sql(query).fetchall() == [(landed,)]
 

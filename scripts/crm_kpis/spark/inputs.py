@@ -16,6 +16,7 @@ import duckdb
 from crm_kpis.raw.contract import RawColumn
 from crm_kpis.raw.personal_keys import UNMASKED
 from crm_kpis.raw.raw_directory import RawDirectory, RawFile, plain_parquet_columns
+from crm_kpis.spark.session import quote_spark_text
 from crm_kpis.sql import quote_identifier, quote_text
 
 _NUMBERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE"}
@@ -71,22 +72,29 @@ def register_inputs(
         is_file = is_file and UNMASKED + table not in views
         columns = _columns_in_place(files[table]) if is_file else None
         if columns:
-            query = f"select {columns} from {_parquet(files[table].path)}"
+            path = files[table].path
         else:
             # Spark takes a name that begins with _ for one of its own files.
             path = directory / source["source_name"] / f"{table.strip('_')}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
             _write(connection, source, path)
-            query = f"select * from {_parquet(path)}"
-        name = f"`{schema}_{source['schema']}`.`{source['identifier']}`"
-        statements.append(f"create or replace view {name} as {query}")
+        name, file = (
+            f"`{schema}_{source['schema']}`.`{source['identifier']}{suffix}`" for suffix in ("", "__file")
+        )
+        # A view of a table, whose columns Spark knows. Of a file it reads them again with each query.
+        statements += [
+            f"drop table if exists {file}",
+            f"create table {file} using parquet options (path {locate_file(path)})",
+            f"create or replace view {name} as select {columns or '*'} from {file}",
+        ]
     return statements
 
 
-def _parquet(path: Path) -> str:
-    """A file as a relation of Spark, which takes some characters of a path for wildcards."""
-    escaped = "".join(f"\\{letter}" if letter in "*?[]{}\\" else letter for letter in str(path))
-    return f"parquet.`{escaped.replace('`', '``')}`"
+def locate_file(path: Path) -> str:
+    """A file as a literal of Spark, which takes some characters of a path for wildcards."""
+    return quote_spark_text(
+        "".join(f"\\{letter}" if letter in "*?[]{}\\" else letter for letter in str(path))
+    )
 
 
 def _columns_in_place(file: RawFile) -> str | None:
