@@ -230,6 +230,8 @@ def _started(command: tuple[str, ...], log: Path, memory: str = "256m") -> Itera
         "SPARK_LOCAL_IP": _HOST,
         "SPARK_HOME": str(home),
         "SPARK_DAEMON_MEMORY": memory,
+        # They live for minutes and do little.
+        "SPARK_DAEMON_JAVA_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     }
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603

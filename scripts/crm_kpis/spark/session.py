@@ -67,6 +67,8 @@ DEFAULTS = {
     "spark.sql.codegen.cache.maxEntries": "1000",
     "spark.log.level": "ERROR",
 }
+# What Hadoop's own defaults say of other programs. Each scan sends the whole configuration to each executor.
+_UNREAD_DEFAULTS = ("yarn.", "mapreduce.", "hadoop.", "ipc.")
 # A line of spark-defaults.conf: a name, then a blank, = or :, then a value.
 _CONFIGURED = re.compile(r"^[ \t]*(spark\.[^\s=:]+)", re.MULTILINE)
 
@@ -106,6 +108,12 @@ def run_statement(session: Any, statement: str, complaint: str) -> list[Any]:
         return session.sql(statement).collect()
     except Exception as error:  # of Spark, Thrift or the network: they have no class in common
         raise InputError(f"{complaint}: {first_line(str(error))}.") from error
+
+
+def suits_small_data(session: Any) -> bool:
+    """Whether the session is set up for small data, as it is by default: without adaptive execution."""
+    ((_, value),) = run_statement(session, "set spark.sql.adaptive.enabled", "Spark's settings can't be read")
+    return value == "false"
 
 
 def quote_spark_text(text: str) -> str:
@@ -207,6 +215,25 @@ def spark_session(tables: Path) -> Iterator[Any]:
             f" the master {master or 'local[2]'} must be reachable."
         ) from error
     try:
+        if not (session.sparkContext.master or "").startswith("yarn"):
+            _forget_unread_defaults(session)
         yield session
     finally:
         session.stop()
+
+
+def _forget_unread_defaults(session: Any) -> None:
+    """Unset what Hadoop has for YARN, MapReduce and its services, if nobody but Hadoop's defaults says so.
+
+    Where files are on this machine's file systems nothing reads it, or what reads it has the same defaults.
+    """
+    configuration = session.sparkContext._jsc.hadoopConfiguration()
+    # Which file systems there are is found out now, since that reads all defaults again.
+    session.sparkContext._jvm.org.apache.hadoop.fs.FileSystem.get(configuration)
+    if not configuration.get("fs.defaultFS").startswith("file:"):
+        return
+    for prefix in _UNREAD_DEFAULTS:
+        for rest in list(configuration.getPropsWithPrefix(prefix)):
+            (source, *others) = configuration.getPropertySources(prefix + rest)
+            if not others and source.endswith("-default.xml"):
+                configuration.unset(prefix + rest)
