@@ -3,7 +3,7 @@
     materializations build under another name, rename twice, drop, and look for keys and indexes to carry over: ten statements a model, whose Python
     costs more than all SQL does on small data. Hooks are run; indexes and grants are not looked at.
 
-    Macros: replace_relation, replace_spark_table, compute_once, with_ctes_on_lines, with_steps_read.
+    Macros: replace_relation, replace_spark_table, compute_once, with_ctes_on_lines, with_steps_read, read_at_once.
 #}
 {% materialization table, adapter='duckdb' %}
     {{ return(crm_kpis.replace_relation('table', compiled_code)) }}
@@ -80,7 +80,7 @@
     {%- endif -%}
     {%- call statement('main') -%}
         create {{ 'or replace ' if can_replace }}table {{ target }} using {{ file_format }} as
-        {{ query }}
+        {{ crm_kpis.read_at_once(query) }}
     {%- endcall -%}
     {%- for setting in compiled -%}
         {%- call statement('interpret') -%} reset {{ setting.split('=')[0] }} {%- endcall -%}
@@ -127,7 +127,7 @@
             {%- call statement('drop_computed') -%} drop table if exists {{ table }} {%- endcall -%}
             {%- call statement('compute') -%}
                 create table {{ table }} using {{ file_format }} as
-                {{ once }}
+                {{ crm_kpis.read_at_once(once) }}
             {%- endcall -%}
             {%- do tables.append(table) -%}
             {%- do known.append([name, '', '    select * from ' ~ table]) -%}
@@ -210,4 +210,21 @@
         {%- endif -%}
     {%- endfor -%}
     {{ return(('with\n\n' ~ found.ctes | join(',\n\n') if found.ctes else '') ~ rest) }}
+{% endmacro %}
+
+{#
+    A query that reads each table in one part, where a run found that the data are small (adaptive execution is off): one task computes all steps,
+    which takes less time than to send the rows from one task to another, each of which must be planned, sent and started. Models with
+    `meta: {many_rows: true}` are left alone: their rows are worth a second core. The alias is what the table was called before.
+
+    query  `from crm_kpis.fct_deals as deals` becomes `from (select /*+ coalesce(1) */ * from crm_kpis.fct_deals) as deals`
+#}
+{% macro read_at_once(query) %}
+    {%- if not env_var('CRM_KPIS_SPARK_AT_ONCE', '') or config.get('meta', {}).get('many_rows') -%}
+        {{ return(query) }}
+    {%- endif -%}
+    {#- Two blanks, so that the second pattern finds none of what the first one wrote. -#}
+    {%- set table = '\\b(from|join) (' ~ target.schema ~ '(?:_raw|_settings|_snapshots)?[.](\\w+))\\b' -%}
+    {%- set query = modules.re.sub(table ~ '(?! as\\b)', '\\1 (select /*+ coalesce(1) */ * from  \\2) as \\3', query) -%}
+    {{ return(modules.re.sub(table ~ '(?= as\\b)', '\\1 (select /*+ coalesce(1) */ * from  \\2)', query)) }}
 {% endmacro %}

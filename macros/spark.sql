@@ -1,7 +1,7 @@
 {#
     What dbt-spark leaves out or does in a way that loses something. dbt calls these macros by itself.
 
-    Macros: spark__listagg, spark__escape_single_quotes, spark__load_csv_rows.
+    Macros: spark__listagg, spark__escape_single_quotes, spark__load_csv_rows, spark__get_test_sql.
 #}
 
 {# dbt-spark's leaves out the order. Spark has listagg from 4.0 on. #}
@@ -39,3 +39,9 @@ insert into {{ this.render() }} values
     {% endfor %}
     {{ return(statements[0] or '') }}
 {% endmacro %}
+
+
+{# A data test reads small tables as models do. #}
+{% macro spark__get_test_sql(main_sql, fail_calc, warn_if, error_if, limit) -%}
+    {{ crm_kpis.read_at_once(dbt.default__get_test_sql(main_sql, fail_calc, warn_if, error_if, limit)) }}
+{%- endmacro %}

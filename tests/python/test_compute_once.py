@@ -1,4 +1,4 @@
-"""Which CTEs of a query become tables on Spark, and what is left of the query. Needs no Spark."""
+"""Which CTEs of a query become tables on Spark, what is left of it, how tables are read. Without Spark."""
 
 from __future__ import annotations
 
@@ -53,11 +53,14 @@ def _load(statements: list[str], **known: Any) -> Any:
         "statement": statement,
         "crm_kpis": package,
         "this": SimpleNamespace(identifier="model", incorporate=_relation),
+        "target": SimpleNamespace(schema="kpis"),
+        "config": {},
+        "env_var": lambda _, default: default,
         **known,
     }
     module: Any = environment.from_string(_MACROS).module
     package.with_own_columns = lambda query: (query, [])
-    for name in ("with_steps_read", "compute_once"):
+    for name in ("with_steps_read", "compute_once", "read_at_once"):
         setattr(package, name, functools.partial(_call, getattr(module, name)))
     return module
 
@@ -67,6 +70,12 @@ def compute_once(query: str, **limits: int) -> tuple[str, list[str], list[str]]:
     statements: list[str] = []
     left, tables = _call(_load(statements).compute_once, query, "parquet", **limits)
     return left, tables, [made for made in statements if made.startswith("create")]
+
+
+def read_at_once(query: str, **meta: bool) -> str:
+    """The query as a run on small data reads its tables."""
+    module = _load([], config={"meta": meta}, env_var={"CRM_KPIS_SPARK_AT_ONCE": "1"}.get)
+    return _call(module.read_at_once, query)
 
 
 def replace_table(meta: dict[str, bool], engine: str = "spark", **variables: str) -> list[str]:
@@ -193,3 +202,39 @@ def test_no_other_model_is_compiled_nor_any_where_settings_are_not_ours():
     assert replace_table({}) == [_MADE]
     assert replace_table({"computes_much": True}, "databricks") == [_MADE]
     assert replace_table({"computes_much": True}, CRM_KPIS_SPARK_METHOD="http") == [_MADE]
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("select * from kpis.a", "select * from (select /*+ coalesce(1) */ * from  kpis.a) as a"),
+        (
+            "select b.x from kpis_raw.a as b\ninner join kpis.b as c on b.x = c.x",
+            "select b.x from (select /*+ coalesce(1) */ * from  kpis_raw.a) as b\n"
+            "inner join (select /*+ coalesce(1) */ * from  kpis.b) as c on b.x = c.x",
+        ),
+        (
+            "(select count(*) from kpis.a)",
+            "(select count(*) from (select /*+ coalesce(1) */ * from  kpis.a) as a)",
+        ),
+        # A CTE, tables of others, and what only ends or begins like ours.
+        ("select 1 from kpis join other.a join my_kpis.a", None),
+    ],
+)
+def test_small_tables_are_read_in_one_part(given, read):
+    assert read_at_once(given) == (read or given)
+    assert read_at_once(given, computes_much=True) == (read or given)
+    assert read_at_once(given, many_rows=True) == given
+    # Where a run has not said that the data are small.
+    assert _call(_load([]).read_at_once, given) == given
+
+
+def test_tables_of_steps_are_read_in_one_part_too():
+    statements: list[str] = []
+    module = _load(statements, env_var={"CRM_KPIS_SPARK_AT_ONCE": "1"}.get)
+    steps = [cte("a", "select x from kpis.t")]
+    steps += [cte(name, f"select x from {source}") for name, source in ("ba", "cb", "dc")]
+    _call(module.compute_once, query(*steps, end="select * from d"), "parquet", at_once=38)
+    made = [statement for statement in statements if statement.startswith("create")]
+    assert "select x from (select /*+ coalesce(1) */ * from kpis.t) as t" in made[0]
+    assert "select * from (select /*+ coalesce(1) */ * from kpis.model__b) as model__b" in made[1]

@@ -6,8 +6,11 @@ import itertools
 import shutil
 from typing import Any
 
+import duckdb
 import pytest
+from crm_kpis.spark.inputs import locate_file
 from crm_kpis.spark.session import spark_session
+from crm_kpis.sql import quote_text
 from engines import literal, render, run_on_duckdb, run_on_spark
 
 pytest.importorskip("pyspark")
@@ -226,3 +229,35 @@ def test_medians_are_the_same(spark):
         computed.append(sorted(rows))
     assert computed[0] == computed[1]
     assert len(computed[0]) == 6 * 4
+
+
+def test_what_is_read_in_one_part_is_computed_by_one_task(spark):
+    steps = (
+        "select n, count(*) over (partition by g) as times from (select id % 3 as g, max(id) as n"
+        " from {table} as numbers group by id % 3) as greatest order by times"
+    )
+    ((at_once,),) = spark(
+        "explain " + steps.format(table="(select /*+ coalesce(1) */ * from range(0, 9, 1, 4))")
+    )
+    ((by_parts,),) = spark("explain " + steps.format(table="range(0, 9, 1, 4)"))
+    assert "Exchange" in by_parts
+    assert "Exchange" not in at_once
+
+
+def test_defaults_of_programs_that_are_not_used_are_not_sent_to_executors(spark):
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
+
+    assert spark("select 1")
+    configuration = SparkSession.active()._jsparkSession.sessionState().newHadoopConf()
+    assert configuration.get("yarn.resourcemanager.address") is None
+    assert configuration.get("fs.defaultFS") == "file:///"
+    assert configuration.size() < 400
+
+
+def test_a_file_is_found_whatever_its_path_holds(spark, raw_dir):
+    file = raw_dir / "deals.parquet"
+    duckdb.sql(f"copy (select 'd1' as id) to {quote_text(str(file))} (format parquet)")
+    spark(f"create table deals__file using parquet options (path {locate_file(file)})")
+    assert spark("select *, _metadata.row_index from deals__file") == [("d1", 0)]
+    spark("drop table deals__file")
+    assert file.exists()

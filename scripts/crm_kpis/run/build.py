@@ -226,12 +226,17 @@ def _build_on_spark(options: BuildOptions) -> BuildResult:
         settings = read_settings(options.settings_dir)
         as_of = {"as_of": options.as_of.isoformat()} if options.as_of else {}
         variables = options.environment | settings_variable(replace(settings, values=settings.values | as_of))
+
+        def run_dbt(found: dict[str, str]) -> Any:
+            with _environment(found):
+                return _invoke_dbt(arguments, progress.handle_event)
+
         with _environment(variables):
             outcome, cluster_tables = build_tables(
                 options.warehouse,
                 options.manifest,
                 inspect(options.raw_dir, extend_contract(settings), read_formats(settings)),
-                lambda: _invoke_dbt(arguments, progress.handle_event),
+                run_dbt,
             )
     return replace(_summarize(options, outcome.result.results), cluster_tables=cluster_tables)
 

@@ -20,7 +20,7 @@ from crm_kpis.settings.declaration import Settings
 from crm_kpis.settings.own_columns import describe_settings
 from crm_kpis.spark.inputs import register_inputs
 from crm_kpis.spark.outputs import describe_outputs, register_outputs
-from crm_kpis.spark.session import spark_session
+from crm_kpis.spark.session import spark_session, suits_small_data
 
 TARGET = "spark"
 _DIRECTORY = "spark"
@@ -28,6 +28,8 @@ _DIRECTORY = "spark"
 TABLES = f"{_DIRECTORY}/tables"
 # As in profiles.yml.
 _SCHEMA, _SCHEMA_VARIABLE = "crm_kpis", "CRM_KPIS_SPARK_SCHEMA"
+# The macro read_at_once reads it.
+AT_ONCE_VARIABLE = "CRM_KPIS_SPARK_AT_ONCE"
 _FACT = "fct_"
 # The gate reads what was staged and refused.
 _READ_FOLDERS = ("staging", "rejections")
@@ -39,7 +41,7 @@ def settings_variable(settings: Settings) -> dict[str, str]:
 
 
 def build_tables(
-    warehouse: Path, manifest: Path, raw_directory: RawDirectory, run: Callable[[], Any]
+    warehouse: Path, manifest: Path, raw_directory: RawDirectory, run: Callable[[dict[str, str]], Any]
 ) -> tuple[Any, tuple[ClusterTable, ...]]:
     """Let Spark know the inputs, build, and let DuckDB know the outputs.
 
@@ -47,7 +49,7 @@ def build_tables(
         warehouse: The DuckDB file, in which the inputs are registered and nothing is built.
         manifest: The manifest.json that dbt-duckdb wrote meanwhile.
         raw_directory: The raw files.
-        run: Builds by dbt-spark, and returns dbt's outcome.
+        run: Builds by dbt-spark under these further environment variables, and returns dbt's outcome.
 
     Returns:
         What `run` has returned, and the facts that stay on the cluster.
@@ -68,7 +70,7 @@ def build_tables(
             statements = register_inputs(connection, raw_directory, sources, directory / "inputs", schema)
         for statement in statements:
             session.sql(statement)
-        outcome = run()
+        outcome = run({AT_ONCE_VARIABLE: "1"} if suits_small_data(session) else {})
         nodes = [
             result.node
             for result in outcome.result.results
