@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from crm_kpis.raw.contract import PROJECT_DIR
+from crm_kpis.yaml_files import parse_yaml
 
 CATALOGUE_FILE = PROJECT_DIR / "seeds" / "kpi_catalogue.csv"
 UNIT_TESTS_FILE = PROJECT_DIR / "models" / "kpis" / "_unit_tests.yml"
@@ -39,7 +40,7 @@ def read_catalogue() -> list[dict[str, str]]:
 def read_examples() -> dict[str, dict[str, Any]]:
     """For each KPI the first expected total with a value, of the unit tests of kpi_values."""
     examples: dict[str, dict[str, Any]] = {}
-    for test in yaml.safe_load(UNIT_TESTS_FILE.read_text(encoding="utf-8"))["unit_tests"]:
+    for test in parse_yaml(UNIT_TESTS_FILE.read_text(encoding="utf-8"))["unit_tests"]:
         if test["model"] != "kpi_values":
             continue
         for row in test["expect"]["rows"]:

@@ -19,11 +19,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from crm_kpis.catalogue.measures import MEASURE_LINE, find_call
 from crm_kpis.project import PROJECT_DIR
 from crm_kpis.raw.contract import RawTable, read_contract
+from crm_kpis.yaml_files import parse_yaml
 
 INPUTS_FILE = PROJECT_DIR / "seeds" / "measure_inputs.csv"
 _HEADER = ("measure", "input_number", "raw_table", "raw_column", "accepted_value")
@@ -164,6 +163,6 @@ def _read_models(project: Path) -> Iterator[tuple[str, dict[str, Any], list[dict
     for path in sorted((project / "models").rglob("_*.yml")):
         text = path.read_text(encoding="utf-8")
         # Most files say nothing of it, and YAML takes its time.
-        described = yaml.safe_load(text) if "needs:" in text else None
+        described = parse_yaml(text) if "needs:" in text else None
         for model in (described or {}).get("models") or ():
             yield model["name"], model.get("config", {}).get("meta", {}), model.get("columns", [])

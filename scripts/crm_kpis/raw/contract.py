@@ -10,9 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from crm_kpis.project import PROJECT_DIR
+from crm_kpis.yaml_files import parse_yaml
 
 CONTRACT_FILE = PROJECT_DIR / "models" / "staging" / "_sources.yml"
 TABLES_FILE = PROJECT_DIR / "macros" / "raw_tables.sql"
@@ -109,7 +108,7 @@ def read_contract(path: Path = CONTRACT_FILE) -> tuple[RawTable, ...]:
     Raises:
         FileNotFoundError: There is no such file: the package is not installed as a whole.
     """
-    sources = yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]
+    sources = parse_yaml(path.read_text(encoding="utf-8"))["sources"]
     return tuple(_table(table) for source in sources if source["name"] == "raw" for table in source["tables"])
 
 

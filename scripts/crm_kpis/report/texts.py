@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from crm_kpis.yaml_files import parse_yaml
 
 TEXTS_DIR = Path(__file__).parent / "languages"
 
@@ -20,4 +20,4 @@ def read_texts(language: str) -> Texts:
     Args:
         language: One of crm_kpis.report.LANGUAGES.
     """
-    return yaml.safe_load((TEXTS_DIR / f"{language}.yml").read_text(encoding="utf-8"))
+    return parse_yaml((TEXTS_DIR / f"{language}.yml").read_text(encoding="utf-8"))

@@ -13,13 +13,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from crm_kpis.errors import InputError
 from crm_kpis.published.statistics import ColumnCount, Statistics, TableCount
 from crm_kpis.published.write import Run
 from crm_kpis.raw.contract import read_contract
 from crm_kpis.run.observations import Observations
+from crm_kpis.yaml_files import parse_yaml
 
 SEVERITIES = ("error", "warn", "off")
 # Of fewer rows or values no share is worth a halt.
@@ -61,7 +60,7 @@ class Rule:
 
 def _read_rules() -> dict[str, Rule]:
     text = Path(__file__).with_name("rules.yml").read_text(encoding="utf-8")
-    return {name: Rule(name, **fields) for name, fields in yaml.safe_load(text).items()}
+    return {name: Rule(name, **fields) for name, fields in parse_yaml(text).items()}
 
 
 RULES = _read_rules()

@@ -7,9 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from crm_kpis.project import PROJECT_DIR
+from crm_kpis.yaml_files import parse_yaml
 
 DECLARATION_FILE = PROJECT_DIR / "models" / "settings" / "_sources.yml"
 KEYS_FILE = "settings.yml"
@@ -139,7 +138,7 @@ class Settings:
 @cache
 def read_declaration() -> Declaration:
     """Read the settings that there are from dbt's sources file."""
-    (source,) = yaml.safe_load(DECLARATION_FILE.read_text(encoding="utf-8"))["sources"]
+    (source,) = parse_yaml(DECLARATION_FILE.read_text(encoding="utf-8"))["sources"]
     keys, tables = {}, {}
     for entry in source["tables"]:
         columns = tuple(_read_setting(column) for column in entry["columns"])

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import yaml
 
 from crm_kpis.catalogue.docs import read_catalogue
 from crm_kpis.catalogue.inputs import Input, derive_inputs
@@ -19,6 +18,7 @@ from crm_kpis.project import PROJECT_DIR, is_company_project
 from crm_kpis.raw.contract import RawColumn, RawTable, read_contract
 from crm_kpis.settings.declaration import Row, Settings, read_declaration
 from crm_kpis.settings.problems import display, suggest
+from crm_kpis.yaml_files import parse_yaml
 
 TABLE = "own_columns"
 _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
@@ -103,7 +103,7 @@ def read_carriers() -> dict[str, Carrier]:
     """The models that own columns are added to, by name: those whose meta says so in their YAML."""
     carriers = {}
     for path in sorted((PROJECT_DIR / "models").rglob("_*.yml")):
-        for model in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("models", ()):
+        for model in (parse_yaml(path.read_text(encoding="utf-8")) or {}).get("models", ()):
             meta = model.get("config", {}).get("meta", {})
             if "own_columns_of" in meta or "own_dimensions_by" in meta:
                 carriers[model["name"]] = Carrier(

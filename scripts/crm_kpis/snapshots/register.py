@@ -6,13 +6,13 @@ from functools import cache
 from pathlib import Path
 
 import duckdb
-import yaml
 
 from crm_kpis.errors import InputError
 from crm_kpis.raw.contract import PROJECT_DIR
 from crm_kpis.snapshots.manifest import read_manifest, verify
 from crm_kpis.snapshots.take import list_snapshots
 from crm_kpis.sql import quote_identifier, quote_path, quote_text
+from crm_kpis.yaml_files import parse_yaml
 
 SCHEMA = "snapshots"
 _SOURCES_FILE = PROJECT_DIR / "models" / "comparisons" / "_sources.yml"
@@ -56,7 +56,7 @@ def register_snapshots(connection: duckdb.DuckDBPyConnection, snapshots: Path) -
 @cache
 def _read_tables() -> dict[str, dict[str, str]]:
     """The tables of the source: the types of their columns, without the first, the snapshot's name."""
-    sources = yaml.safe_load(_SOURCES_FILE.read_text(encoding="utf-8"))["sources"]
+    sources = parse_yaml(_SOURCES_FILE.read_text(encoding="utf-8"))["sources"]
     return {
         table["name"]: {column["name"]: column["data_type"] for column in table["columns"][1:]}
         for table in sources[0]["tables"]

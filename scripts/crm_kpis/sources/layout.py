@@ -50,10 +50,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from crm_kpis.errors import InputError
 from crm_kpis.raw.contract import RawTable
+from crm_kpis.yaml_files import parse_yaml
 
 LAYOUTS_DIR = Path(__file__).parent / "layouts"
 # What a company's own mapping has beside entities: tables that are off.
@@ -226,7 +225,7 @@ def read_vendor(name: str) -> Vendor:
     """
     if name not in vendors():
         raise InputError(f"There is no source {name!r}. There are: {', '.join(vendors())}.")
-    content = yaml.safe_load((LAYOUTS_DIR / f"{name}.yml").read_text(encoding="utf-8"))
+    content = parse_yaml((LAYOUTS_DIR / f"{name}.yml").read_text(encoding="utf-8"))
     by_name = content.pop("layouts")
     layouts = tuple(_layout(key, entry) for key, entry in by_name.items())
     loaders = tuple(layout for layout in layouts if not layout.is_export)
