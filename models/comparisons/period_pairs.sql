@@ -266,7 +266,7 @@ calendar_months as (
 calendar_overlaps as (
     select
         evaluation_name,
-        sum(least(baseline_share, current_share)) as calendar_overlap
+        {{ sum_in_order('least(baseline_share, current_share)', 'calendar_month') }} as calendar_overlap
     from calendar_months
     group by evaluation_name
 ),
