@@ -86,6 +86,15 @@ def english(sample_build, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def totals(sample_build, tmp_path_factory) -> Path:
+    """The marts with no values of segments, from which a page is written in half the time; and the page."""
+    no_segments = "delete from marts.kpi_values where segment_by <> 'all'"
+    directory = copy_marts(sample_build.output, tmp_path_factory.mktemp("totals"), no_segments)
+    write_report(directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
 def german(sample_build, tmp_path_factory) -> Path:
     directory = copy_marts(sample_build.output, tmp_path_factory.mktemp("german"))
     write_report(directory, "de")
@@ -227,15 +236,15 @@ def table_of(page, selector: str) -> list[list[str]]:
 # The first screen
 
 
-def test_the_first_screen_says_how_complete_the_data_are(english, tmp_path):
+def test_the_first_screen_says_how_complete_the_data_are(totals, tmp_path):
     rows, rejected, tables = ask(
-        english, "select sum(rows_read), sum(rows_rejected), count(*) from marts.raw_row_counts"
+        totals, "select sum(rows_read), sum(rows_rejected), count(*) from marts.raw_row_counts"
     )[0]
-    page = (english / "report.en.html").read_text(encoding="utf-8")
+    page = (totals / "report.en.html").read_text(encoding="utf-8")
     assert f"{rows:,} rows of {tables} raw tables were read; {rejected} of them" in page
 
     partly = copy_marts(
-        english,
+        totals,
         tmp_path,
         "delete from marts.rejected_records where is_whole_row and raw_table <> 'deals'",
         "update marts.rejected_records set reason = 'closed_at_missing', column_name = null",
@@ -251,16 +260,16 @@ def test_the_first_screen_says_how_complete_the_data_are(english, tmp_path):
     assert "Warnung: Prüfung x: 2 Zeilen" in page
 
 
-def test_a_headline_number_falls_back_to_the_next_of_its_line(english, tmp_path):
+def test_a_headline_number_falls_back_to_the_next_of_its_line(totals, tmp_path):
     def labels(directory: Path) -> list[str]:
         page = (directory / "report.en.html").read_text(encoding="utf-8")
         return re.findall(r'<article class="tile" data-kpi="(\w+)"', page)
 
-    assert labels(english)[:3] == ["won_revenue", "open_pipeline", "win_rate"]
+    assert labels(totals)[:3] == ["won_revenue", "open_pipeline", "win_rate"]
     without = (
         "delete from marts.kpi_values where kpi_id in ('won_revenue', 'open_pipeline', 'active_customers')"
     )
-    marts = copy_marts(english, tmp_path, without)
+    marts = copy_marts(totals, tmp_path, without)
     write_report(marts)
     assert labels(marts)[:2] == ["revenue", "win_rate"]
     # Of a service desk's data, there is but one line with a value: others fill up.
@@ -268,7 +277,7 @@ def test_a_headline_number_falls_back_to_the_next_of_its_line(english, tmp_path)
         "delete from marts.kpi_values where kpi_id like '%satisf%'"
         " or kpi_id not in (select kpi_id from marts.kpi_catalogue where area = 'service')"
     )
-    marts = copy_marts(english, tmp_path / "service", service)
+    marts = copy_marts(totals, tmp_path / "service", service)
     write_report(marts)
     assert labels(marts) == [
         *("net_promoter_score", "resolution_hours", "service_level_rate", "first_contact_resolution_rate"),
@@ -276,12 +285,12 @@ def test_a_headline_number_falls_back_to_the_next_of_its_line(english, tmp_path)
     ]
 
 
-def test_a_change_is_that_of_the_numbers_shown(english, tmp_path):
+def test_a_change_is_that_of_the_numbers_shown(totals, tmp_path):
     """58 in 91 days against 52 in 90 days is 11.5 % more, and 10.3 % more per day."""
     quarter = "kpi_id = 'deals_won' and segment_by = 'all' and period_grain = 'quarter'"
     relative = (58 / 91) / (52 / 90) - 1
     marts = copy_marts(
-        english,
+        totals,
         tmp_path,
         f"update marts.kpi_scorecard set kpi_value = 58, compared_value = 52, absolute_change = 6,"
         f" relative_change = {relative} where {quarter} and comparison = 'period before'",
@@ -292,18 +301,18 @@ def test_a_change_is_that_of_the_numbers_shown(english, tmp_path):
     assert "per day +10.3%" in card
 
 
-def test_money_is_named_only_where_there_is_money(english, tmp_path):
-    assert "Amounts are in EUR." in (english / "report.en.html").read_text(encoding="utf-8")
+def test_money_is_named_only_where_there_is_money(totals, tmp_path):
+    assert "Amounts are in EUR." in (totals / "report.en.html").read_text(encoding="utf-8")
     money = "select kpi_id from marts.kpi_catalogue where unit = 'currency'"
-    marts = copy_marts(english, tmp_path, f"delete from marts.kpi_values where kpi_id in ({money})")
+    marts = copy_marts(totals, tmp_path, f"delete from marts.kpi_values where kpi_id in ({money})")
     assert "Amounts are in" not in write_report(marts).read_text(encoding="utf-8")
 
 
-def test_the_logo_of_the_settings_is_in_the_page(english, tmp_path):
-    assert 'class="logo"' not in (english / "report.en.html").read_text(encoding="utf-8")
+def test_the_logo_of_the_settings_is_in_the_page(totals, tmp_path):
+    assert 'class="logo"' not in (totals / "report.en.html").read_text(encoding="utf-8")
     logo = "data:image/svg+xml;base64,PHN2Zy8+"
     marts = copy_marts(
-        english,
+        totals,
         tmp_path,
         f"update marts.reporting_settings set company_logo = '{logo}', company_name = 'Meyer & Sons'",
     )
@@ -311,8 +320,8 @@ def test_the_logo_of_the_settings_is_in_the_page(english, tmp_path):
     assert f'<img class="logo" src="{logo}" alt="Meyer &amp; Sons">' in page
 
 
-def test_each_page_links_to_the_other_language(english, tmp_path):
-    marts = copy_marts(english, tmp_path)
+def test_each_page_links_to_the_other_language(totals, tmp_path):
+    marts = copy_marts(totals, tmp_path)
     (marts / "report.html").write_text("of an earlier version")
     assert write_pages(marts, "de") == marts / "report.de.html"
     assert 'href="report.en.html"' in (marts / "report.de.html").read_text(encoding="utf-8")
@@ -343,14 +352,14 @@ def picture(page: str, anchor: str) -> str:
     return re.search(rf'<figure class="chart" id="{anchor}".*?</figure>', page, re.DOTALL)[0]
 
 
-def test_a_claimed_change_is_drawn_beside_what_is_usual(english, tmp_path):
+def test_a_claimed_change_is_drawn_beside_what_is_usual(totals, tmp_path):
     """By week: the value before and after, and the band of two usual changes around before."""
     ((baseline, now, difference),) = ask(
-        english,
+        totals,
         "select baseline_value, current_value, difference from marts.kpi_evaluation"
         " where kpi_id = 'win_rate' and segment_by = 'all'",
     )
-    marts = copy_marts(english, tmp_path, *CLAIMED)
+    marts = copy_marts(totals, tmp_path, *CLAIMED)
     page = write_report(marts).read_text(encoding="utf-8")
     drawn = ["change-1-1", "change-1-1-earlier", "change-1-2", "change-1-2-earlier"]
     assert re.findall(r'id="(change-\d+-\d+(?:-earlier)?)"', page) == drawn
@@ -360,7 +369,7 @@ def test_a_claimed_change_is_drawn_beside_what_is_usual(english, tmp_path):
     assert options["low"] == pytest.approx(baseline - 0.1)
     assert options["high"] == pytest.approx(baseline + 0.1)
     weeks = ask(
-        english,
+        totals,
         "select count(*) from marts.kpi_values where kpi_id = 'win_rate' and segment_by = 'all'"
         " and period_grain = 'week' and is_complete"
         " and period_start >= date '2024-01-01' - interval 26 week"
@@ -382,14 +391,14 @@ def test_a_claimed_change_is_drawn_beside_what_is_usual(english, tmp_path):
     assert "changes are drawn" not in page
 
 
-def test_a_total_is_drawn_per_week(english, tmp_path):
+def test_a_total_is_drawn_per_week(totals, tmp_path):
     """Of 182 and 181 days: what is shown of 'before the CRM' and 'after the CRM' is a week's share."""
     ((before, after),) = ask(
-        english,
+        totals,
         "select baseline_value, current_value from marts.kpi_evaluation"
         " where kpi_id = 'deals_won' and segment_by = 'all'",
     )
-    page = write_report(copy_marts(english, tmp_path, *CLAIMED)).read_text(encoding="utf-8")
+    page = write_report(copy_marts(totals, tmp_path, *CLAIMED)).read_text(encoding="utf-8")
     figure = picture(page, "change-1-2")
     options = json.loads(re.search(r"data-options='(.*?)'", figure)[1])
     assert options["before"] == pytest.approx(before * 7 / 182)
@@ -399,19 +408,19 @@ def test_a_total_is_drawn_per_week(english, tmp_path):
     assert " a week would be usual." in figure
 
 
-def test_without_enough_earlier_changes_no_band_is_drawn(english, tmp_path):
+def test_without_enough_earlier_changes_no_band_is_drawn(totals, tmp_path):
     fewer = (*CLAIMED, "delete from marts.kpi_earlier_changes where shift = 3")
-    page = write_report(copy_marts(english, tmp_path, *fewer)).read_text(encoding="utf-8")
+    page = write_report(copy_marts(totals, tmp_path, *fewer)).read_text(encoding="utf-8")
     assert "change-1-1-earlier" not in page
     assert '"high": null' in picture(page, "change-1-1")
     assert "would be usual" not in page
 
 
-def test_what_weeks_do_not_add_up_to_is_drawn_by_periods_as_long(english, tmp_path):
+def test_what_weeks_do_not_add_up_to_is_drawn_by_periods_as_long(totals, tmp_path):
     """The churn rate of a quarter is compared with that of another one, not with weeks."""
     named = "period_grain = 'named' and period_name = 'after the CRM'"
     marts = copy_marts(
-        english,
+        totals,
         tmp_path,
         *CLAIMED,
         "update marts.kpi_evaluation set verdict = 'improved', p_value_adjusted = 0.001"
@@ -425,7 +434,7 @@ def test_what_weeks_do_not_add_up_to_is_drawn_by_periods_as_long(english, tmp_pa
     assert "week of" not in figure
 
 
-def test_only_the_surest_changes_are_drawn_and_the_page_says_so(english, tmp_path):
+def test_only_the_surest_changes_are_drawn_and_the_page_says_so(totals, tmp_path):
     drawn = ["win_rate", "deals_won", "close_rate", "sales_cycle_days", "leads_created", "deals_created"]
     kpis = ", ".join(map(quoted, [*drawn, "revenue"]))
     many = (
@@ -433,7 +442,7 @@ def test_only_the_surest_changes_are_drawn_and_the_page_says_so(english, tmp_pat
         "update marts.kpi_evaluation set verdict = 'worsened', p_value_adjusted = 0.03"
         f" where segment_by = 'all' and kpi_id in ({kpis})",
     )
-    page = write_report(copy_marts(english, tmp_path, *many)).read_text(encoding="utf-8")
+    page = write_report(copy_marts(totals, tmp_path, *many)).read_text(encoding="utf-8")
     assert "The 6 surest of 7 changes are drawn." in page
     assert len(re.findall(r'id="change-1-\d"', page)) == 6
 
@@ -516,9 +525,9 @@ def lists(english, tmp_path_factory) -> Path:
     return directory
 
 
-def test_sentences_of_few_data_are_whole(english, tmp_path):
+def test_sentences_of_few_data_are_whole(totals, tmp_path):
     bare = copy_marts(
-        english,
+        totals,
         tmp_path,
         "update marts.raw_row_counts set rows_read = 0 where raw_table <> 'deals'",
         "delete from marts.rejected_records where raw_table <> 'deals'",
@@ -678,9 +687,9 @@ def test_a_year_is_compared_with_the_one_before_once(english_page):
 
 
 @pytest.mark.slow
-def test_the_first_sentence_names_only_what_was_compared(english, tmp_path):
+def test_the_first_sentence_names_only_what_was_compared(totals, tmp_path):
     def sentence(name: str, *statements: str) -> str:
-        page = write_report(copy_marts(english, tmp_path / name, *statements)).read_text(encoding="utf-8")
+        page = write_report(copy_marts(totals, tmp_path / name, *statements)).read_text(encoding="utf-8")
         glance = re.search(r'<section aria-labelledby="glance">.*?</section>', page, re.DOTALL)[0]
         return re.search(r'data-grain="quarter">\s*<p class="summary">(.*?)</p>', glance)[1].replace(
             "\u00a0", " "
@@ -706,23 +715,23 @@ def test_the_first_sentence_names_only_what_was_compared(english, tmp_path):
     assert sentence("few", few) == "Q2 2026: too few data to compare it with another period."
 
 
-def test_a_target_after_its_due_day_is_not_on_track(english, tmp_path):
+def test_a_target_after_its_due_day_is_not_on_track(totals, tmp_path):
     due = "update marts.kpi_target_status set status = 'on track' where kpi_id = 'net_promoter_score'"
-    page = write_report(copy_marts(english, tmp_path, due)).read_text(encoding="utf-8")
+    page = write_report(copy_marts(totals, tmp_path, due)).read_text(encoding="utf-8")
     box = re.search(
         r"<h3>Net Promoter Score of 40 by the end of 2025</h3>.*?</div>\s*</div>", page, re.DOTALL
     )
     assert "met, but not surely" in page[box.start() : box.end() + 3000]
 
 
-def test_the_first_sentence_counts_what_stands_below_it_and_says_of_which_period(english, tmp_path):
+def test_the_first_sentence_counts_what_stands_below_it_and_says_of_which_period(totals, tmp_path):
     """Of 14 KPIs that improved, the list below must not say that none did."""
     quarter = "period_grain = 'quarter' and segment_by = 'all' and comparison = 'year before'"
     for count in (0, 3):
         ids = ("win_rate", "revenue", "deals_won")[:count]
         chosen = ", ".join(quoted(kpi) for kpi in ("none", *ids))
         marts = copy_marts(
-            english,
+            totals,
             tmp_path / str(count),
             "update marts.kpi_scorecard set verdict = 'no evidence of change'",
             f"update marts.kpi_scorecard set verdict = 'improved' where {quarter} and kpi_id in ({chosen})",
@@ -811,14 +820,14 @@ def test_a_forecast_is_one_of_the_next_period(english, english_page):
     assert english_page.locator("#kpi-forecast_revenue .changes").count() == 0
 
 
-def test_a_target_from_a_baseline_of_nothing_has_no_value(english, tmp_path):
+def test_a_target_from_a_baseline_of_nothing_has_no_value(totals, tmp_path):
     """A tenth more than no deals is no target: neither the page nor its picture has one."""
     nothing = (
         "create or replace table marts.kpi_target_status as"
         " select * replace (null::double as target_value, null::double as path_value, null::double as gap,"
         " 'not measurable' as status, null as evidence) from marts.kpi_target_status"
     )
-    page = write_report(copy_marts(english, tmp_path, nothing)).read_text(encoding="utf-8")
+    page = write_report(copy_marts(totals, tmp_path, nothing)).read_text(encoding="utf-8")
     assert "Win 25 % more deals by the end of 2026" in page
 
 
@@ -855,15 +864,15 @@ def test_codes_are_written_as_words_and_keys_are_not():
     assert labels.segment("company_size", "10_49") == "10_49"
 
 
-def test_numbers_of_things_have_no_decimals(english, tmp_path):
+def test_numbers_of_things_have_no_decimals(totals, tmp_path):
     """No target of 4.0 deals, and no 608.6 days a year."""
-    page = (english / "report.en.html").read_text(encoding="utf-8")
+    page = (totals / "report.en.html").read_text(encoding="utf-8")
     target = page[page.index("<h3>Win 25 % more deals by the end of 2026</h3>") :]
     assert re.search(r"; target \d+ by 31 December 2026", target[: target.index("</section>")])
     card = re.search(r'id="kpi-deals_won".*?</article>', page, re.DOTALL)[0]
     assert re.search(r"</a>: \d+ by 31 December 2026; Jun 2026: \d+ ", card)
     marts = copy_marts(
-        english,
+        totals,
         tmp_path,
         "insert into marts.kpi_weak_spots by name select 'resolution_hours' as kpi_id, 'team' as segment_by,"
         " 'Service Desk' as segment, 1 as rank, 10.0 as segment_value, 5.0 as rest_value, 608.6 as effect,"
@@ -892,9 +901,9 @@ def test_a_shift_between_segments_is_named_where_it_made_much_of_a_change(englis
         assert '<span class="mix">' not in page
 
 
-def test_a_rough_interval_is_called_rough(english, tmp_path):
+def test_a_rough_interval_is_called_rough(totals, tmp_path):
     rough = "update marts.kpi_values set interval_is_rough = kpi_id = 'average_deal_size'"
-    page = write_report(copy_marts(english, tmp_path, rough)).read_text(encoding="utf-8")
+    page = write_report(copy_marts(totals, tmp_path, rough)).read_text(encoding="utf-8")
     card = re.search(r'id="kpi-average_deal_size".*?</article>', page, re.DOTALL)[0]
     assert "95 % interval, rough:" in card
     assert page.count("95 % interval, rough:") == card.count("95 % interval, rough:") + page.count(
@@ -1775,8 +1784,8 @@ def test_published_marts_of_something_else_are_an_error(tmp_path):
         write_report(tmp_path)
 
 
-def test_an_old_report_stays_where_the_new_one_cannot_be_written(english, tmp_path, monkeypatch):
-    marts = copy_marts(english, tmp_path)
+def test_an_old_report_stays_where_the_new_one_cannot_be_written(totals, tmp_path, monkeypatch):
+    marts = copy_marts(totals, tmp_path)
     (tmp_path / "report.en.html").write_text("old")
 
     def refuse(*_: object) -> None:
