@@ -7,11 +7,11 @@ from functools import cache
 
 import duckdb
 import pytest
-import yaml
 from crm_kpis.catalogue.docs import DOCS_FILE, MONTHLY_DIR, read_examples, render_docs, render_monthly
 from crm_kpis.catalogue.inputs import INPUTS_FILE, render_inputs
 from crm_kpis.raw.contract import PROJECT_DIR, TABLES_FILE, render_tables
 from crm_kpis.settings.declaration import read_declaration
+from crm_kpis.yaml_files import parse_yaml
 from engines import render, run_on_duckdb
 from pipeline import CONTRACT
 
@@ -124,7 +124,7 @@ def test_ids_and_labels_tell_kpis_apart():
 
 @cache
 def _read_expected_rows() -> list[dict]:
-    tests = yaml.safe_load(_UNIT_TESTS.read_text(encoding="utf-8"))["unit_tests"]
+    tests = parse_yaml(_UNIT_TESTS.read_text(encoding="utf-8"))["unit_tests"]
     return [row for test in tests if test["model"] == "kpi_values" for row in test["expect"]["rows"]]
 
 

@@ -25,6 +25,7 @@ from crm_kpis.raw.raw_directory import inspect
 from crm_kpis.settings.declaration import read_declaration
 from crm_kpis.settings.read import read_settings
 from crm_kpis.sources.source import configured_sources
+from crm_kpis.yaml_files import parse_yaml
 from pipeline import SAMPLE_DIR
 from sizes import IS_FULL
 
@@ -108,11 +109,9 @@ def test_init_writes_a_project_that_reads_in_a_minute(tmp_path):
     explained = [acme / name for name in ("settings/README.md", "settings/settings.yml", "raw/README.md")]
     paths = [path for path in acme.rglob("*") if path.is_file() and path not in explained]
     files = [path.read_text(encoding="utf-8") for path in paths]
-    assert yaml.safe_load((acme / "dbt_project.yml").read_text(encoding="utf-8"))["name"] == "acme_gmbh"
+    assert parse_yaml((acme / "dbt_project.yml").read_text(encoding="utf-8"))["name"] == "acme_gmbh"
     soehne = init_project(tmp_path / "Müller & Söhne")
-    assert (
-        yaml.safe_load((soehne / "dbt_project.yml").read_text(encoding="utf-8"))["name"] == "mueller_soehne"
-    )
+    assert parse_yaml((soehne / "dbt_project.yml").read_text(encoding="utf-8"))["name"] == "mueller_soehne"
     assert not any("[[" in text for text in files)
     tables = (acme / "raw" / "README.md").read_text(encoding="utf-8")
     assert "## deals\n\nRequired: `deal_id`, `created_at`, `status`.\n\nAlso: `closed_at`, " in tables
@@ -161,7 +160,7 @@ def test_init_has_the_load_of_each_source_ready(tmp_path):
         assert f'"{spec.place.path.name}"' in load
         assert f'dataset_name="{spec.place.schema}"' in load
         assert spec.place.path.stem != spec.place.schema
-    nightly = yaml.safe_load((acme / ".github" / "workflows" / "kpis.yml").read_text(encoding="utf-8"))
+    nightly = parse_yaml((acme / ".github" / "workflows" / "kpis.yml").read_text(encoding="utf-8"))
     (loads,) = [step for step in nightly["jobs"]["kpis"]["steps"] if "load_stripe.py" in step.get("run", "")]
     assert loads["env"]["SOURCES__HUBSPOT__API_KEY"] == "${{ secrets.SOURCES__HUBSPOT__API_KEY }}"
     assert "dlt --non-interactive init stripe_analytics duckdb" in (acme / "README.md").read_text(
@@ -270,7 +269,7 @@ def test_another_project_takes_the_package_from_a_directory_or_a_repository(envi
     (tmp_path / "dbt_project.yml").write_text(project, encoding="utf-8")
     package = environment.packages / "crm_kpis" / "dbt"
     installed = tmp_path / "dbt_packages" / "crm_kpis"
-    profile = yaml.safe_load((package / "profiles.yml").read_text(encoding="utf-8"))
+    profile = parse_yaml((package / "profiles.yml").read_text(encoding="utf-8"))
     profile["crm_kpis"]["outputs"]["duckdb"]["plugins"][0]["config"]["raw_dir"] = str(SAMPLE_DIR)
     (tmp_path / "profiles.yml").write_text(yaml.safe_dump(profile), encoding="utf-8")
     (tmp_path / "packages.yml").write_text(f"packages: [{{local: {package}}}]", encoding="utf-8")
@@ -529,9 +528,7 @@ def _change_version(wheel: Path, directory: Path) -> Path:
 def test_an_own_kpi_has_each_column_that_the_catalogue_must_have():
     (catalogue,) = (
         seed
-        for seed in yaml.safe_load((PROJECT_DIR / "seeds" / "_seeds.yml").read_text(encoding="utf-8"))[
-            "seeds"
-        ]
+        for seed in parse_yaml((PROJECT_DIR / "seeds" / "_seeds.yml").read_text(encoding="utf-8"))["seeds"]
         if seed["name"] == "kpi_catalogue"
     )
     needed = catalogue["data_tests"][0]["integrity"]["arguments"]

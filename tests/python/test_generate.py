@@ -5,18 +5,18 @@ from statistics import correlation, mean, pstdev
 
 import duckdb
 import pytest
-import yaml
 from crm_kpis.errors import InputError
 from crm_kpis.generate import run as generator
 from crm_kpis.generate.flaws import table_flaws
 from crm_kpis.generate.sample import SAMPLE_DEALS, SAMPLE_PROPORTIONS, SAMPLE_SEED, write_sample
 from crm_kpis.raw.contract import CONTRACT_FILE, PROJECT_DIR
+from crm_kpis.yaml_files import parse_yaml
 
 pytestmark = pytest.mark.slow
 
 CONTRACT = {
     table["name"]: table
-    for table in yaml.safe_load(CONTRACT_FILE.read_text(encoding="utf-8"))["sources"][0]["tables"]
+    for table in parse_yaml(CONTRACT_FILE.read_text(encoding="utf-8"))["sources"][0]["tables"]
 }
 DUCKDB_TYPES = {
     "text": "varchar",

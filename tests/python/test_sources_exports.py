@@ -5,12 +5,12 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 from click.testing import CliRunner
 from crm_kpis.cli import cli
 from crm_kpis.errors import InputError
 from crm_kpis.sources.layout import LAYOUTS_DIR, read_vendor, vendors
 from crm_kpis.sources.source import read_settings
+from crm_kpis.yaml_files import parse_yaml
 from landing import Mapped, land, mapped
 
 HUBSPOT = {
@@ -233,7 +233,7 @@ def test_zendesks_json_export_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", vendors())
 def test_an_export_names_nothing_that_is_not_there(name: str) -> None:
     vendor = read_vendor(name)
-    content = yaml.safe_load((LAYOUTS_DIR / f"{name}.yml").read_text(encoding="utf-8"))
+    content = parse_yaml((LAYOUTS_DIR / f"{name}.yml").read_text(encoding="utf-8"))
     for layout in content["layouts"].values():
         for entity, exported in layout.get("entities", {}).items():
             columns = {column.name for column in vendor.entity(entity).columns}

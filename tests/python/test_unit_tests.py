@@ -6,6 +6,7 @@ import pytest
 import yaml
 from crm_kpis.catalogue.measures import MEASURE_LINE, find_call
 from crm_kpis.raw.contract import PROJECT_DIR
+from crm_kpis.yaml_files import parse_yaml
 from pipeline import dbt_in, small_project
 
 STAGING = PROJECT_DIR / "models" / "staging"
@@ -21,7 +22,7 @@ def test_unit_tests_of_staging_pass_on_parquet_of_native_types(tmp_path, raw_dir
         " timestamp '2024-02-01' as closed_at, date '2024-02-01' as expected_close_on,"
         " cast(7 as decimal(9, 2)) as amount",
     )
-    tests = yaml.safe_load((STAGING / "_unit_tests.yml").read_text(encoding="utf-8"))
+    tests = parse_yaml((STAGING / "_unit_tests.yml").read_text(encoding="utf-8"))
     tests["unit_tests"] = [test for test in tests["unit_tests"] if test["model"] == "stg_deals"]
     assert tests["unit_tests"]
     project = small_project(
@@ -42,7 +43,7 @@ def test_unit_tests_of_measures_name_those_that_they_are_about():
     # Otherwise another line of the model would change what each of them expects.
     folder = PROJECT_DIR / "models" / "measures"
     for path in folder.glob("*/_unit_tests.yml"):
-        for test in yaml.safe_load(path.read_text(encoding="utf-8"))["unit_tests"]:
+        for test in parse_yaml(path.read_text(encoding="utf-8"))["unit_tests"]:
             (model,) = folder.rglob(f"{test['model']}.sql")
             call = find_call(model.read_text(encoding="utf-8"))
             if call and call.macro != "median_measure":
@@ -52,9 +53,9 @@ def test_unit_tests_of_measures_name_those_that_they_are_about():
 
 def test_each_staging_model_has_a_unit_test_in_which_every_column_has_its_own_value():
     # Otherwise a column that is read from its neighbour goes unnoticed.
-    sources = yaml.safe_load((STAGING / "_sources.yml").read_text(encoding="utf-8"))["sources"]
+    sources = parse_yaml((STAGING / "_sources.yml").read_text(encoding="utf-8"))["sources"]
     (raw,) = [source for source in sources if source["name"] == "raw"]
-    unit_tests = yaml.safe_load((STAGING / "_unit_tests.yml").read_text(encoding="utf-8"))["unit_tests"]
+    unit_tests = parse_yaml((STAGING / "_unit_tests.yml").read_text(encoding="utf-8"))["unit_tests"]
     expected = {test["name"]: test["expect"]["rows"] for test in unit_tests}
     for table in raw["tables"]:
         (row,) = expected[f"stg_{table['name']}_keeps_each_value_in_its_column"]
