@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
+from zlib import crc32
 
+import corruptions
 import duckdb
 import pytest
 from crm_kpis.generate.run import generate
@@ -23,7 +25,16 @@ from crm_kpis.raw.raw_directory import inspect
 from crm_kpis.run.build import BuildOptions
 from crm_kpis.run.input_hash import hash_inputs
 from crm_kpis.settings.read import read_settings
-from pipeline import SAMPLE_DIR, Build, CompiledProject, build, build_compiled
+from pipeline import (
+    SAMPLE_DIR,
+    WITHOUT_REPORT,
+    Build,
+    CompiledProject,
+    build,
+    build_compiled,
+    dbt_build_as_in_readme,
+)
+from sizes import IS_FULL
 
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
 BuildOnce = Callable[..., Build]
@@ -216,11 +227,47 @@ def small_build(build_once: BuildOnce, sample_build: Build) -> Build:
         generate(raw_dir, deals=100, flaws=False, file_format="csv")
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("CRM_KPIS_TODAY", "2026-07-01")
-            return build_compiled(sample_build, output, "--raw-dir", raw_dir)
+            return build_compiled(sample_build, output, WITHOUT_REPORT, "--raw-dir", raw_dir)
 
     result = build_once("company_of_100_deals", builder=build_company, keep=True)
     assert result.status == 0, result.all_output
     return result
+
+
+@pytest.fixture(scope="session")
+def corrupted_build(build_once: BuildOnce, sample_build: Build) -> Build:
+    """A corrupted directory, published by `crm-kpis run` with the compiled SQL."""
+
+    def build_corrupted(output: Path) -> Build:
+        return build_compiled(sample_build, output, "--raw-dir", _write_corrupted(output.parent))
+
+    return build_once(f"published_{_corruption()}", builder=build_corrupted, keep=True)
+
+
+@pytest.fixture(scope="session")
+def root_build(build_once: BuildOnce, corrupted_build: Build) -> Build:
+    """The same directory, built by the `dbt build` of the README: all models, data tests and unit tests."""
+
+    def build_corrupted(output: Path) -> Build:
+        return dbt_build_as_in_readme(output, _write_corrupted(output.parent))
+
+    return build_once(f"dbt_{_corruption()}", builder=build_corrupted, keep=True)
+
+
+def _corruption() -> str:
+    """A name for what corruptions.py makes, as it is now."""
+    source = "sample" if IS_FULL else "company"
+    return f"corrupted_{source}_{crc32(Path(corruptions.__file__).read_bytes()):08x}"
+
+
+def _write_corrupted(directory: Path) -> Path:
+    corrupted = directory / _corruption()
+    if not corrupted.exists():
+        with tempfile.TemporaryDirectory() as written:
+            source = corruptions.write_source(Path(written, "source"))
+            made = corruptions.corrupt(source, corruptions.BUILT, Path(written, "corrupted"))
+            shutil.move(made.path, corrupted)
+    return corrupted
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ import re
 import shlex
 import shutil
 import sys
-import tempfile
 import unicodedata
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -32,7 +31,7 @@ from typing import Any
 import duckdb
 import fork_server
 from crm_kpis.cli import main
-from crm_kpis.files import private_files
+from crm_kpis.files import private_files, write_whole
 from crm_kpis.raw.contract import PROJECT_DIR, read_contract
 from crm_kpis.raw.formats import read_formats
 from crm_kpis.raw.raw_directory import inspect, register
@@ -50,6 +49,8 @@ CONTRACT = {table.name: table for table in read_contract()}
 # How the model reporting_window has the setting as_of, where it is not set.
 _NO_AS_OF = "cast(null as date)"
 _DBT = "dbt.cli.main:cli"
+# For build_compiled and write_command.
+WITHOUT_REPORT = "--without-report"
 # A command of the README: test_readme.py knows that it is run here.
 README_DBT_BUILD = ".venv/bin/dbt build --vars '{raw_dir: my_crm}'"
 
@@ -90,20 +91,37 @@ def build_compiled(compiled: Build, output: Path, *arguments: str | Path) -> Bui
     Args:
         compiled: A build without the setting as_of, of the same settings.yml and own columns.
         output: The directory for all that is written.
-        arguments: What else follows `crm-kpis run`.
+        arguments: What else follows `crm-kpis run`; first WITHOUT_REPORT, where it does not matter.
     """
-    arguments = ("run", "--output", output, *arguments)
+    options = arguments[:1] if arguments[:1] == (WITHOUT_REPORT,) else ()
+    arguments = (*options, "run", "--output", output, *arguments[len(options) :])
     return _run(output, "pipeline:_build_compiled", compiled.output, *arguments, cwd=output.parent)
 
 
 def _build_compiled() -> None:
     project = CompiledProject(Build(Path(sys.argv.pop(1)), 0, "", ""))
     run_steps.build = project.build
+    if sys.argv[1] == WITHOUT_REPORT:
+        sys.argv.pop(1)
+        run_steps.write_pages = _write_no_page
     main()
 
 
-def write_command(compiled: Build, path: Path) -> None:
-    """Write a console command `crm-kpis` of which `run` builds as build_compiled does."""
+def _write_no_page(output: Path, _: str | None) -> Path:
+    """Write a page that says nothing, in place of two that take a quarter of a small run."""
+    page = output / "report.en.html"
+    write_whole(page, "No report.")
+    return page
+
+
+def write_command(compiled: Build, path: Path, *options: str) -> None:
+    """Write a console command `crm-kpis` of which `run` builds as build_compiled does.
+
+    Args:
+        compiled: See build_compiled.
+        path: The file.
+        options: WITHOUT_REPORT, or none.
+    """
     path.write_text(
         f"#!{sys.executable}\n"
         "import sys\n"
@@ -111,30 +129,21 @@ def write_command(compiled: Build, path: Path) -> None:
         "from crm_kpis.cli import main\n"
         "if sys.argv[1] == 'run':\n"
         "    from pipeline import _build_compiled as main\n"
-        f"    sys.argv.insert(1, {str(compiled.output)!r})\n"
+        f"    sys.argv[1:1] = {[str(compiled.output), *options]!r}\n"
         "main()\n",
         encoding="utf-8",
     )
     path.chmod(0o755)
 
 
-def dbt_build_as_in_readme(output: Path) -> Build:
-    """Run the `dbt build` of the README from the project's root, on the sample; it writes elsewhere."""
-    raw_dir = SAMPLE_DIR.relative_to(PROJECT_DIR)
-    return _dbt_build(output, *shlex.split(README_DBT_BUILD.replace("my_crm", str(raw_dir)))[2:])
-
-
-def dbt_build(output: Path, **dbt_vars: Any) -> Build:
-    """Run `dbt build` with other vars."""
-    return _dbt_build(output, "--vars", json.dumps(dbt_vars))
-
-
-def _dbt_build(output: Path, *arguments: str) -> Build:
+def dbt_build_as_in_readme(output: Path, raw_dir: Path) -> Build:
+    """Run the `dbt build` of the README from the project's root; it writes elsewhere."""
+    path = os.path.relpath(raw_dir, PROJECT_DIR)
     # dbt parses what has changed since the last run; `make setup` parses all.
     return _run(
         output,
         _DBT,
-        *("build", "--no-use-colors", *arguments),
+        *("build", "--no-use-colors", *shlex.split(README_DBT_BUILD.replace("my_crm", path))[2:]),
         cwd=PROJECT_DIR,
         DBT_TARGET_PATH=str(output / "dbt_target"),
         **_last_parsed(),
@@ -225,6 +234,9 @@ class _Model:
     layer: str
     is_view: bool
     sql: str
+    reads_raw: bool
+    # The models that it reads, without the calendar; none where it reads anything but models, too.
+    reads_only: tuple[str, ...]
 
 
 class CompiledProject:
@@ -240,6 +252,8 @@ class CompiledProject:
         self.manifest = json.loads(path.read_text(encoding="utf-8"))
         self._nodes = self.manifest["nodes"]
         self.unit_test_count = len(self.manifest["unit_tests"])
+        # The columns of models that came out empty where no model that they read had a row, but the calendar.
+        self._columns_of_empty: dict[str, str] = {}
 
     @cached_property
     def models(self) -> dict[str, _Model]:
@@ -252,10 +266,18 @@ class CompiledProject:
                 layer=models[key]["fqn"][1],
                 is_view=models[key]["config"]["materialized"] == "view",
                 sql=models[key]["compiled_code"],
+                reads_raw=any(".raw." in name for name in models[key]["depends_on"]["nodes"]),
+                reads_only=self._read_only(key),
             )
             for key in order.static_order()
             if key in models
         }
+
+    def _read_only(self, key: str) -> tuple[str, ...]:
+        read = self._nodes[key]["depends_on"]["nodes"]
+        if not all(name.startswith("model.") for name in read):
+            return ()
+        return tuple(self._nodes[name]["name"] for name in read if self._nodes[name]["fqn"][1] != "calendar")
 
     @cached_property
     def data_tests(self) -> dict[str, str]:
@@ -300,6 +322,11 @@ class CompiledProject:
             read = {key for name in waiting for key in nodes[name]["depends_on"]["nodes"]}
             waiting = {self._nodes[key]["name"] for key in read if key.startswith("model.")} - found
         return found
+
+    @cached_property
+    def reading_raw(self) -> tuple[str, ...]:
+        """The models that read a raw table; the others compute the same from the same rows of these."""
+        return tuple(name for name, model in self.models.items() if model.reads_raw)
 
     @cached_property
     def up_to_values(self) -> set[str]:
@@ -376,11 +403,34 @@ class CompiledProject:
         conditions: Mapping[str, str],
         as_of: date | None,
     ) -> None:
+        is_empty: dict[str, bool] = {}
+
+        def has_no_row(name: str) -> bool:
+            if name not in is_empty:
+                relation = self.models[name].relation
+                is_empty[name] = not connection.execute(f"from {relation} limit 1").fetchall()
+            return is_empty[name]
+
         for name in names:
             model = self.models[name]
+            # Half of a build of one table plans models of which nothing comes: one build in a process does.
+            reads_nothing = (
+                name not in conditions
+                and bool(model.reads_only)
+                and all(has_no_row(read) for read in model.reads_only)
+            )
+            if reads_nothing and name in self._columns_of_empty:
+                connection.execute(f"create table {model.relation} ({self._columns_of_empty[name]})")
+                continue
             if name in conditions:
                 model = replace(model, sql=f"select * from ({model.sql}) where {conditions[name]}")
             _create(connection, name, model, as_of)
+            # Without a day in the calendar everything is empty.
+            if reads_nothing and has_no_row(name) and not has_no_row("reporting_window"):
+                described = connection.execute(f"describe {model.relation}").fetchall()
+                self._columns_of_empty[name] = ", ".join(
+                    f'"{column}" {kind}' for column, kind, *_ in described
+                )
 
     def build(self, options: BuildOptions) -> BuildResult:
         """Build what dbt would build, for `crm-kpis run` to go on with."""
@@ -445,20 +495,32 @@ def _create(connection: duckdb.DuckDBPyConnection, name: str, model: _Model, as_
     if as_of and name == "reporting_window":
         assert _NO_AS_OF in sql
         sql = sql.replace(_NO_AS_OF, f"cast('{as_of}' as date)")
-    connection.execute(f"create {'view' if model.is_view else 'table'} {model.relation} as {sql}")
+    # Tables instead of views, too: what reads a view of staging plans its checks once more.
+    connection.execute(f"create table {model.relation} as {sql}")
 
 
-def kpi_bytes(connection: duckdb.DuckDBPyConnection) -> bytes:
-    """All KPI values as CSV: equal bytes are equal values to the last bit."""
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "kpi_values.csv"
-        connection.execute(f"copy (from main.kpi_values order by all) to {quote_text(str(path))}")
-        return path.read_bytes()
+def kpi_rows(
+    connection: duckdb.DuckDBPyConnection, values: str = "from main.kpi_values"
+) -> dict[str, list[int]]:
+    """The number of values of each KPI, and one number of all of their columns, to the last bit."""
+    query = f"select kpi_id, count(*), sum(cast(hash(held) as hugeint)) from ({values}) as held group by all"
+    return {kpi_id: numbers for kpi_id, *numbers in connection.execute(query).fetchall()}
 
 
 def kpis_of(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """The KPIs that have rows."""
     return {row[0] for row in connection.execute("select distinct kpi_id from main.kpi_values").fetchall()}
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, models: Iterable[str]) -> dict[str, tuple]:
+    """The number of rows of each model, and one number of all that is in them, but for the rows' numbers."""
+    found = {}
+    for name in models:
+        described = connection.execute(f"describe main.{name}").fetchall()
+        columns = [f'"{column}"' for column, *_ in described if not column.endswith("row_number")]
+        query = f"select count(*), sum(cast(hash({', '.join(columns)}) as hugeint)) from main.{name}"
+        found[name] = (*columns, *connection.execute(query).fetchall()[0])
+    return found
 
 
 def raw_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, int, int]]:

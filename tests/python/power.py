@@ -115,6 +115,7 @@ def run(
     *,
     unchanged: bool = False,
     constant: bool = False,
+    with_segments: bool = True,
 ) -> Study:
     """Evaluate the companies of some seeds of the generator.
 
@@ -124,6 +125,7 @@ def run(
         deals: Its size; the proportions are those of the sample.
         unchanged: Whether the CRM changes nothing.
         constant: Whether nothing swings either.
+        with_segments: Whether segments are evaluated, too, which takes twice the time.
     """
     study = Study()
     only = project.with_inputs("kpi_evaluation")
@@ -139,8 +141,10 @@ def run(
                 constant=constant,
             )
             # Periods that nothing is compared with are not needed.
-            periods = "period_grain in ('week', 'month', 'quarter', 'named')"
-            with project.run(Path(directory), only=only, conditions={"periods": periods}) as warehouse:
+            conditions = {"periods": "period_grain in ('week', 'month', 'quarter', 'named')"}
+            if not with_segments:
+                conditions["measures"] = "segment_by = 'all'"
+            with project.run(Path(directory), only=only, conditions=conditions) as warehouse:
                 verdicts = warehouse.execute(
                     "select kpi_id, segment_by = 'all', verdict from main.kpi_evaluation"
                 ).fetchall()

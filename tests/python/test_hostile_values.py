@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pipeline import CONTRACT, SAMPLE_DIR, csv_path, read_csv, staging_contradictions, write_csv
+from crm_kpis.sql import quote_text
+from pipeline import CONTRACT, SAMPLE_DIR, csv_path, kpi_rows, read_csv, staging_contradictions, write_csv
 
 pytestmark = pytest.mark.slow
 
@@ -51,13 +52,11 @@ def test_code_in_every_text_changes_no_number(compiled, hostile_dir, sample_ware
             "select count(*) from main.stg_users where name not like '%' || ?", [HOSTILE]
         ).fetchall()[0]
         assert names == 0
-        values = (
-            "select * replace (replace(segment, ?, '') as segment) from main.kpi_values"
-            " order by kpi_id, period_grain, period_name, segment_by, segment"
-        )
-        hostile = warehouse.execute(values, [HOSTILE]).fetchall()
+        plain = f"replace(segment, {quote_text(HOSTILE)}, '')"
+        values = f"select * replace ({plain} as segment) from main.kpi_values"
+        hostile = kpi_rows(warehouse, values)
         segments = warehouse.execute(
             "select distinct segment_by from main.kpi_values where segment like '%' || ?", [HOSTILE]
         ).fetchall()
     assert len(segments) >= 10  # owners, teams, sources and so on
-    assert hostile == sample_warehouse.execute(values, [HOSTILE]).fetchall()
+    assert hostile == kpi_rows(sample_warehouse)

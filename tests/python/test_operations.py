@@ -11,17 +11,17 @@ from pathlib import Path
 
 import duckdb
 import pytest
-import yaml
 from crm_kpis.init.write import init_project
 from crm_kpis.project import PROJECT_DIR
-from pipeline import Build, dbt_source_freshness, read_csv, write_command, write_csv
+from crm_kpis.yaml_files import parse_yaml
+from pipeline import WITHOUT_REPORT, Build, dbt_source_freshness, read_csv, write_command, write_csv
 from receivers import webhook
 
 _WORKFLOW = PROJECT_DIR / ".github" / "workflows" / "refresh.yml"
 
 
 def steps() -> list[dict]:
-    return yaml.safe_load(_WORKFLOW.read_text(encoding="utf-8"))["jobs"]["refresh"]["steps"]
+    return parse_yaml(_WORKFLOW.read_text(encoding="utf-8"))["jobs"]["refresh"]["steps"]
 
 
 def run_steps(runner: Path, raw_dir: Path, today: str, hook: str) -> tuple[int, str]:
@@ -64,7 +64,7 @@ def runners(tmp_path: Path, sample_build: Build) -> list[Path]:
     for directory in directories:
         command = directory / ".venv" / "bin" / "crm-kpis"
         command.parent.mkdir(parents=True)
-        write_command(sample_build, command)
+        write_command(sample_build, command, WITHOUT_REPORT)
     return directories
 
 
@@ -114,7 +114,7 @@ def test_workflows_pin_actions(tmp_path: Path):
 
 def test_what_the_gate_compares_with_stays_between_runners(tmp_path: Path):
     acme = init_project(tmp_path / "acme")
-    nightly = yaml.safe_load((acme / ".github" / "workflows" / "kpis.yml").read_text(encoding="utf-8"))
+    nightly = parse_yaml((acme / ".github" / "workflows" / "kpis.yml").read_text(encoding="utf-8"))
     for listed in (steps(), nightly["jobs"]["kpis"]["steps"]):
         cached = [step["with"]["path"] for step in listed if "actions/cache" in step.get("uses", "")]
         kept = {"output/kpis.duckdb", "output/earlier", "output/snapshots"}

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 from crm_kpis.published.connect import open_published
 from crm_kpis.raw.contract import PROJECT_DIR
-from pipeline import README_DBT_BUILD, Build, write_command
+from pipeline import README_DBT_BUILD, WITHOUT_REPORT, Build, write_command
 
 README = (PROJECT_DIR / "README.md").read_text(encoding="utf-8")
 DOCS = sorted((PROJECT_DIR / "docs").glob("*.md"))
@@ -65,12 +65,13 @@ def link_all(source: Path, target: Path, but: Container[str]) -> None:
 def new_user(tmp_path: Path, sample_build: Build) -> Path:
     """A directory as the project's root is for a new user, who has an export of another CRM.
 
-    Its `crm-kpis run` does without dbt, which test_pipeline.py runs as the README does.
+    Its `crm-kpis run` does without dbt, which test_pipeline.py runs as the README does, and without the
+    report, which the sample's build writes.
     """
     link_all(PROJECT_DIR, tmp_path, {"output", "target", "logs", ".git", ".venv"})
     link_all(Path(sys.prefix), tmp_path / ".venv", {"bin"})
     link_all(Path(sys.prefix) / "bin", tmp_path / ".venv" / "bin", {"crm-kpis"})
-    write_command(sample_build, tmp_path / ".venv" / "bin" / "crm-kpis")
+    write_command(sample_build, tmp_path / ".venv" / "bin" / "crm-kpis", WITHOUT_REPORT)
     (tmp_path / "output").mkdir()
     (tmp_path / "my_crm").mkdir()
     (tmp_path / "opportunities.csv").write_text(EXPORT, encoding="utf-8")

@@ -65,9 +65,8 @@ def test_success_unchanged_and_warning(once: tuple[Path, Build], monkeypatch: py
         read_csv(raw_dir / "deals.csv").rows
     )
     assert read_log(first.output) == [record]
-    # Personal data are for the user alone; the report is for whom the umask lets read it.
+    # Personal data are for the user alone.
     assert (first.output / "warehouse.duckdb").stat().st_mode & 0o777 == 0o600
-    assert (first.output / "report.en.html").stat().st_mode & 0o777 == 0o666 & ~read_umask()
     # The data are too old: what does not change warns, too.
     monkeypatch.setenv("CRM_KPIS_TODAY", "2026-09-01")
     with webhook() as (hook, posts):
@@ -77,6 +76,9 @@ def test_success_unchanged_and_warning(once: tuple[Path, Build], monkeypatch: py
     ]
     assert posts[0]["message"].startswith("max_age: as_of 2026-06-30 is 63 days before today;")
     assert (again.status, "Nothing has changed" in again.stdout) == (3, True), again.all_output
+    # The report, which it writes again, is for whom the umask lets read it.
+    assert "No report." not in (first.output / "report.en.html").read_text(encoding="utf-8")
+    assert (first.output / "report.en.html").stat().st_mode & 0o777 == 0o666 & ~read_umask()
     record = read_record(first.output)
     assert ended(record) == ("unchanged", 3, None)
     assert [(rule["rule"], rule["verdict"]) for rule in record["rules"]] == [("max_age", "warned")]
