@@ -37,6 +37,7 @@ from crm_kpis.raw.contract import PROJECT_DIR
 from crm_kpis.run.build import BuildOptions
 from crm_kpis.sql import quote_text
 from dbt.cli.main import dbtRunner
+from dbt_common.clients.jinja import get_environment
 from dbt_common.exceptions import DbtBaseException, DbtRuntimeError
 from jinja2 import TemplateError
 from mutations import Mutation, find_mutations
@@ -102,6 +103,7 @@ class Suite:
         code, nodes, compiled = getattr(parsed, attribute), self._find_nodes(parsed), []
         setattr(parsed, attribute, changed_code)
         try:
+            get_environment().parse(changed_code)
             failed = self._run_unit_tests(set(nodes))
             if failed is None and self._until != "unit":
                 compiled = self._invoke("compile", "--select", *nodes) if nodes else []

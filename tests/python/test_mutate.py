@@ -39,11 +39,15 @@ def test_a_line_without_meaning_is_left_alone(line):
     assert not list(mutate_line(line, {"closed_on", "created_on"}))
 
 
-def test_the_only_value_of_a_measure_is_not_made_the_least():
-    kinds = {
-        kind for kind, _ in mutate_line("max(value) filter (where measure = 'deals') as deals,\n", set())
-    }
-    assert kinds == {"the opposite", "a filter gone"}
+@pytest.mark.parametrize(
+    "line",
+    [
+        "max(value) filter (where measure = 'deals') as deals,\n",
+        "max(visits.channel) filter (where visits.place = 1) as first_channel,\n",
+    ],
+)
+def test_the_only_value_of_a_measure_or_place_is_not_made_the_least(line):
+    assert {kind for kind, _ in mutate_line(line, set())} == {"the opposite", "a filter gone"}
 
 
 @pytest.mark.parametrize(
