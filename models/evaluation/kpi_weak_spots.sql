@@ -12,7 +12,7 @@ catalogue as (
         numerator as numerator_measure,
         {{ testing_method() }} as testing_method
     from {{ ref('kpi_catalogue') }}
-    where good <> 'none' and not_tested_because is null and compared_across is not null
+    where good <> 'none' and not_tested_because is null and {{ testing_method() }} <> 'plain'
 ),
 
 kpi_values as (
@@ -67,7 +67,6 @@ testable as (
     inner join catalogue on kpi_values.kpi_id = catalogue.kpi_id
     where
         latest_periods.place = 1
-        and catalogue.testing_method <> 'plain'
         and (
             kpi_values.segment_by = 'all'
             or '|' || catalogue.compared_across || '|' like '%|' || kpi_values.segment_by || '|%'
@@ -155,7 +154,6 @@ block_sums as (
     where
         kpi_values.period_grain = 'week'
         and catalogue.usual_change_from = 'weeks'
-        and catalogue.testing_method <> 'plain'
         and (
             kpi_values.segment_by = 'all'
             or '|' || catalogue.compared_across || '|' like '%|' || kpi_values.segment_by || '|%'
@@ -312,7 +310,6 @@ told_once as (
             and weak.dimension_place > stronger.dimension_place
             and weak.current_numerator = stronger.current_numerator
             and weak.current_denominator = stronger.current_denominator
-            and weak.current_value = stronger.current_value
     )
 ),
 
