@@ -18,13 +18,12 @@ snapshot_values as (
 
 -- What 'all' spans is what the snapshot knew of.
 snapshot_windows as (
-    select
+    select distinct
         snapshot_name,
-        min(period_start) as first_day,
-        max(period_end) as as_of
+        period_start as first_day,
+        period_end as as_of
     from snapshot_values
     where period_grain = 'all'
-    group by snapshot_name
 ),
 
 snapshot_periods as (
@@ -252,15 +251,16 @@ calendar_months as (
         evaluated_spans.evaluation_name,
         extract(month from evaluated_days.day) as calendar_month,
         cast(count(*) filter (where evaluated_days.day <= evaluated_spans.baseline_end) as double)
-        / min(evaluated_spans.baseline_days) as baseline_share,
+        / evaluated_spans.baseline_days as baseline_share,
         cast(count(*) filter (where evaluated_days.day >= evaluated_spans.current_start) as double)
-        / min(evaluated_spans.current_days) as current_share
+        / evaluated_spans.current_days as current_share
     from evaluated_spans
     inner join evaluated_days
         on
             evaluated_days.day between evaluated_spans.baseline_start and evaluated_spans.baseline_end
             or evaluated_days.day between evaluated_spans.current_start and evaluated_spans.current_end
-    group by evaluated_spans.evaluation_name, extract(month from evaluated_days.day)
+    group by
+        evaluated_spans.evaluation_name, evaluated_spans.baseline_days, evaluated_spans.current_days, extract(month from evaluated_days.day)
 ),
 
 calendar_overlaps as (
@@ -276,9 +276,7 @@ whole_pairs as (
     select distinct
         every_pair.evaluation_name,
         every_pair.comparison,
-        every_pair.current_grain,
-        every_pair.baseline_period,
-        every_pair.current_period
+        every_pair.current_grain
     from every_pair
     inner join periods as befores
         on every_pair.baseline_start = befores.period_start and every_pair.baseline_end = befores.period_end
@@ -327,5 +325,3 @@ left join whole_pairs
         every_pair.evaluation_name is not distinct from whole_pairs.evaluation_name
         and every_pair.comparison = whole_pairs.comparison
         and every_pair.current_grain = whole_pairs.current_grain
-        and every_pair.baseline_period = whole_pairs.baseline_period
-        and every_pair.current_period = whole_pairs.current_period

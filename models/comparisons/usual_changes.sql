@@ -170,12 +170,12 @@ side_variances as (
         segment_by,
         segment,
         side,
-        min(side_blocks) as blocks,
+        side_blocks as blocks,
         {{ sum_in_order('power((numerator - denominator * side_numerator / side_denominator) / side_denominator, 2)', 'side_block') }}
-        * min(side_blocks) / (min(side_blocks) - 1) as block_variance
+        * side_blocks / (side_blocks - 1) as block_variance
     from filled_blocks
     where side_blocks >= 3
-    group by pair_id, kpi_id, segment_by, segment, side
+    group by pair_id, kpi_id, segment_by, segment, side, side_blocks
 ),
 
 within_variances as (
@@ -272,14 +272,14 @@ regressions as (
         segment_by,
         segment,
         2 * blocks - 3 as degrees,
-        abs(min(slope))
+        abs(slope)
         / nullif(sqrt({{ sum_in_order('power((i12 * score_1 + i22 * score_t + i23 * score_s) / determinant, 2)', 'common_block') }}), 0)
         / sqrt(2.0 * blocks / (2 * blocks - 3)) as slope_t,
-        abs(min(step))
+        abs(step)
         / nullif(sqrt({{ sum_in_order('power((i13 * score_1 + i23 * score_t + i33 * score_s) / determinant, 2)', 'common_block') }}), 0)
         / sqrt(2.0 * blocks / (2 * blocks - 3)) as step_t
     from scores
-    group by pair_id, kpi_id, segment_by, segment, blocks
+    group by pair_id, kpi_id, segment_by, segment, blocks, slope, step
 ),
 
 {{ add_student_p_values(

@@ -55,10 +55,7 @@ whole_weeks as (
         / nullif({{ sum_in_order('week_values.denominator', 'week_values.period_start', is_within) }}, 0){{ ' as difference' if loop.last }}
         {% endfor %}
     from pairs
-    inner join week_values
-        on
-            (pairs.current_start <= week_values.period_start and pairs.current_end >= week_values.period_end)
-            or (pairs.baseline_start <= week_values.period_start and pairs.baseline_end >= week_values.period_end)
+    cross join week_values
     inner join catalogue on week_values.kpi_id = catalogue.kpi_id
     where
         week_values.segment_by = 'all'
