@@ -647,6 +647,35 @@ def test_a_list_of_work_is_no_finding_where_nobody_has_too_much(lists, tmp_path)
     assert "Nobody has far more open work than is usual in the team. People: 1." in page
 
 
+@pytest.mark.parametrize(
+    ("language", "title", "summary"),
+    [
+        (
+            "en",
+            "Open work of people who have left",
+            "Have left, and still have open work: 1 of 1 people."
+            " Nobody has far more than is usual in the team.",
+        ),
+        (
+            "de",
+            "Offene Arbeit von Ausgeschiedenen",
+            "Ausgeschieden, aber noch mit offener Arbeit: 1 von 1 Personen."
+            " Niemand hat weit mehr als im Team üblich.",
+        ),
+    ],
+)
+def test_work_of_who_has_left_is_called_so_where_nobody_has_too_much(
+    lists, tmp_path, language, title, summary
+):
+    left = "update marts.user_workload set is_overloaded = false, has_left = user_id = 'U1'"
+    page = write_report(copy_marts(lists, tmp_path, left), language=language).read_text(encoding="utf-8")
+    glance = re.search(r'<section aria-labelledby="glance">.*?</section>', page, re.DOTALL)[0]
+    assert title in glance
+    assert summary in page
+    assert "has too much to do" not in page
+    assert "zu viel zu tun" not in page
+
+
 def test_what_nobody_knows_fills_no_column_and_no_row(lists, tmp_path):
     """Of owners that match no user a list says nothing, and their forecast is the total again."""
     unknown = copy_marts(

@@ -47,10 +47,13 @@ class StepList:
 
 # What is said of a user.
 _STATES = ("has_left", "is_overloaded")
-# Lists that are there in any case, and when they are something to look at.
-_NEEDS_ATTENTION: dict[str, Callable[[list[Row]], bool]] = {
-    "user_workload": lambda rows: any(row[state] for row in rows for state in _STATES),
-    "lead_priorities": lambda rows: rows[0]["learnt_won_leads"] != 0,
+_ORDINARY = "ordinary"
+# Words of a list for what is in it, in place of its usual ones; `ordinary` is nothing to look at.
+_OTHER_WORDS: dict[str, Callable[[Row], str | None]] = {
+    "user_workload": lambda row: (
+        None if row["found_overloaded"] else "left" if row["found_left"] else _ORDINARY
+    ),
+    "lead_priorities": lambda row: _ORDINARY if row["learnt_won_leads"] == 0 else None,
 }
 # The columns of a list with their units; those without one are text.
 _Units = dict[str, str | None]
@@ -148,9 +151,9 @@ class _Reader:
 
     def _list(self, name: str, units: _Units, rows: list[Row], notes: tuple[str, ...]) -> StepList:
         words = self.texts["lists"][name]
-        needs_attention = _NEEDS_ATTENTION.get(name, lambda _: True)(rows)
-        if not needs_attention:
-            words = words | words["ordinary"]
+        other_words = _OTHER_WORDS.get(name, lambda _: None)(rows[0])
+        if other_words:
+            words = words | words[other_words]
         # A column that nobody has filled is left out.
         units = {
             key: unit
@@ -169,6 +172,7 @@ class _Reader:
                 amount=self.formats.value(amount, "currency"),
                 new=self.formats.count(rows[0].get("found_new") or 0),
                 overloaded=self.formats.count(rows[0].get("found_overloaded") or 0),
+                left=self.formats.count(rows[0].get("found_left") or 0),
                 month=self.formats.month(rows[0]["month"]) if "month" in rows[0] else "",
             ),
             notes=(words["note"], *notes, *more),
@@ -176,7 +180,7 @@ class _Reader:
             rows=tuple(tuple(self._cell(key, units[key], row) for key in units) for row in rows),
             members=tuple({key: row[key] for key in dimensions} for row in rows),
             dimensions=dimensions,
-            needs_attention=needs_attention,
+            needs_attention=other_words != _ORDINARY,
         )
 
     def _column(self, key: str) -> str:
@@ -257,6 +261,8 @@ class _Reader:
             yield self.texts["few_wins"].format(count=self.formats.count(won))
 
     def _workload_notes(self, rows: list[Row]) -> Iterator[str]:
+        if rows[0]["found_overloaded"] and rows[0]["found_left"]:
+            yield self.texts["left"].format(count=self.formats.count(rows[0]["found_left"]))
         if rows[0]["found_unassigned"]:
             yield self.texts["unassigned"].format(count=self.formats.count(rows[0]["found_unassigned"]))
 

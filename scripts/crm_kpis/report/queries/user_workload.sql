@@ -14,6 +14,7 @@ select
     found_unassigned,
     count(*) over () as found,
     count(*) filter (where is_overloaded) over () as found_overloaded,
+    count(*) filter (where has_left) over () as found_left,
     user_id as owner,
     team,
     open_deals,
