@@ -127,12 +127,7 @@ cases as (
     from good_customers
 ),
 
-cases_in_blocks as (
-    select
-        *,
-        {{ block_of('case_on', 'case_id') }} as block
-    from cases
-),
+{{ with_blocks('cases', 'case_on', ['case_id', 'is_good_customer'], 'cases_in_blocks') }},
 
 cases_by_segment as (
     {{ count_by_segment('cases_in_blocks', tested_segments(segments), 'is_good_customer') }}

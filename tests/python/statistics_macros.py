@@ -8,7 +8,7 @@ from crm_kpis.raw.contract import PROJECT_DIR
 
 _MACROS = "".join(
     (PROJECT_DIR / "macros" / name).read_text(encoding="utf-8")
-    for name in ("intervals.sql", "outlook.sql", "significance.sql")
+    for name in ("intervals.sql", "outlook.sql", "significance.sql", "traits.sql")
 )
 _ENVIRONMENT = jinja2.Environment(autoescape=False, extensions=["jinja2.ext.do"])  # noqa: S701
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import duckdb
 import pytest
 from scipy import stats
-from statistics_macros import compute
+from statistics_macros import compute, compute_column, render
 
 # Student's t
 
@@ -305,3 +305,18 @@ def test_proportions_and_their_intervals_are_those_of_the_rows(sample_warehouse)
         exact = stats.binomtest(int(sum(sample)), len(sample)).proportion_ci(method="wilson")
         assert (value, size) == (pytest.approx(statistics.fmean(sample)), len(sample)), key
         assert (low, high) == pytest.approx((exact.low, exact.high), abs=1e-9), key
+
+
+# Blocks of cases
+
+
+@pytest.mark.parametrize(("days", "cases"), [(12, 101), (1, 20), (400, 100), (3, 5)])
+def test_cases_lie_in_eight_blocks_of_as_many_each_in_the_order_of_their_days(days, cases):
+    draws = random.Random(days)  # noqa: S311
+    rows = [(draws.randrange(days), key, draws.randrange(2)) for key in range(cases)]
+    rows += [(day, key, 1 - side) for day, key, side in rows[:5]]  # a key that two cases of a day share
+    draws.shuffle(rows)
+    blocks = render("with_blocks('given', 'day', ['key', 'side'], 'in_blocks')")
+    computed = compute_column(f"with {blocks} select * from in_blocks", "block", "day, key, side", [*rows])
+    places = {row: place for place, row in enumerate(sorted(rows))}
+    assert computed == [places[row] * 8 // len(rows) for row in rows]
