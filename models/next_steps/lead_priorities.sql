@@ -22,11 +22,6 @@ lead_chances as (
     where day_number = 0
 ),
 
-lead_days as (
-    select * from {{ ref('int_lead_days') }}
-    where day_number = 0
-),
-
 trait_rates as (
     select * from {{ ref('int_lead_trait_rates') }}
     where day_number = 0
@@ -46,7 +41,7 @@ traits_of_leads as (
         '{{ german }}' as words_de,
         {{ trait }} as trait,
         {{ german_values.get(trait, trait) }} as trait_de
-    from lead_days
+    from lead_chances
     where {{ trait }} not in ('(none)', '(unknown)')
     {{ 'union all' if not loop.last }}
     {%- endfor %}

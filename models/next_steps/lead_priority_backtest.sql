@@ -10,13 +10,7 @@ trait_rates as (
     where trait_by = 'all'
 ),
 
--- Three days, half a year apart. Each chance is what could be known on its day.
-backtest_leads as (
-    select * from lead_chances
-    where day_number in (1, 3, 5)
-),
-
--- What the leads are ranked by; the more, the better. Leads without a score come last.
+-- Each chance is what could be known on its day. What the leads are ranked by; the more, the better. Leads without a score come last.
 ranked_leads as (
     select
         day_number,
@@ -25,7 +19,7 @@ ranked_leads as (
         win_chance as ranking_value,
         win_chance,
         is_won_in_time
-    from backtest_leads
+    from lead_chances
     union all
     select
         day_number,
@@ -34,7 +28,7 @@ ranked_leads as (
         coalesce(cast(score as double), -1.0) as ranking_value,
         win_chance,
         is_won_in_time
-    from backtest_leads
+    from lead_chances
     union all
     select
         day_number,
@@ -43,7 +37,7 @@ ranked_leads as (
         0.0 as ranking_value,
         win_chance,
         is_won_in_time
-    from backtest_leads
+    from lead_chances
 ),
 
 -- Leads of one value share their places: each is as likely to come first.

@@ -60,34 +60,71 @@ bought_again as (
     where product_id = other_product_id
 ),
 
+-- Customers who have the same products are alike: what follows is asked once for all of them. A number below 0 is a subscription that runs.
+product_numbers as (
+    select
+        product_id,
+        row_number() over (order by product_id) as product_number
+    from products
+),
+
+customers as (
+    select
+        purchases.account_id,
+        {{ dbt.listagg(
+            'cast(case when purchases.is_subscribed then -product_numbers.product_number else product_numbers.product_number end as ' ~ text ~ ')',
+            "','", 'order by product_numbers.product_number'
+        ) }} as basket
+    from purchases
+    inner join product_numbers on purchases.product_id = product_numbers.product_id
+    group by purchases.account_id
+),
+
+baskets as (
+    select
+        basket,
+        min(account_id) as account_id
+    from customers
+    group by basket
+),
+
+basket_products as (
+    select
+        baskets.basket,
+        purchases.product_id,
+        purchases.is_subscribed
+    from baskets
+    inner join purchases on baskets.account_id = purchases.account_id
+),
+
 -- What it has is offered again only where customers buy it again, and no subscription to it runs. One reason for each product.
 candidates as (
     select
-        purchases.account_id,
+        basket_products.basket,
         pairs.other_product_id as product_id,
-        bool_or(bought.account_id is not null) as is_owned,
+        bool_or(bought.basket is not null) as is_owned,
         min(pairs.pair_rank) as pair_rank
-    from purchases
-    inner join ranked_pairs as pairs on purchases.product_id = pairs.product_id
-    left join purchases as bought
-        on purchases.account_id = bought.account_id and pairs.other_product_id = bought.product_id
+    from basket_products
+    inner join ranked_pairs as pairs on basket_products.product_id = pairs.product_id
+    left join basket_products as bought
+        on basket_products.basket = bought.basket and pairs.other_product_id = bought.product_id
     left join bought_again on pairs.other_product_id = bought_again.product_id
     where
-        bought.account_id is null
+        bought.basket is null
         or (bought_again.product_id is not null and not bought.is_subscribed)
-    group by purchases.account_id, pairs.other_product_id
+    group by basket_products.basket, pairs.other_product_id
 ),
 
 ranked_candidates as (
     select
         *,
-        row_number() over (partition by account_id order by pair_rank) as rank
+        row_number() over (partition by basket order by pair_rank) as rank
     from candidates
 )
 
 select
     -- ids
-    candidates.account_id,
+    customers.account_id,
     candidates.product_id,
     pairs.because_product_id,
 
@@ -111,8 +148,9 @@ select
 
     -- dates
     because.last_purchased_on as because_purchased_on
-from ranked_candidates as candidates
+from customers
+inner join ranked_candidates as candidates on customers.basket = candidates.basket
 inner join pairs_in_words as pairs on candidates.pair_rank = pairs.pair_rank
 inner join purchases as because
-    on candidates.account_id = because.account_id and pairs.because_product_id = because.product_id
+    on customers.account_id = because.account_id and pairs.because_product_id = because.product_id
 where candidates.rank <= 5

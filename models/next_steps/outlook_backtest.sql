@@ -2,8 +2,8 @@
     Steps:
     chances    what was said of each customer on an earlier day, for each number of days that are over
     outcomes   whether it came true
-    ranks      for the AUC: the place of each chance among those of its day, ties sharing theirs
-    groups     ten groups of equal size by chance, and all of them
+    ties       for the AUC: the place of each chance among those of its day, which equal ones share
+    groups     ten groups of equal size by chance; groups_and_total, and all of them as group 0
 #}
 -- noqa: disable=references.keywords
 with
@@ -105,58 +105,127 @@ outcomes as (
         on judged_chances.outlook_on = next_ends.outlook_on and judged_chances.account_id = next_ends.account_id
 ),
 
-ranks as (
+placed_outcomes as (
     select
         *,
-        rank() over (partition by event, horizon_days, outlook_on order by tied_chance)
-        + (count(*) over (partition by event, horizon_days, outlook_on, tied_chance) - 1) / 2.0 as chance_rank,
-        row_number() over (partition by event, horizon_days, outlook_on order by tied_chance, account_id) as place,
-        count(*) over (partition by event, horizon_days, outlook_on) as customers,
-        cast(sum(happened) over (partition by event, horizon_days, outlook_on) as double)
-        / count(*) over (partition by event, horizon_days, outlook_on) as base_rate
+        row_number() over (partition by event, horizon_days, outlook_on order by tied_chance, account_id) as place
     from outcomes
 ),
 
+totals as (
+    select
+        event,
+        horizon_days,
+        outlook_on,
+        count(*) as customers,
+        cast(sum(happened) as double) / count(*) as base_rate
+    from placed_outcomes
+    group by event, horizon_days, outlook_on
+),
+
+ties as (
+    select
+        event,
+        horizon_days,
+        outlook_on,
+        tied_chance,
+        sum(happened) as happened,
+        (min(place) + max(place)) / 2.0 as chance_rank
+    from placed_outcomes
+    group by event, horizon_days, outlook_on, tied_chance
+),
+
+rank_sums as (
+    select
+        event,
+        horizon_days,
+        outlook_on,
+        cast(sum(cast(happened * chance_rank as decimal(18, 1))) as double) as happened_ranks
+    from ties
+    where happened > 0
+    group by event, horizon_days, outlook_on
+),
+
+outcomes_in_groups as (
+    select
+        placed_outcomes.event,
+        placed_outcomes.horizon_days,
+        placed_outcomes.outlook_on,
+        cast(floor((placed_outcomes.place - 1) * 10.0 / totals.customers) as integer) + 1 as chance_group,
+        placed_outcomes.happened,
+        placed_outcomes.chance,
+        placed_outcomes.chance - placed_outcomes.happened as error,
+        totals.base_rate - placed_outcomes.happened as base_error
+    from placed_outcomes
+    inner join totals
+        on
+            placed_outcomes.event = totals.event
+            and placed_outcomes.horizon_days = totals.horizon_days
+            and placed_outcomes.outlook_on = totals.outlook_on
+),
+
+-- Decimals, whose sums are the same in any order.
 groups as (
     select
         event,
         horizon_days,
         outlook_on,
-        0 as chance_group,
-        chance,
-        happened,
-        base_rate,
-        chance_rank
-    from ranks
-    union all
-    select
-        event,
-        horizon_days,
-        outlook_on,
-        cast(floor((place - 1) * 10.0 / customers) as integer) + 1 as chance_group,
-        chance,
-        happened,
-        base_rate,
-        cast(null as double) as chance_rank
-    from ranks
+        chance_group,
+        count(*) as customers,
+        sum(cast(chance as decimal(18, 12))) as expected,
+        sum(happened) as actual,
+        sum(cast(error * error as decimal(18, 12))) as squares,
+        sum(cast(base_error * base_error as decimal(18, 12))) as base_squares
+    from outcomes_in_groups
+    group by event, horizon_days, outlook_on, chance_group
 ),
 
--- Decimals, whose sums are the same in any order.
-sums as (
+groups_and_total as (
     select
         event,
         horizon_days,
         outlook_on,
         chance_group,
-        base_rate,
-        count(*) as customers,
-        cast(sum(cast(chance as decimal(18, 12))) as double) as expected,
-        sum(happened) as actual,
-        cast(sum(cast((chance - happened) * (chance - happened) as decimal(18, 12))) as double) as squares,
-        cast(sum(cast((base_rate - happened) * (base_rate - happened) as decimal(18, 12))) as double) as base_squares,
-        cast(sum(case when happened = 1 then cast(chance_rank as decimal(18, 1)) end) as double) as happened_ranks
+        customers,
+        expected,
+        actual,
+        squares,
+        base_squares
     from groups
-    group by event, horizon_days, outlook_on, chance_group, base_rate
+    union all
+    select
+        event,
+        horizon_days,
+        outlook_on,
+        0 as chance_group,
+        cast(sum(customers) as bigint) as customers,
+        sum(expected) as expected,
+        sum(actual) as actual,
+        sum(squares) as squares,
+        sum(base_squares) as base_squares
+    from groups
+    group by event, horizon_days, outlook_on
+),
+
+sums as (
+    select
+        groups_and_total.event,
+        groups_and_total.horizon_days,
+        groups_and_total.outlook_on,
+        groups_and_total.chance_group,
+        groups_and_total.customers,
+        cast(groups_and_total.expected as double) as expected,
+        groups_and_total.actual,
+        cast(groups_and_total.squares as double) as squares,
+        cast(groups_and_total.base_squares as double) as base_squares,
+        rank_sums.happened_ranks
+    from groups_and_total
+    left join rank_sums
+        on
+            groups_and_total.event = rank_sums.event
+            and groups_and_total.horizon_days = rank_sums.horizon_days
+            and groups_and_total.outlook_on = rank_sums.outlook_on
+            and groups_and_total.chance_group = 0
 )
 
 select
@@ -173,8 +242,5 @@ select
     expected / nullif(cast(actual as double), 0) as expected_to_actual,
     squares / customers as brier_score,
     base_squares / customers as base_brier_score,
-    case
-        when chance_group = 0
-            then (happened_ranks - actual * (actual + 1) / 2.0) / nullif(actual * (customers - actual), 0)
-    end as area_under_curve
+    (happened_ranks - actual * (actual + 1) / 2.0) / nullif(actual * (customers - actual), 0) as area_under_curve
 from sums

@@ -62,17 +62,22 @@ spans as (
     where has_subscription and account_id not in ('(none)', '(unknown)')
 ),
 
+-- What happened when nobody had subscribed says nothing.
 subscribers as (
-    select distinct
+    select
         account_id,
-        account_number
+        account_number,
+        min(active_from) as active_from,
+        max(coalesce(active_until, cast('2100-01-01' as date))) as active_until
     from spans
+    group by account_id, account_number
 ),
 
 -- A ticket and an e-mail count on the days that follow within 90 days: which these are is asked once for each day, not for each record.
 ticket_days as (
     select
         created.created_on,
+        numbered_days.state_on,
         numbered_days.day_number
     from (select distinct created_on from tickets) as created
     inner join numbered_days
@@ -113,8 +118,9 @@ answers as (
     select
         subscribers.account_number,
         answer_days.is_satisfied,
-        answer_days.responded_on,
+        greatest(answer_days.responded_on, subscribers.active_from) as holds_from,
         least(
+            subscribers.active_until,
             {{ add_days('answer_days.responded_on', 365) }},
             lead(answer_days.responded_on, 1, cast('2100-01-01' as date)) over (
                 partition by answer_days.account_id order by answer_days.responded_on
@@ -134,7 +140,11 @@ signs as (
         0 as answer
     from tickets
     inner join subscribers on tickets.account_id = subscribers.account_id
-    inner join ticket_days on tickets.created_on = ticket_days.created_on
+    inner join ticket_days
+        on
+            tickets.created_on = ticket_days.created_on
+            and subscribers.active_from <= ticket_days.state_on
+            and subscribers.active_until > ticket_days.state_on
     union all
     select
         subscribers.account_number,
@@ -144,7 +154,11 @@ signs as (
         0 as answer
     from emails
     inner join subscribers on emails.account_id = subscribers.account_id
-    inner join email_days on emails.sent_on = email_days.sent_on
+    inner join email_days
+        on
+            emails.sent_on = email_days.sent_on
+            and subscribers.active_from <= email_days.state_on
+            and subscribers.active_until > email_days.state_on
     left join email_reads on emails.email_id = email_reads.email_id
     union all
     select
@@ -155,7 +169,7 @@ signs as (
         case when answers.is_satisfied then 1 else 2 end as answer
     from answers
     inner join numbered_days
-        on answers.responded_on <= numbered_days.state_on and answers.holds_until > numbered_days.state_on
+        on answers.holds_from <= numbered_days.state_on and answers.holds_until > numbered_days.state_on
     where answers.is_satisfied is not null
 ),
 

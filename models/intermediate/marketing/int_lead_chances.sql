@@ -20,11 +20,7 @@ totals as (
 -- A trait that was never seen before says nothing.
 leads_with_odds as (
     select
-        lead_days.day_number,
-        lead_days.day,
-        lead_days.lead_id,
-        lead_days.score,
-        lead_days.is_won_in_time,
+        lead_days.*,
         totals.log_odds as total_log_odds,
         {%- for trait in traits %}
         coalesce({{ trait }}_rates.log_odds, 0.0){{ ' +' if not loop.last }}
@@ -125,18 +121,25 @@ step_{{ step }} as (
 ),
 
 {% endfor -%}
+-- Of all these days as_of is shown, and the three of the back-test, half a year apart.
 leads_calibrated as (
     select
         leads_with_odds.*,
         leads_with_odds.total_log_odds + coalesce(step_6.a, 0.0) + coalesce(step_6.b, 1.0) * leads_with_odds.trait_log_odds as log_odds
     from leads_with_odds
     left join step_6 on leads_with_odds.day_number = step_6.day_number
+    where leads_with_odds.day_number in (0, 1, 3, 5)
 )
 
 select
     -- ids
     day_number,
     lead_id,
+
+    -- segments
+    {%- for trait in traits %}
+    {{ trait }},
+    {%- endfor %}
 
     -- numerics
     score,

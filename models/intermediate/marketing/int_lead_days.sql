@@ -47,23 +47,31 @@ leads_with_dates as (
         and not (leads.is_disqualified and leads.disqualified_on is null)
 ),
 
+-- A lead may be open on the days within a year: which these are is asked once for each day of creation, not for each lead.
+days_of_a_year as (
+    select
+        created.created_on,
+        days.day_number,
+        days.day,
+        days.as_of,
+        {{ days_between('created.created_on', 'days.day') }} as age_days,
+        {{ add_days('days.day', setting('lead_chance_days')) }} as outcome_on
+    from (select distinct created_on from leads_with_dates) as created
+    inner join days on created.created_on <= days.day and created.created_on > {{ add_days('days.day', -365) }}
+),
+
 -- Leads that are open at the end of a day, and no older than a year.
 open_leads as (
     select
         leads_with_dates.*,
-        days.day_number,
-        days.day,
-        {{ days_between('leads_with_dates.created_on', 'days.day') }} as age_days,
-        case
-            when {{ add_days('days.day', setting('lead_chance_days')) }} <= days.as_of
-                then leads_with_dates.won_on <= {{ add_days('days.day', setting('lead_chance_days')) }}
-        end as is_won_in_time
+        days_of_a_year.day_number,
+        days_of_a_year.day,
+        days_of_a_year.age_days,
+        case when days_of_a_year.outcome_on <= days_of_a_year.as_of then leads_with_dates.won_on <= days_of_a_year.outcome_on end
+            as is_won_in_time
     from leads_with_dates
-    inner join days
-        on
-            leads_with_dates.created_on <= days.day
-            and leads_with_dates.created_on > {{ add_days('days.day', -365) }}
-            and leads_with_dates.decided_on > days.day
+    inner join days_of_a_year
+        on leads_with_dates.created_on = days_of_a_year.created_on and leads_with_dates.decided_on > days_of_a_year.day
 ),
 
 activities_by_day as (
