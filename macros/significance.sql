@@ -286,8 +286,10 @@
     p_value   its name; the name of the adjusted one ends in _adjusted
     family    columns: p-values that are equal in them are judged together
     key       columns that order equal p-values, so that a run repeats the other
+    times     how often such a p-value is asked for, a column; none: once. The family counts them all, as if the others had shown nothing
 #}
-{% macro adjust_p_values(relation, family, key, p_value='p_value') -%}
+{% macro adjust_p_values(relation, family, key, p_value='p_value', times=none) -%}
+    {%- set tests = 'sum(case when ' ~ p_value ~ ' is not null then ' ~ times ~ ' end)' if times else 'count(' ~ p_value ~ ')' -%}
     select
         *,
         case
@@ -299,7 +301,7 @@
     from (
         select
             *,
-            count({{ p_value }}) over (partition by {{ family | join(', ') }}) as {{ p_value }}_tests,
+            {{ tests }} over (partition by {{ family | join(', ') }}) as {{ p_value }}_tests,
             row_number() over (partition by {{ family | join(', ') }} order by {{ p_value }} asc nulls last, {{ key | join(', ') }}) as {{ p_value }}_rank
         from {{ relation }}
     ) as ranked

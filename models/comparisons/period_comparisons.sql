@@ -20,7 +20,7 @@ week_differences as (
 
 kpi_values as (
     select * from {{ ref('kpi_values') }}
-    where kpi_value is not null
+    where kpi_value is not null and period_grain <> 'week'
 ),
 
 snapshot_values as (
@@ -395,20 +395,16 @@ with_usual_changes as (
 
 {{ add_swings('with_usual_changes', 'with_swings') }},
 
--- The families that are judged together: all totals; all totals of the same mix; the segments of a KPI. Who asks about many dates finds
--- something by chance, so all evaluations are one family.
+-- The families that are judged together: the totals of a comparison; its totals of the same mix; the segments of a KPI.
 ranked as (
     select
         with_swings.*,
         case
             when with_swings.segment is not null and with_swings.segment_by <> 'all'
                 then with_swings.pair_id || ': ' || with_swings.kpi_id || ' by ' || with_swings.segment_by
-            else
-                case when pairs.comparison = 'evaluation' then 'evaluations' else with_swings.pair_id end
-                || case when with_swings.segment_by = 'all' then '' else ': same mix by ' || with_swings.segment_by end
+            else with_swings.pair_id || case when with_swings.segment_by = 'all' then '' else ': same mix by ' || with_swings.segment_by end
         end as family
     from with_swings
-    inner join pairs on with_swings.pair_id = pairs.pair_id
 ),
 
 testable as (
@@ -429,6 +425,53 @@ adjusted as (
     {{ adjust_p_values('adjusted_by_records', family=['family'], key=['pair_id', 'kpi_id', 'segment'], p_value='tested_p_value') }}
 ),
 
+-- Who asks about many dates finds something by chance, so the totals of all evaluations are judged together as well, and those of the
+-- scorecard of a year: it asks for a month twelve times.
+asked as (
+    select
+        testable.pair_id,
+        testable.kpi_id,
+        testable.segment_by,
+        testable.segment,
+        testable.tested_p_value,
+        testable.tested_p_value_records,
+        case when pairs.comparison = 'evaluation' then 'evaluations' else 'scorecard' end
+        || case when testable.segment_by = 'all' then '' else ': same mix by ' || testable.segment_by end as family,
+        case
+            when pairs.current_grain = 'month' then 12
+            when pairs.current_grain in ('quarter', 'fiscal_quarter') then 4
+            else 1
+        end as times
+    from testable
+    inner join pairs on testable.pair_id = pairs.pair_id
+    where testable.segment is null or testable.segment_by = 'all'
+),
+
+asked_of_records as (
+    {{ adjust_p_values('asked', ['family'], ['pair_id', 'kpi_id', 'segment_by'], p_value='tested_p_value_records', times='times') }}
+),
+
+asked_together as (
+    {{ adjust_p_values('asked_of_records', ['family'], ['pair_id', 'kpi_id', 'segment_by'], p_value='tested_p_value', times='times') }}
+),
+
+adjusted_twice as (
+    select
+        adjusted.*,
+        -- greatest takes no notice of NULL.
+        greatest(adjusted.tested_p_value_adjusted, asked_together.tested_p_value_adjusted) as counted_p_value,
+        greatest(
+            adjusted.tested_p_value_records_adjusted, asked_together.tested_p_value_records_adjusted
+        ) as counted_p_value_records
+    from adjusted
+    left join asked_together
+        on
+            adjusted.pair_id = asked_together.pair_id
+            and adjusted.kpi_id = asked_together.kpi_id
+            and adjusted.segment_by = asked_together.segment_by
+            and adjusted.segment is not distinct from asked_together.segment
+),
+
 -- A segment is judged within its KPI: it has not changed more surely than the total, as it is or with the mix of before.
 gates as (
     select
@@ -438,7 +481,7 @@ gates as (
                 then max(case when segment is null then difference end) over (partition by pair_id, kpi_id, segment_by)
         end as same_mix_difference,
         max(case when segment_by = 'all' then difference end) over (partition by pair_id, kpi_id) as total_difference,
-        {% for p_value in ['tested_p_value_adjusted', 'tested_p_value_records_adjusted'] %}
+        {% for p_value in ['counted_p_value', 'counted_p_value_records'] %}
         case
             when segment_by = 'all' then 0.0
             else least(
@@ -447,15 +490,13 @@ gates as (
             )
         end as {{ p_value }}_gate{{ ',' if not loop.last }}
         {% endfor %}
-    from adjusted
+    from adjusted_twice
 ),
 
 judged as (
     select
         *,
-        {% for p_value, name in [
-            ('tested_p_value_adjusted', 'p_value_adjusted'), ('tested_p_value_records_adjusted', 'p_value_records_adjusted')
-        ] %}
+        {% for p_value, name in [('counted_p_value', 'p_value_adjusted'), ('counted_p_value_records', 'p_value_records_adjusted')] %}
         case when {{ p_value }} is not null then greatest({{ p_value }}, {{ p_value }}_gate) end as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from gates
