@@ -11,7 +11,15 @@ catalogue as (
 ),
 
 kpi_values as (
-    select * from {{ ref('kpi_values') }}
+    select kpi_values.*
+    from {{ ref('kpi_values') }} as kpi_values
+    where
+        kpi_values.period_grain <> 'week'
+        and exists (
+            select 1
+            from targets
+            where kpi_values.kpi_id = targets.kpi_id
+        )
 ),
 
 periods as (

@@ -17,7 +17,12 @@ catalogue as (
 
 kpi_values as (
     select * from {{ ref('kpi_values') }}
-    where is_comparable
+    where is_comparable and period_grain in ('quarter', 'year', 'fiscal_quarter', 'fiscal_year')
+),
+
+week_values as (
+    select * from {{ ref('kpi_values') }}
+    where is_comparable and period_grain = 'week'
 ),
 
 periods as (
@@ -142,23 +147,22 @@ week_blocks as (
 
 block_sums as (
     select
-        kpi_values.kpi_id,
-        kpi_values.segment_by,
-        kpi_values.segment,
+        week_values.kpi_id,
+        week_values.segment_by,
+        week_values.segment,
         week_blocks.block,
-        {{ sum_in_order('kpi_values.numerator', 'kpi_values.period_start') }} as numerator,
-        {{ sum_in_order('kpi_values.denominator', 'kpi_values.period_start') }} as denominator
-    from kpi_values
-    inner join week_blocks on kpi_values.period_start = week_blocks.period_start
-    inner join catalogue on kpi_values.kpi_id = catalogue.kpi_id
+        {{ sum_in_order('week_values.numerator', 'week_values.period_start') }} as numerator,
+        {{ sum_in_order('week_values.denominator', 'week_values.period_start') }} as denominator
+    from week_values
+    inner join week_blocks on week_values.period_start = week_blocks.period_start
+    inner join catalogue on week_values.kpi_id = catalogue.kpi_id
     where
-        kpi_values.period_grain = 'week'
-        and catalogue.usual_change_from = 'weeks'
+        catalogue.usual_change_from = 'weeks'
         and (
-            kpi_values.segment_by = 'all'
-            or '|' || catalogue.compared_across || '|' like '%|' || kpi_values.segment_by || '|%'
+            week_values.segment_by = 'all'
+            or '|' || catalogue.compared_across || '|' like '%|' || week_values.segment_by || '|%'
         )
-    group by kpi_values.kpi_id, kpi_values.segment_by, kpi_values.segment, week_blocks.block
+    group by week_values.kpi_id, week_values.segment_by, week_values.segment, week_blocks.block
 ),
 
 -- Both sides of each block: a segment, which may have nothing in it, and the rest.
