@@ -4,17 +4,16 @@
 
         {{ personal_column('accounts.name', 'name') }} as account_name
 
+    The two comments mark what no definition of a measure depends on.
+
     raw_column  table.column of the raw contract, which says by `published_as` where it is published
     expression  what to show where it is listed: of a placeholder row its key
 
     Macros: personal_column, personal_columns, without_contact_details.
 #}
 {% macro personal_column(raw_column, expression) -%}
-    {%- if raw_column in (setting('publish_personal_columns') or []) -%}
-        {{ expression }}
-    {%- else -%}
-        cast(null as {{ dbt.type_string() }})
-    {%- endif -%}
+    {%- set is_published = raw_column in (setting('publish_personal_columns') or []) -%}
+    /* personal column */ {{ expression if is_published else 'cast(null as ' ~ dbt.type_string() ~ ')' }} /* end of personal column */
 {%- endmacro %}
 
 

@@ -57,6 +57,14 @@ def changed(nodes, unique_id, old, new):
         ("model.crm_kpis.stg_deals", "select", "select distinct", False),
         ("model.crm_kpis.reporting_window", "cast(null as date)", "cast('2025-01-01' as date)", False),
         (CLOSED, "\n", "\n\n    -- a comment\n  ", False),
+        # Whether names are published.
+        (
+            "model.crm_kpis.dim_users",
+            "cast(null as TEXT) /* end of personal",
+            "name /* end of personal",
+            False,
+        ),
+        ("model.crm_kpis.dim_users", "'(none)'", "'none'", True),
     ],
 )
 def test_the_hash_of_a_measure_covers_its_sql_from_the_facts_on(nodes, unique_id, old, new, is_another):

@@ -3,9 +3,9 @@
 The hash of a measure covers, as dbt compiled them, the model that computes it and all models that this reads,
 with the settings and macros in them, and the rows of the settings tables with the meta `defines_measures`. It
 does not cover staging, which decides what a valid row is and counts the others as rejected; nor the periods,
-whose days stand beside each value. Comments and blanks do not count, nor do the dimensions of own columns. A
-model computes several measures, and one that reads a changed model counts as changed, so that another hash
-means that a value may be another.
+whose days stand beside each value. Comments and blanks do not count, nor do the dimensions of own columns and
+which personal columns are published. A model computes several measures, and one that reads a changed model
+counts as changed, so that another hash means that a value may be another.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from crm_kpis.sql import quote_identifier
 # The model that puts all measures together.
 _UNION = "measures"
 _NOT_COVERED = {"staging", "calendar"}
-# By what else a company splits a measure is no part of its definition: union_own_dimensions marks it.
-_OWN_DIMENSIONS = re.compile(r"/\* own dimensions \*/.*?/\* end of own dimensions \*/", re.DOTALL)
+# By what else a company splits a measure is no part of its definition, nor whether it publishes names. The
+# macros union_own_dimensions and personal_column mark it.
+_NO_DEFINITION = re.compile(r"/\* (own dimensions|personal column) \*/.*?/\* end of \1 \*/", re.DOTALL)
 _COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
 
 
@@ -112,4 +113,4 @@ def _layer(node: dict[str, Any]) -> str:
 
 
 def _normalize(sql: str) -> str:
-    return " ".join(_COMMENT.sub("", _OWN_DIMENSIONS.sub("", sql)).split())
+    return " ".join(_COMMENT.sub("", _NO_DEFINITION.sub("", sql)).split())
