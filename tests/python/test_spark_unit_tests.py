@@ -40,10 +40,14 @@ _USUAL = Path("models/calendar")
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory, sample_build: Build) -> Iterator[Any]:
-    """A session with the tables of the sample, empty: dbt reads the types of the given columns from them."""
+    """A session with the tables of the sample: the seeds, which unit tests read, and the others without rows.
+
+    From those dbt reads the types of the given columns.
+    """
     directory = tmp_path_factory.mktemp("spark")
     manifest = json.loads((sample_build.output / "dbt_target" / "manifest.json").read_text(encoding="utf-8"))
     sources = list(manifest["sources"].values())
+    seeds = {node["alias"] for node in manifest["nodes"].values() if node["resource_type"] == "seed"}
     with spark_session(directory / "tables") as session:
         with sample_build.connect() as connection:
             connection.execute("set TimeZone = 'UTC'")
@@ -55,7 +59,8 @@ def session(tmp_path_factory: pytest.TempPathFactory, sample_build: Build) -> It
             ).fetchall():
                 path = directory / f"{table}.parquet"
                 file = quote_text(str(path))
-                connection.execute(f"copy (from main.{table} limit 0) to {file} (format parquet)")
+                rows = "" if table in seeds else "limit 0"
+                connection.execute(f"copy (from main.{table} {rows}) to {file} (format parquet)")
                 columns = ", ".join(
                     f"cast({name} as timestamp) as {name}" if kind == "TIMESTAMP" else name
                     for name, kind, *_ in connection.execute(f"describe main.{table}").fetchall()
