@@ -19,6 +19,7 @@ from zlib import crc32
 import corruptions
 import duckdb
 import pytest
+from crm_kpis.files import read_umask
 from crm_kpis.generate.run import generate
 from crm_kpis.raw.contract import PROJECT_DIR
 from crm_kpis.raw.raw_directory import inspect
@@ -51,6 +52,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Let Python's collector look no more at what is there from now to the end: modules and tests."""
     gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def umask() -> Iterator[int]:
+    """The umask of this process, put back where a build by dbt within it has set another."""
+    mask = read_umask()
+    yield mask
+    os.umask(mask)
 
 
 @pytest.fixture

@@ -180,7 +180,11 @@ def test_a_full_disk(tmp_path: Path):
 def end_by(number: signal.Signals, output: Path, *arguments: str) -> subprocess.Popen[bytes]:
     """Begin a run, and send it a signal."""
     command = [*_RUNNER, str(output), *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # dbt's own variables, which a test of dbt in this process may have left, are not those of a scheduler.
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "CRM_KPIS_"))
+    }
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
     deadline = time.monotonic() + 120
     while not (output / "run.json").exists():
         assert time.monotonic() < deadline
@@ -193,7 +197,8 @@ def end_by(number: signal.Signals, output: Path, *arguments: str) -> subprocess.
 def test_a_run_that_a_scheduler_ends_is_recorded_and_told(tmp_path: Path):
     with webhook() as (hook, posts):
         process = end_by(signal.SIGTERM, tmp_path / "output", "--notify", hook)
-    assert process.returncode == 130
+    # Where dbt was running code that it makes, Python ends by the signal, which a shell tells as 130, too.
+    assert process.returncode in (130, -signal.SIGINT)
     assert ended(read_record(tmp_path / "output")) == ("failed", 130, "interrupted")
     assert [post["title"] for post in posts] == ["CRM KPIs: nothing published"]
 

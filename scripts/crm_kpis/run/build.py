@@ -334,11 +334,12 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 
 
 def _raise_cause(exception: BaseException) -> None:
-    """Raise what lies at the bottom of dbt's exception: our own error, or dbt's message."""
-    if isinstance(exception, KeyboardInterrupt):
-        raise exception
+    """Raise what lies at the bottom of dbt's exception: an interruption, our own error, or dbt's message."""
     link: BaseException | None = exception
     while link is not None:
+        # dbt may have taken the end of a run, by Ctrl-C or a scheduler, for an error of its own.
+        if isinstance(link, (KeyboardInterrupt, click.Abort)):
+            raise KeyboardInterrupt from exception
         if isinstance(link, InputError):
             raise InputError(str(link)) from exception
         link = link.__cause__ or link.__context__
