@@ -1,7 +1,7 @@
 {#
     Traits: in which segments a thing happens more often than in the others.
 
-    Macros: test_segments, count_by_segment, with_blocks.
+    Macros: test_segments, count_by_segment, block_of.
 #}
 
 {#
@@ -190,67 +190,13 @@
 
 
 {#
-    The block of each case, 0 to 7: eight groups of as many cases each, in the order of a day. Renders CTEs; the last of them is the relation
-    with the column block. Cases of one day are put in order only where the day lies in two blocks, which seven days do at most.
+    The block of a case, 0 to 7: eight groups of as many cases each, in the order of a day.
 
-        with
-        {{ with_blocks('deals', 'created_on', ['deal_id'], 'deals_in_blocks') }}
+        {{ block_of('created_on', 'deal_id') }} as block
 
-    relation  one row a case
-    day       its column with the day of the case, which is never NULL
-    key       its columns that tell cases apart, so that a run repeats the other
-    name      of the last CTE; those before it begin with it
+    day  the day of the case
+    key  tells cases of one day apart, one column or more, so that a run repeats the other
 #}
-{% macro with_blocks(relation, day, key, name) -%}
-{{ name }}_days as (
-    select
-        {{ day }},
-        count(*) as cases
-    from {{ relation }}
-    group by {{ day }}
-),
-
-{{ name }}_days_so_far as (
-    select
-        {{ day }},
-        (sum(cases) over (order by {{ day }} rows between unbounded preceding and current row)) - cases as cases_before,
-        sum(cases) over (order by {{ day }} rows between unbounded preceding and current row) as cases_so_far,
-        sum(cases) over () as all_cases
-    from {{ name }}_days
-),
-
-{{ name }}_day_blocks as (
-    select
-        {{ day }},
-        cases_before,
-        all_cases,
-        cast(floor(cases_before * 8.0 / all_cases) as bigint) as first_block,
-        cast(floor((cases_so_far - 1) * 8.0 / all_cases) as bigint) as last_block
-    from {{ name }}_days_so_far
-),
-
-{{ name }}_on_bounds as (
-    select
-        cases.{{ key | join(',\n        cases.') }},
-        cast(floor(
-            (day_blocks.cases_before + row_number() over (partition by cases.{{ day }} order by cases.{{ key | join(', cases.') }}) - 1)
-            * 8.0 / day_blocks.all_cases
-        ) as bigint) as block
-    from {{ relation }} as cases
-    inner join {{ name }}_day_blocks as day_blocks on cases.{{ day }} = day_blocks.{{ day }}
-    where day_blocks.first_block < day_blocks.last_block
-),
-
-{{ name }} as (
-    select
-        cases.*,
-        coalesce(on_bounds.block, day_blocks.first_block) as block
-    from {{ relation }} as cases
-    inner join {{ name }}_day_blocks as day_blocks on cases.{{ day }} = day_blocks.{{ day }}
-    left join {{ name }}_on_bounds as on_bounds
-        on
-            {%- for column in key %}
-            cases.{{ column }} = on_bounds.{{ column }}{{ ' and' if not loop.last }}
-            {%- endfor %}
-)
+{% macro block_of(day, key) -%}
+    cast(floor((row_number() over (order by {{ day }}, {{ key }}) - 1) * 8.0 / count(*) over ()) as bigint)
 {%- endmacro %}

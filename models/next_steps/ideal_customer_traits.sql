@@ -127,7 +127,12 @@ cases as (
     from good_customers
 ),
 
-{{ with_blocks('cases', 'case_on', ['case_id', 'is_good_customer'], 'cases_in_blocks') }},
+cases_in_blocks as (
+    select
+        *,
+        {{ block_of('case_on', 'case_id, is_good_customer') }} as block
+    from cases
+),
 
 cases_by_segment as (
     {{ count_by_segment('cases_in_blocks', tested_segments(segments), 'is_good_customer') }}

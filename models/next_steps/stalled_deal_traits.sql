@@ -26,7 +26,12 @@ recent_deals as (
     where deals.is_open or deals.closed_on > {{ add_days('reporting_window.as_of', -365) }}
 ),
 
-{{ with_blocks('recent_deals', 'created_on', ['deal_id'], 'deals_in_blocks') }},
+deals_in_blocks as (
+    select
+        *,
+        {{ block_of('created_on', 'deal_id') }} as block
+    from recent_deals
+),
 
 open_deals_in_blocks as (
     select * from deals_in_blocks

@@ -17,17 +17,16 @@ reporting_window as (
 leads_of_a_year as (
     select
         leads.*,
-        coalesce(open_leads.is_stalled, false) as is_stalled
+        coalesce(open_leads.is_stalled, false) as is_stalled,
+        {{ block_of('leads.created_on', 'leads.lead_id') }} as block
     from leads
     cross join reporting_window
     left join open_leads on leads.lead_id = open_leads.lead_id
     where leads.created_on > {{ add_days('reporting_window.as_of', -365) }}
 ),
 
-{{ with_blocks('leads_of_a_year', 'created_on', ['lead_id'], 'leads_in_blocks') }},
-
 leads_by_segment as (
-    {{ count_by_segment('leads_in_blocks', tested_segments(segments), 'is_stalled') }}
+    {{ count_by_segment('leads_of_a_year', tested_segments(segments), 'is_stalled') }}
 ),
 
 {{ test_segments('leads_by_segment', 'tested') }}

@@ -316,7 +316,7 @@ def test_cases_lie_in_eight_blocks_of_as_many_each_in_the_order_of_their_days(da
     rows = [(draws.randrange(days), key, draws.randrange(2)) for key in range(cases)]
     rows += [(day, key, 1 - side) for day, key, side in rows[:5]]  # a key that two cases of a day share
     draws.shuffle(rows)
-    blocks = render("with_blocks('given', 'day', ['key', 'side'], 'in_blocks')")
-    computed = compute_column(f"with {blocks} select * from in_blocks", "block", "day, key, side", [*rows])
+    block = render("block_of('day', 'key, side')")
+    computed = compute_column(f"select *, {block} as block from given", "block", "day, key, side", [*rows])
     places = {row: place for place, row in enumerate(sorted(rows))}
     assert computed == [places[row] * 8 // len(rows) for row in rows]
