@@ -157,6 +157,8 @@
     without  a relation with kpi_id, segment_by, segment: what no sums are needed of
 #}
 {% macro add_addends(without=none) -%}
+{%- set is_told = "is_complete and coverage = 'full'" -%}
+{%- set is_told_in_snapshot = "is_complete and coalesce(coverage = 'full', is_comparable, true)" -%}
 catalogue as (
     select
         kpi_id,
@@ -183,7 +185,7 @@ kpi_values as (
         kpi_value,
         standard_error
     from {{ ref('kpi_values') }}
-    where is_complete and coverage = 'full'
+    where {{ is_told }}
     union all
     select
         snapshot_name as source_snapshot,
@@ -198,23 +200,24 @@ kpi_values as (
         kpi_value,
         standard_error
     from {{ source('snapshots', 'kpi_values') }}
-    where is_complete and coalesce(coverage = 'full', is_comparable, true)
+    where {{ is_told_in_snapshot }}
 ),
 
+-- Of the tables, whose three columns are read in less time than the CTE above.
 every_segment as (
     select
         kpi_id,
         segment_by,
         segment
     from {{ ref('kpi_values') }}
-    where is_complete and coverage = 'full'
+    where {{ is_told }}
     union
     select
         kpi_id,
         segment_by,
         segment
     from {{ source('snapshots', 'kpi_values') }}
-    where is_complete and coalesce(coverage = 'full', is_comparable, true)
+    where {{ is_told_in_snapshot }}
 ),
 
 -- A number is joined and grouped faster than three names.

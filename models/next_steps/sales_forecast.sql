@@ -48,6 +48,7 @@ deal_months as (
     where is_current
 ),
 
+-- What was won since the month began, and the open deals that should have been closed before it.
 current_deals as (
     select
         first_months.first_month as month_start,
@@ -55,8 +56,8 @@ current_deals as (
         deals.team,
         deals.pipeline,
         deals.amount,
-        deals.is_won as is_won_now,
-        deals.is_open as is_overdue
+        deals.is_won,
+        deals.is_open
     from deals
     cross join first_months
     where
@@ -70,9 +71,9 @@ current_months as (
         month_start,
         '{{ segment_by }}' as segment_by,
         {{ member }} as segment,
-        sum(case when is_won_now then amount end) as won_revenue,
-        sum(case when is_overdue then 1 else 0 end) as overdue_deals,
-        sum(case when is_overdue then amount end) as overdue_amount
+        sum(case when is_won then amount end) as won_revenue,
+        sum(case when is_open then 1 else 0 end) as overdue_deals,
+        sum(case when is_open then amount end) as overdue_amount
     from current_deals
     group by month_start{{ ', ' ~ member if segment_by != 'all' }}
     {{ 'union all' if not loop.last }}

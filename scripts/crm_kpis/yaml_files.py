@@ -19,8 +19,4 @@ def parse_yaml(text: str) -> Any:
     Raises:
         yaml.YAMLError: It is not YAML.
     """
-    loader = _Loader(text)
-    try:
-        return loader.get_single_data()
-    finally:
-        loader.dispose()
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 - both loaders are safe ones
