@@ -79,6 +79,7 @@ testable as (
 ),
 
 -- What the total is without the segment: counts and sums are subtracted, and so are sums of squares, which follow from the standard error.
+-- '(unknown)' holds whoever the export lacks: that it is weak tells nobody what to do.
 rests as (
     select
         segments.kpi_id,
@@ -110,7 +111,7 @@ rests as (
         {{ squares_of_mean('totals') }} - {{ squares_of_mean('segments') }} as rest_squares
     from testable as segments
     inner join testable as totals on segments.kpi_id = totals.kpi_id
-    where segments.segment_by <> 'all' and totals.segment_by = 'all'
+    where segments.segment_by <> 'all' and segments.segment <> '(unknown)' and totals.segment_by = 'all'
 ),
 
 compared as (

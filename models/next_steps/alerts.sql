@@ -292,7 +292,8 @@ select
 
     -- segments
     coalesce(users.team, '(none)') as team,
-    found.urgency,
+    -- What has been so for a year is to be cleared up some day, not looked at today.
+    case when found.since_on < {{ add_days('reporting_window.as_of', -365) }} then 'low' else found.urgency end as urgency,
 
     -- words
     found.why_en,

@@ -65,7 +65,9 @@ measured as (
             when deals.expected_close_on < reporting_window.as_of
                 then {{ days_between('deals.expected_close_on', 'reporting_window.as_of') }}
         end as overdue_days,
-        {{ days_between('deals.last_activity_on', 'reporting_window.as_of') }} as days_without_activity
+        {{ days_between('deals.last_activity_on', 'reporting_window.as_of') }} as days_without_activity,
+        greatest(deals.stage_entered_on, deals.last_activity_on, deals.expected_close_on)
+        < {{ add_days('reporting_window.as_of', -365) }} as is_dormant
     from deals
     cross join reporting_window
     cross join recorded_activities
@@ -146,6 +148,7 @@ select
     is_stalled,
     is_longer_than_usual,
     is_overdue,
+    is_dormant,
 
     -- dates
     created_on,

@@ -457,6 +457,7 @@ LISTS = (
         'D' || range as deal_id, 'A1' as account_id, 'U' || (1 + range % 2) as owner_id, 'Sales West' as team,
         'P1' as product_id, 'new business' as pipeline, 'technical_fit' as stage, 'website' as source,
         100.0 * range as amount, 40 as stage_days, 9 as usual_stage_days, nullif(range, 3) as overdue_days,
+        range = 250 as is_dormant,
         'In stage for 40 days' as reasons_en, 'Seit 40 Tagen in der Phase' as reasons_de
     from range(1, 251)
     """,
@@ -563,7 +564,7 @@ def test_lists_say_what_to_do_next(lists):
     assert "Customers: 3; €1,000 of a year&#39;s revenue at risk." in glance
     assert "than is usual in the team: 1 of 1 people." in glance
     assert "Without a person: 7." in page
-    assert "3, of which 1 new." in glance
+    assert "3, of which 1 urgent and 1 new." in glance
     assert "Expected in July 2026: €700.00." in glance
 
     def first_row(anchor: str) -> list[str]:
@@ -582,8 +583,10 @@ def test_lists_say_what_to_do_next(lists):
     assert "The first 200 are shown." in deals
     assert deals.count("<tr data-members") == 20
     assert read_book(lists)["rows"]["list-stalled-deals"].count("<tr data-members") == 180
+    assert "For over a year without a change of stage, an activity or an expected close: 1." in deals
+    # The largest, D250, is dormant and comes last.
     assert first_row("list-stalled-deals") == [
-        *("D250", "A1", "Käthe Böhm", "technical fit", "€25,000", "40", "9", "250", "In stage for 40 days"),
+        *("D249", "A1", "Uwe Roth", "technical fit", "€24,900", "40", "9", "249", "In stage for 40 days"),
     ]
     assert "Seit 40 Tagen in der Phase" in write_report(lists, "de").read_text(encoding="utf-8")
     (lists / "report.de.html").unlink()

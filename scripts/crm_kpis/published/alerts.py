@@ -22,7 +22,9 @@ select urgency, rule, subject_type, subject_id, why_{language} as why, owner_id,
     since_on, known_since_on, is_new
 from alerts
 where {conditions}
-order by urgency, amount desc nulls last, since_on nulls last, rule, subject_id
+order by
+    array_position(['high', 'middle', 'low'], urgency), amount desc nulls last, since_on nulls last,
+    rule, subject_id
 """
 _MOST_SENT = 50
 _TITLES = {"en": "CRM KPIs: {count} alerts", "de": "CRM KPIs: {count} Hinweise"}

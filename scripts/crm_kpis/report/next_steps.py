@@ -170,6 +170,7 @@ class _Reader:
             summary=summary.format(
                 count=self.formats.count(found),
                 amount=self.formats.value(amount, "currency"),
+                urgent=self.formats.count(rows[0].get("found_urgent") or 0),
                 new=self.formats.count(rows[0].get("found_new") or 0),
                 overloaded=self.formats.count(rows[0].get("found_overloaded") or 0),
                 left=self.formats.count(rows[0].get("found_left") or 0),
@@ -232,7 +233,9 @@ class _Reader:
         if any(row["expected_revenue_low"] is not None for row in rows):
             yield self.texts["forecast_range"]
 
-    def _stalled_notes(self, _: list[Row]) -> Iterator[str]:
+    def _stalled_notes(self, rows: list[Row]) -> Iterator[str]:
+        if rows[0]["found_dormant"]:
+            yield self.texts["dormant"].format(count=self.formats.count(rows[0]["found_dormant"]))
         traits = self.marts.rows("stalled_traits", "stalled_deal_traits")
         if traits:
             yield self.texts["traits"].format(
