@@ -1,7 +1,7 @@
 {#
     The company's own columns, own_columns.csv of its settings: what is added to the models of the package when they are made, so that no model
-    changes from company to company. The plugin leaves them in the target (scripts/crm_kpis/settings/own_columns.py checks them); unit tests, and
-    engines without the plugin, have none.
+    changes from company to company. The macro settings_plugin() finds them (scripts/crm_kpis/settings/own_columns.py checks them); unit tests have
+    none.
 
     - A staging view has all own columns of its raw table, typed.
     - The published table of a raw table (config.meta.own_columns_of) has those that may be published.

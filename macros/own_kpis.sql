@@ -1,5 +1,5 @@
 {#
-    Macros: add_own_kpis, own_kpi_rows, usual_change_from, add_own_measure_inputs.
+    Macros: add_own_kpis, add_own_splits, replace_values, own_kpi_rows, usual_change_from, add_own_measure_inputs.
 #}
 
 {#
@@ -7,8 +7,6 @@
     build. So all that reads the catalogue knows them, and unit tests go on reading the shipped one.
 
         +post-hook: "{{ crm_kpis.add_own_kpis() }}"
-
-    The own columns of a company (own_columns.csv) are dimensions of the KPIs that they list.
 #}
 {% macro add_own_kpis() -%}
     {#- Without the plugin nobody has registered the settings (another engine). -#}
@@ -20,13 +18,58 @@
         dated_by, length_effect, usual_change_from, look_back, waits_for, matures_in_days, segments, compared_across,
         formula_en, formula_de, description_en, description_de, source
     )
-    {{ crm_kpis.own_kpi_rows() }};
+    {{ crm_kpis.own_kpi_rows() }}
+{%- endmacro %}
 
-    {% for dimension, kpi_ids in (crm_kpis.settings_plugin().own_splits or {}).items() %}
-    update {{ this }}
-    set segments = case when coalesce(segments, '') = '' then '{{ dimension }}' else segments || '|{{ dimension }}' end
-    where kpi_id in ('{{ kpi_ids | join("', '") }}');
-    {% endfor %}
+
+{#
+    Adds the own columns of a company to the dimensions of the KPIs that they split: a hook of the seed kpi_catalogue after add_own_kpis.
+
+        +post-hook: ["{{ crm_kpis.add_own_kpis() }}", "{{ crm_kpis.add_own_splits() }}"]
+#}
+{% macro add_own_splits() -%}
+    {%- set splits = (crm_kpis.settings_plugin().own_splits or {}) if execute else {} -%}
+    {%- if not splits -%}
+        {{ return('') }}
+    {%- endif -%}
+    {%- set segments -%}
+        concat_ws(
+            '|',
+            nullif(segments, '')
+            {%- for dimension, kpi_ids in splits.items() -%}
+            , case when kpi_id in ('{{ kpi_ids | join("', '") }}') then '{{ dimension }}' end
+            {%- endfor -%}
+        )
+    {%- endset -%}
+    {{ return(crm_kpis.replace_values('segments', "nullif(" ~ segments ~ ", '')")) }}
+{%- endmacro %}
+
+
+{#
+    Computes a column of the table that a hook belongs to anew, in each row.
+
+    column      its name
+    expression  its value, from the columns of the row
+#}
+{% macro replace_values(column, expression) -%}
+    {{ return(adapter.dispatch('replace_values', 'crm_kpis')(column, expression)) }}
+{%- endmacro %}
+
+{% macro duckdb__replace_values(column, expression) -%}
+    update {{ this }} set {{ column }} = {{ expression }}
+{%- endmacro %}
+
+{# Spark updates no Parquet, and does not overwrite a table by what it reads of it. #}
+{% macro default__replace_values(column, expression) -%}
+    {%- set replaced = this ~ '__replaced' -%}
+    {%- set columns = [] -%}
+    {%- for found in adapter.get_columns_in_relation(this) -%}
+        {%- do columns.append(expression ~ ' as ' ~ column if found.name == column else found.name) -%}
+    {%- endfor -%}
+    {%- call statement('drop_old') -%} drop table if exists {{ replaced }} {%- endcall -%}
+    {%- call statement('replace') -%} create table {{ replaced }} using parquet as select {{ columns | join(', ') }} from {{ this }} {%- endcall -%}
+    {%- call statement('put_back') -%} insert overwrite {{ this }} select * from {{ replaced }} {%- endcall -%}
+    drop table {{ replaced }}
 {%- endmacro %}
 
 

@@ -7,6 +7,7 @@ import re
 from types import SimpleNamespace
 from typing import Any
 
+import duckdb
 import jinja2
 import pytest
 from crm_kpis.raw.contract import PROJECT_DIR
@@ -162,6 +163,9 @@ def test_a_parenthesis_within_a_step_does_not_end_it(body):
         "select * from t",
         # Another query in it, as own columns of a company put it.
         query(cte("contract_columns", "\n" + query(cte("a", "select 1"), end="select * from a"))),
+        # Another query behind it, as own dimensions put it.
+        query(cte("a", "select 1"), end="select * from a\nunion all\nselect * from (\n")
+        + query(cte("a", "select 2"), end="select * from a\n) as b"),
     ],
 )
 def test_other_queries_are_left_as_they_are(given):
@@ -238,3 +242,24 @@ def test_tables_of_steps_are_read_in_one_part_too():
     made = [statement for statement in statements if statement.startswith("create")]
     assert "select x from (select /*+ coalesce(1) */ * from kpis.t) as t" in made[0]
     assert "select * from (select /*+ coalesce(1) */ * from kpis.model__b) as model__b" in made[1]
+
+
+@pytest.mark.parametrize(
+    ("computed", "same"),
+    [
+        ("('a', 1.0e0, 2), ('a', 3.000000001e0, 1), ('b', null, 1)", True),
+        ("('b', null, 1), ('a', 3.0e0, 1), ('a', 1.0000000009e0, 2)", True),
+        ("('a', 1.0e0, 2), ('a', 3.00000001e0, 1), ('b', null, 1)", False),
+        ("('a', 1.0e0, 2), ('a', 3.0e0, 1), ('b', 0e0, 1)", False),
+        ("('a', 1.0e0, 2), ('a', 3.0e0, 1), ('b', null, 2)", False),
+        ("('a', 1.0e0, 2), ('a', 3.0e0, 1)", False),
+        ("('a', 1.0e0, 2), ('a', 3.0e0, 1), ('b', null, 1), ('b', null, 1)", False),
+    ],
+)
+def test_doubles_of_a_unit_test_may_differ_by_a_billionth(computed, same):
+    expected = "select * from (values ('a', 3.0e0, 1), ('a', 1.0e0, 2), ('b', null, 1)) as rows (x, y, z)"
+    found = _load([]).with_expected_doubles("computed", expected, ["x", "y", "z"], ["y"])
+    with duckdb.connect() as connection:
+        connection.execute(f"create table computed as select * from (values {computed}) as rows (x, y, z)")
+        rows = [connection.execute(f"{sql} order by all").fetchall() for sql in (found, expected)]
+    assert (rows[0] == rows[1]) == same

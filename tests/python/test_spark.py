@@ -10,11 +10,14 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 from crm_kpis.errors import InputError
+from crm_kpis.init.write import init_project
+from crm_kpis.project import PROJECT_DIR
 from crm_kpis.published.write import ClusterTable
 from crm_kpis.raw.raw_directory import inspect, register
 from crm_kpis.spark.build import find_kept
 from crm_kpis.spark.inputs import register_inputs
 from crm_kpis.spark.outputs import describe_outputs, register_outputs
+from crm_kpis.spark.project import check_project, find_profiles
 from crm_kpis.spark.session import REQUIRED, configured_names, spark_session
 from crm_kpis.sql import quote_path, quote_text
 from try_spark import Comparison, compare_marts
@@ -317,3 +320,57 @@ def test_marts_of_another_shape_are_told(tmp_path, other):
     (compared,) = compare_marts(left, write_marts(tmp_path / "2.duckdb", other))
     assert compared.problem
     assert not compared.is_same
+
+
+def test_a_project_that_init_writes_is_ready_for_spark(tmp_path):
+    acme = init_project(tmp_path / "acme")
+    check_project(acme)
+    assert find_profiles(acme) == (PROJECT_DIR, "crm_kpis")
+    check_project(PROJECT_DIR)
+    assert find_profiles(PROJECT_DIR) == (PROJECT_DIR, "crm_kpis")
+
+
+def test_the_target_of_a_company_comes_before_the_shipped_one(tmp_path):
+    acme = init_project(tmp_path / "acme")
+    project = acme / "dbt_project.yml"
+    project.write_text(
+        project.read_text(encoding="utf-8").replace("profile: crm_kpis", "profile: ours"), "utf-8"
+    )
+    for profiles, found in (
+        ("ours: {outputs: {spark: {type: spark}}}", (acme, "ours")),
+        (
+            "ours: {outputs: {duckdb: {type: duckdb}}}\ncrm_kpis: {outputs: {spark: {}}}",
+            (PROJECT_DIR, "crm_kpis"),
+        ),
+        ("", (PROJECT_DIR, "crm_kpis")),
+    ):
+        (acme / "profiles.yml").write_text(profiles, encoding="utf-8")
+        assert find_profiles(acme) == found
+
+
+@pytest.mark.parametrize(
+    ("file", "cut", "added"),
+    [
+        (
+            "macros/materializations.sql",
+            "{% materialization table, adapter='spark' %}",
+            "{{ return(crm_kpis.replace_spark_table(",
+        ),
+        ("dbt_project.yml", "dispatch:", "- {macro_namespace: dbt, search_order: [acme, crm_kpis, dbt]}"),
+    ],
+)
+def test_what_a_project_of_before_lacks_is_told(tmp_path, file, cut, added):
+    acme = init_project(tmp_path / "acme")
+    path = acme / file
+    text = path.read_text(encoding="utf-8")
+    kept, rest = text.split(cut)
+    path.write_text(kept + rest.partition("\n\n")[2], encoding="utf-8")
+    with pytest.raises(InputError) as told:
+        check_project(acme)
+    assert cut in str(told.value)
+    assert added in str(told.value)
+    # What it says to add is what was missing.
+    path.write_text(
+        path.read_text(encoding="utf-8") + "\n" + str(told.value).partition("\n")[2], encoding="utf-8"
+    )
+    check_project(acme)

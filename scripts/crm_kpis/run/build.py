@@ -210,6 +210,9 @@ def _build_on_spark(options: BuildOptions) -> BuildResult:
     """
     # Only here: what it reads is no part of a run on DuckDB.
     from crm_kpis.spark.build import build_tables, settings_variable  # noqa: PLC0415
+    from crm_kpis.spark.project import check_project, find_profiles  # noqa: PLC0415
+
+    check_project(options.project_dir)
 
     options.warehouse.unlink(missing_ok=True)
     parsed = ["--partial-parse-file-path", str(options.parsed)] if options.parsed.exists() else []
@@ -219,7 +222,7 @@ def _build_on_spark(options: BuildOptions) -> BuildResult:
         target_dir = options.target_dir / SPARK
         arguments = [
             "build",
-            *_common_arguments(options.project_dir, target_dir),
+            *_common_arguments(options.project_dir, target_dir, find_profiles(options.project_dir)),
             *("--target", SPARK, "--exclude", "tag:examples"),
             *(() if os.environ.get(_UNIT_TESTS) else ("--exclude-resource-type", "unit_test")),
         ]
@@ -282,8 +285,10 @@ def _build_arguments(options: BuildOptions) -> list[str]:
     return ["build", *_common_arguments(options.project_dir, options.target_dir), *_flatten(arguments)]
 
 
-def _common_arguments(project_dir: Path, target_dir: Path) -> list[str]:
-    arguments = {
+def _common_arguments(
+    project_dir: Path, target_dir: Path, profiles: tuple[Path, str] | None = None
+) -> list[str]:
+    arguments: dict[str, Any] = {
         "--project-dir": project_dir,
         "--profiles-dir": project_dir,
         "--target-path": target_dir,
@@ -291,6 +296,8 @@ def _common_arguments(project_dir: Path, target_dir: Path) -> list[str]:
         "--log-level": "none",
         "--log-level-file": "none",
     }
+    if profiles:
+        arguments["--profiles-dir"], arguments["--profile"] = profiles
     flags = ["--partial-parse"]
     flags += ["--quiet", "--no-use-colors", "--no-send-anonymous-usage-stats", "--no-version-check"]
     return [*_flatten(arguments), *flags]

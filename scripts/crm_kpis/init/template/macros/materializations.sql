@@ -6,3 +6,7 @@
 {% materialization view, adapter='duckdb' %}
     {{ return(crm_kpis.replace_relation('view', compiled_code)) }}
 {% endmaterialization %}
+
+{% materialization table, adapter='spark' %}
+    {{ return(crm_kpis.replace_spark_table(compiled_code)) }}
+{% endmaterialization %}
