@@ -223,8 +223,9 @@
         {%- endif -%}
         {{ ',' if not loop.last }}
         {%- endfor %}
-    from (select *, row_number() over (order by {{ order }}) as place from {{ actual }}) as a
-    left join (select *, row_number() over (order by {{ order }}) as place from ({{ expected }}) as expected_rows) as e on a.place = e.place
+    from (select *, row_number() over (order by {{ order }}) as unit_test_place from {{ actual }}) as a
+    left join (select *, row_number() over (order by {{ order }}) as unit_test_place from ({{ expected }}) as expected_rows) as e
+        on a.unit_test_place = e.unit_test_place
 {%- endmacro %}
 
 {# A query with the given rows of a unit test, which dbt puts before the model's own CTEs, each on a line of its own, as compute_once reads them. #}

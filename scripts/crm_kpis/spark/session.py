@@ -54,6 +54,9 @@ DEFAULTS = {
     "spark.sql.maxPlanStringLength": "1000",
     # A task waits three seconds for the worker that has its data, longer than the task takes.
     "spark.locality.wait": "0s",
+    # A machine that swaps or sleeps answers late, and an executor that was given up does not come back.
+    "spark.network.timeout": "3600s",
+    "spark.sql.broadcastTimeout": "3600",
     # A check of each plan after each batch of rules, for those who write rules.
     "spark.sql.lightweightPlanChangeValidation": "false",
     # One task reads a small file; else as many as there are cores.
