@@ -260,6 +260,6 @@ def test_doubles_of_a_unit_test_may_differ_by_a_billionth(computed, same):
     expected = "select * from (values ('a', 3.0e0, 1), ('a', 1.0e0, 2), ('b', null, 1)) as rows (x, y, place)"
     found = _load([]).with_expected_doubles("computed", expected, ["x", "y", "place"], ["y"])
     with duckdb.connect() as connection:
-        connection.execute(f"create table computed as select * from (values {computed}) as rows (x, y, place)")
+        connection.execute(f"create table computed as from (values {computed}) as rows (x, y, place)")
         rows = [connection.execute(f"{sql} order by all").fetchall() for sql in (found, expected)]
     assert (rows[0] == rows[1]) == same

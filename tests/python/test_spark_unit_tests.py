@@ -96,4 +96,5 @@ def test_unit_tests_pass_on_spark(monkeypatch, target, folder):
     results = outcome.result.results
     print(f"{folder}: {len(results)} unit tests, {sum(result.execution_time for result in results):.0f} s")
     assert results
-    assert {result.node.name: result.message for result in results if result.status != "pass"} == {}
+    others = [f"{result.node.name}: {result.message}" for result in results if result.status != "pass"]
+    assert not others, "\n".join(others)
