@@ -10,6 +10,7 @@ costs as (
         period_id,
         value as yearly_acquisition_cost
     from {{ ref('measures_yearly_acquisition_costs') }}
+    where segment_by = 'all'
 ),
 
 customers as (
@@ -17,6 +18,7 @@ customers as (
         period_id,
         value as yearly_new_customers
     from {{ ref('measures_yearly_new_customers') }}
+    where segment_by = 'all'
 ),
 
 -- Both or none: a cost without a value would read as a value of 0.

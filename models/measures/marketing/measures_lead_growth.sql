@@ -5,7 +5,7 @@ leads_qualified as (
         period_id,
         value as leads
     from {{ ref('measures_leads_qualified') }}
-    where measure = 'leads_qualified'
+    where segment_by = 'all' and measure = 'leads_qualified'
 ),
 
 -- Weeks, months, quarters and years follow one another without a gap; named periods and 'all' have none before them.

@@ -21,7 +21,7 @@ wins as (
 read_days as (
     select distinct
         periods.read_on,
-        coalesce(wins.deals_won, 0) as deals_won,
+        wins.deals_won,
         wins.sales_cycle_days
     from periods
     left join wins on periods.period_id = wins.period_id
@@ -39,7 +39,8 @@ first_touches as (
     select distinct first_touch_on from intervals
 ),
 
--- Deals of one first touch are slow together. Older than the mean: the age times the wins is more than their cycles together.
+-- Deals of one first touch are slow together. Older than the mean: the age times the wins is more than their cycles together, and so never
+-- where nothing was won.
 slow_days as (
     select
         first_touches.first_touch_on,
@@ -49,8 +50,7 @@ slow_days as (
     from first_touches
     inner join days_followed
         on
-            days_followed.deals_won > 0
-            and {{ days_between('first_touches.first_touch_on', 'days_followed.read_on') }} * days_followed.deals_won
+            {{ days_between('first_touches.first_touch_on', 'days_followed.read_on') }} * days_followed.deals_won
             > days_followed.sales_cycle_days
 ),
 

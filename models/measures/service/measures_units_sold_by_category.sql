@@ -17,13 +17,13 @@ categories as (
         period_id,
         segment
     from tickets
-    where segment_by = 'category' and measure = 'tickets_created'
+    where segment_by = 'category'
     union distinct
     select
         period_id,
         segment
     from responses
-    where segment_by = 'category' and measure = 'csat_responses'
+    where segment_by = 'category'
 )
 
 select
