@@ -85,11 +85,11 @@ periods_of_days as (
     group by day
 ),
 
--- Days that lie in the same periods, some six in a row, count as one: the first of them.
+-- Days that lie in the same periods, some six in a row, count as one.
 spans as (
     select
         day,
-        min(day) over (partition by period_ids) as span
+        dense_rank() over (order by period_ids) as span
     from periods_of_days
 ),
 
@@ -161,7 +161,7 @@ steps_by_period as (
     group by span_periods.period_id, steps_by_span.member_id, steps_by_span.step
 ),
 
-ranked as (
+steps_ranked as (
     select
         *,
         cast(
@@ -172,7 +172,7 @@ ranked as (
 ),
 
 -- Of an odd number of values the two in the middle are one.
-with_middle as (
+steps_with_middle as (
     select
         period_id,
         member_id,
@@ -181,7 +181,7 @@ with_middle as (
         last_rank,
         cast(floor((total + 1) / 2) as bigint) as lower_rank,
         cast(floor((total + 2) / 2) as bigint) as upper_rank
-    from ranked
+    from steps_ranked
 ),
 
 -- The places of the two within their step; NULL where one lies in another step than the other.
@@ -192,7 +192,7 @@ middle_steps as (
         step,
         case when ranks_before < lower_rank then lower_rank - ranks_before end as lower_place,
         case when upper_rank <= last_rank then upper_rank - ranks_before end as upper_place
-    from with_middle
+    from steps_with_middle
     where ranks_before < upper_rank and lower_rank <= last_rank
 ),
 
@@ -216,7 +216,7 @@ middle_bounds as (
         middle_steps.period_id, middle_steps.member_id, middle_steps.step, middle_steps.lower_place, middle_steps.upper_place
 ),
 
-to_sort as (
+spans_to_sort as (
     select
         middle_bounds.period_id,
         middle_bounds.member_id,
@@ -235,25 +235,25 @@ to_sort as (
 middle_values as (
     {%- for dimension in ['all'] + segments %}
     select
-        to_sort.period_id,
-        to_sort.member_id,
-        to_sort.lower_place,
-        to_sort.upper_place,
+        spans_to_sort.period_id,
+        spans_to_sort.member_id,
+        spans_to_sort.lower_place,
+        spans_to_sort.upper_place,
         observations.observed
     from observations
-    inner join to_sort
+    inner join spans_to_sort
         on
-            observations.span = to_sort.span
-            and observations.step = to_sort.step
+            observations.span = spans_to_sort.span
+            and observations.step = spans_to_sort.step
             {%- if dimension != 'all' %}
-            and observations.{{ crm_kpis.segment_column(dimension) }} = to_sort.segment
+            and observations.{{ crm_kpis.segment_column(dimension) }} = spans_to_sort.segment
             {%- endif %}
-    where to_sort.segment_by = '{{ dimension }}'
+    where spans_to_sort.segment_by = '{{ dimension }}'
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
 
-in_the_middle as (
+middle_values_of_steps as (
     select
         period_id,
         member_id,
@@ -271,12 +271,13 @@ in_the_middle as (
     group by period_id, member_id, lower_place, upper_place
 ),
 
+-- The lower and the upper one are in one row each, and may be in the same.
 by_period as (
     select
         period_id,
         member_id,
-        max(lower_middle) + max(upper_middle) as twice_the_median
-    from in_the_middle
+        cast(sum(lower_middle) + sum(upper_middle) as bigint) as twice_the_median
+    from middle_values_of_steps
     group by period_id, member_id
 )
 

@@ -82,7 +82,7 @@ by_day as (
     group by day, segment_by, segment
 ),
 
-running as (
+running_sums as (
     select
         day,
         segment_by,
@@ -99,11 +99,11 @@ running as (
 by_period as (
     select
         reads.period_id,
-        running.segment_by,
-        running.segment,
+        running_sums.segment_by,
+        running_sums.segment,
         {{ measures | map(attribute='name') | join(', ') }}
-    from running
-    inner join reads on running.day = reads.day
+    from running_sums
+    inner join reads on running_sums.day = reads.day
 )
 
 {{ crm_kpis.unpivot_measures('by_period', measures) }}
