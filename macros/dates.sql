@@ -124,7 +124,7 @@
 
 {#
     The days without an event that are usual in records: up to a week, up to five times the mean distance between days with events, up to the
-    longest silence before. day_count is the number of days with events from first_day to last_day; longest_silence is not NULL.
+    longest silence before. day_count is the number of days with events from first_day to last_day; longest_silence may be NULL.
 
         {{ usual_silence('first_day', 'as_of', 'day_count', 'longest_silence') }}
 #}

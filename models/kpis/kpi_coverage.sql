@@ -55,7 +55,7 @@ select
     coalesce(counts.kpi_rows, 0) as kpi_rows,
     columns_by_kpi.required_columns,
     case
-        when coalesce(counts.rows_with_value, 0) > 0 then null
+        when counts.rows_with_value > 0 then null
         when columns_by_kpi.missing_columns <> '' then columns_by_kpi.missing_columns
         when counts.rows_outside > 0 then 'the records are too short'
         else 'nothing happened that it measures'

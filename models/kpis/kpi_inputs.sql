@@ -61,10 +61,9 @@ kpi_measures as (
         kpi_id,
         denominator as measure
     from catalogue
-    where denominator is not null
 ),
 
-with_counts as (
+measures_with_counts as (
     select
         kpi_measures.kpi_id,
         kpi_measures.measure,
@@ -96,5 +95,5 @@ select
     max(last_day) as last_day,
     max(day_count) as day_count,
     min(longest_silence) as longest_silence
-from with_counts
+from measures_with_counts
 group by kpi_id, measure, input_number

@@ -34,7 +34,7 @@ inputs_begun as (
         inputs.first_day,
         inputs.last_day,
         inputs.day_count,
-        coalesce(inputs.longest_silence, 0) as longest_silence,
+        inputs.longest_silence,
         min(inputs.first_day) over (partition by inputs.kpi_id) as begins_on,
         coalesce(catalogue.matures_in_days, 0) as matures_in_days,
         reporting_window.as_of
@@ -44,7 +44,7 @@ inputs_begun as (
 ),
 
 -- A silence at either end is usual while outcomes may still come, too. What is booked by the month is known for the months that are booked.
-with_silence as (
+inputs_with_silence as (
     select
         *,
         case
@@ -59,7 +59,7 @@ kpis_recorded as (
         kpi_id,
         max(case when {{ days_between('begins_on', 'first_day') }} > usual_silence then first_day else begins_on end) as recorded_from,
         min(case when {{ days_between('last_day', 'as_of') }} > usual_silence then last_day else as_of end) as recorded_until
-    from with_silence
+    from inputs_with_silence
     group by kpi_id
 ),
 
@@ -76,7 +76,7 @@ beginnings (look_back, raw_table, column_name) as (
     ('open tickets', 'tickets', 'created_at')
 ),
 
-dried_up as (
+beginnings_dried_up as (
     select
         beginnings.look_back,
         column_counts.last_day as begun_until
@@ -86,7 +86,7 @@ dried_up as (
     cross join reporting_window
     where
         {{ days_between('column_counts.last_day', 'reporting_window.as_of') }} > {{ usual_silence(
-            'column_counts.first_day', 'reporting_window.as_of', 'column_counts.day_count', 'coalesce(column_counts.longest_silence, 0)'
+            'column_counts.first_day', 'reporting_window.as_of', 'column_counts.day_count', 'column_counts.longest_silence'
         ) }}
 ),
 
@@ -96,24 +96,28 @@ kpis_shortened as (
         catalogue.kpi_id,
         kpis_recorded.recorded_from,
         kpis_recorded.recorded_until,
-        greatest(
-            coalesce(catalogue.matures_in_days, 0), coalesce(max(maturities.days), 0), coalesce(max(look_backs.days_ahead), 0)
-        ) as matures_in_days,
-        max(dried_up.begun_until) as begun_until,
+        beginnings_dried_up.begun_until,
+        greatest(0, catalogue.matures_in_days, maturities.days, max(look_backs.days_ahead)) as matures_in_days,
         max({{ add_days('coalesce(look_backs.counts_from, kpis_recorded.recorded_from)', 'look_backs.days') }}) as looked_back_from
     from catalogue
     inner join kpis_recorded on catalogue.kpi_id = kpis_recorded.kpi_id
     left join look_backs on catalogue.look_back = look_backs.look_back
     left join maturities on catalogue.waits_for = maturities.waits_for
-    left join dried_up on catalogue.look_back = dried_up.look_back
-    group by catalogue.kpi_id, kpis_recorded.recorded_from, kpis_recorded.recorded_until, catalogue.matures_in_days
+    left join beginnings_dried_up on catalogue.look_back = beginnings_dried_up.look_back
+    group by
+        catalogue.kpi_id,
+        kpis_recorded.recorded_from,
+        kpis_recorded.recorded_until,
+        catalogue.matures_in_days,
+        maturities.days,
+        beginnings_dried_up.begun_until
 )
 
 select
     kpi_id,
     recorded_from,
     recorded_until,
-    greatest(recorded_from, coalesce(looked_back_from, recorded_from)) as covered_from,
+    greatest(recorded_from, looked_back_from) as covered_from,
     begun_until,
     {{ add_days('recorded_until', '-matures_in_days') }} as matured_until
 from kpis_shortened

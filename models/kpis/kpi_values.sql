@@ -167,7 +167,7 @@ every_part as (
 ),
 
 -- A sum of nothing is 0, a median of nothing is not. Measures are whole seconds and the like: the catalogue says how many make a unit.
-in_units as (
+values_in_units as (
     select
         every_part.kpi_id,
         every_part.period_id,
@@ -204,7 +204,7 @@ kpis_valued as {{ computed_once() }} (
             when aggregation = 'ratio' then numerator / nullif(denominator, 0)
             else numerator
         end as kpi_value
-    from in_units
+    from values_in_units
 ),
 
 -- The days of each period, and those of them that lie in the KPI's span and have not matured. What is read at a period's end is covered
@@ -250,7 +250,7 @@ covered_days as (
     where periods.read_on is not null
 ),
 
-with_shares as (
+periods_with_share as (
     select
         *,
         case
@@ -261,7 +261,7 @@ with_shares as (
     from covered_days
 ),
 
-with_coverage as (
+periods_with_coverage as (
     select
         *,
         case
@@ -270,7 +270,7 @@ with_coverage as (
             when covered_share < 0.95 then 'partly'
             else 'full'
         end as coverage
-    from with_shares
+    from periods_with_share
 ),
 
 -- Outside of the records there is no value. A rate over half of the days of a period, or more, is one that can be compared; a total is not.
@@ -288,27 +288,28 @@ kpis_covered as (
         periods.period_start,
         periods.period_end,
         periods.is_complete,
-        coalesce(with_coverage.coverage, 'full') as coverage,
-        coalesce(with_coverage.covered_share, 1.0) as covered_share,
-        case when coalesce(with_coverage.coverage, 'full') <> 'none' then kpis_valued.numerator end as numerator,
-        case when coalesce(with_coverage.coverage, 'full') <> 'none' then kpis_valued.denominator end as denominator,
-        case when coalesce(with_coverage.coverage, 'full') <> 'none' then kpis_valued.squares end as squares,
-        case when coalesce(with_coverage.coverage, 'full') <> 'none' then kpis_valued.sample_size else 0 end as sample_size,
-        case when coalesce(with_coverage.coverage, 'full') <> 'none' then kpis_valued.kpi_value end as kpi_value,
+        coalesce(periods_with_coverage.coverage, 'full') as coverage,
+        coalesce(periods_with_coverage.covered_share, 1.0) as covered_share,
+        case when coalesce(periods_with_coverage.coverage, 'full') <> 'none' then kpis_valued.numerator end as numerator,
+        case when coalesce(periods_with_coverage.coverage, 'full') <> 'none' then kpis_valued.denominator end as denominator,
+        case when coalesce(periods_with_coverage.coverage, 'full') <> 'none' then kpis_valued.squares end as squares,
+        case when coalesce(periods_with_coverage.coverage, 'full') <> 'none' then kpis_valued.sample_size else 0 end as sample_size,
+        case when coalesce(periods_with_coverage.coverage, 'full') <> 'none' then kpis_valued.kpi_value end as kpi_value,
         periods.is_complete
         and coalesce(
-            with_coverage.coverage = 'full'
+            periods_with_coverage.coverage = 'full'
             or (
-                with_coverage.coverage = 'partly'
-                and with_coverage.covered_share >= 0.5
+                periods_with_coverage.coverage = 'partly'
+                and periods_with_coverage.covered_share >= 0.5
                 and kpis_valued.length_effect = 'none'
-                and not with_coverage.is_shortened
+                and not periods_with_coverage.is_shortened
             ),
             true
         ) as is_period_comparable
     from kpis_valued
     inner join periods on kpis_valued.period_id = periods.period_id
-    left join with_coverage on kpis_valued.kpi_id = with_coverage.kpi_id and kpis_valued.period_id = with_coverage.period_id
+    left join periods_with_coverage
+        on kpis_valued.kpi_id = periods_with_coverage.kpi_id and kpis_valued.period_id = periods_with_coverage.period_id
 )
 
 select

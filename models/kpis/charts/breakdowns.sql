@@ -60,12 +60,18 @@ parts (breakdown, part, part_order, hours_from, hours_to) as (
 lead_steps as (
     select
         leads.created_on,
-        leads.qualified_on,
-        lead_deals.first_deal_on as deal_created_on,
-        lead_deals.won_on,
         leads.is_won,
         leads.is_won or lead_deals.lead_id is not null as has_deal,
-        leads.is_won or lead_deals.lead_id is not null or leads.is_qualified as is_qualified
+        leads.is_won or lead_deals.lead_id is not null or leads.is_qualified as is_qualified,
+        case
+            when leads.qualified_on >= leads.created_on then {{ days_between('leads.created_on', 'leads.qualified_on') }}
+        end as days_to_qualified,
+        case
+            when lead_deals.first_deal_on >= leads.created_on then {{ days_between('leads.created_on', 'lead_deals.first_deal_on') }}
+        end as days_to_deal,
+        case
+            when leads.is_won and lead_deals.won_on >= leads.created_on then {{ days_between('leads.created_on', 'lead_deals.won_on') }}
+        end as days_to_won
     from leads
     left join lead_deals on leads.lead_id = lead_deals.lead_id
 ),
@@ -77,12 +83,12 @@ leads_by_day as (
         count(*) filter (where is_qualified) as leads_qualified,
         count(*) filter (where has_deal) as leads_with_deal,
         count(*) filter (where is_won) as leads_won,
-        count(*) filter (where qualified_on >= created_on) as leads_qualified_dated,
-        sum({{ days_between('created_on', 'qualified_on') }}) filter (where qualified_on >= created_on) as days_to_qualified,
-        count(*) filter (where deal_created_on >= created_on) as leads_with_deal_dated,
-        sum({{ days_between('created_on', 'deal_created_on') }}) filter (where deal_created_on >= created_on) as days_to_deal,
-        count(*) filter (where is_won and won_on >= created_on) as leads_won_dated,
-        sum({{ days_between('created_on', 'won_on') }}) filter (where is_won and won_on >= created_on) as days_to_won
+        count(days_to_qualified) as leads_qualified_dated,
+        sum(days_to_qualified) as days_to_qualified,
+        count(days_to_deal) as leads_with_deal_dated,
+        sum(days_to_deal) as days_to_deal,
+        count(days_to_won) as leads_won_dated,
+        sum(days_to_won) as days_to_won
     from lead_steps
     group by created_on
 ),
@@ -99,7 +105,6 @@ tickets_resolved as (
             when resolution_seconds is not null then '{{ (parts | last)[1] }}'
         end as part
     from tickets
-    where resolved_on is not null
 ),
 
 by_day as (

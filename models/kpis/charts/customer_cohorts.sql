@@ -2,8 +2,8 @@
 {% set grain = 'fiscal_quarter' if setting('fiscal_year_starts_in') else 'quarter' %}
 with
 
-intervals as (
-    select * from {{ ref('fct_customer_intervals') }}
+customer_changes as (
+    select * from {{ ref('int_customer_changes') }}
 ),
 
 orders as (
@@ -32,8 +32,8 @@ quarters as (
 first_days as (
     select
         account_id,
-        min(active_from) as first_active_on
-    from intervals
+        min(changed_on) as first_active_on
+    from customer_changes
     group by account_id
 ),
 
@@ -54,33 +54,15 @@ cohort_sizes as (
 ),
 
 -- Who is active at a quarter's end became so in it or before, and ended after it: +1 in the quarter of the one, -1 in that of the other.
-changes as (
-    select
-        cohorts.cohort_start,
-        every_quarter.period_start as quarter_start,
-        count(*) as net_change
-    from intervals
-    inner join cohorts on intervals.account_id = cohorts.account_id
-    inner join every_quarter on intervals.active_from between every_quarter.period_start and every_quarter.period_end
-    group by cohorts.cohort_start, every_quarter.period_start
-    union all
-    select
-        cohorts.cohort_start,
-        every_quarter.period_start as quarter_start,
-        -count(*) as net_change
-    from intervals
-    inner join cohorts on intervals.account_id = cohorts.account_id
-    inner join every_quarter on intervals.active_until between every_quarter.period_start and every_quarter.period_end
-    group by cohorts.cohort_start, every_quarter.period_start
-),
-
 changes_by_quarter as (
     select
-        cohort_start,
-        quarter_start,
-        sum(net_change) as net_change
-    from changes
-    group by cohort_start, quarter_start
+        cohorts.cohort_start,
+        every_quarter.period_start as quarter_start,
+        sum(customer_changes.step) as net_change
+    from customer_changes
+    inner join cohorts on customer_changes.account_id = cohorts.account_id
+    inner join every_quarter on customer_changes.changed_on between every_quarter.period_start and every_quarter.period_end
+    group by cohorts.cohort_start, every_quarter.period_start
 ),
 
 orders_by_quarter as (
@@ -120,7 +102,7 @@ cohorts_with_sums as (
         sum(coalesce(orders_by_quarter.revenue, 0)) over (
             partition by grid.cohort_start order by grid.period_start rows between unbounded preceding and current row
         ) as revenue_so_far,
-        sum(coalesce(changes_by_quarter.net_change, 0)) over (
+        sum(changes_by_quarter.net_change) over (
             partition by grid.cohort_start order by grid.period_start rows between unbounded preceding and current row
         ) as active
     from grid
