@@ -202,7 +202,7 @@ waits (look_back, duration) as (
 ),
 
 -- What is dated by its beginning, or is a stock, needs what began and did not survive, and what began and has not ended.
-selected (look_back, duration) as (
+selection_look_backs (look_back, duration) as (
     values
     ('creation', 'deal'),
     ('open deals', 'deal'),
@@ -220,12 +220,12 @@ inner join selections on waits.duration = selections.duration
 where selections.days is not null
 union all
 select
-    selected.look_back,
+    selection_look_backs.look_back,
     0 as days,
     coalesce(selections.survivors_until, selections.first_begun_on) as counts_from,
     selections.days_ahead
-from selected
-inner join selections on selected.duration = selections.duration
+from selection_look_backs
+inner join selections on selection_look_backs.duration = selections.duration
 where selections.survivors_until is not null or selections.days_ahead > 0
 union all
 select

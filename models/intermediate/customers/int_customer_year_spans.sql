@@ -5,7 +5,7 @@ intervals as (
 ),
 
 -- On which days an account was active 365 days before.
-a_year_later as (
+intervals_a_year_later as (
     select
         account_id,
         {{ add_days('active_from', 365) }} as counts_from,
@@ -19,13 +19,13 @@ spans as (
         intervals.industry,
         intervals.country,
         intervals.company_size,
-        greatest(intervals.active_from, a_year_later.counts_from) as counts_from,
+        greatest(intervals.active_from, intervals_a_year_later.counts_from) as counts_from,
         least(
             coalesce(intervals.active_until, cast('2101-01-01' as date)),
-            coalesce(a_year_later.counts_until, cast('2101-01-01' as date))
+            coalesce(intervals_a_year_later.counts_until, cast('2101-01-01' as date))
         ) as counts_until
     from intervals
-    inner join a_year_later on intervals.account_id = a_year_later.account_id
+    inner join intervals_a_year_later on intervals.account_id = intervals_a_year_later.account_id
 )
 
 select

@@ -118,9 +118,8 @@ answers as (
     select
         subscribers.account_number,
         answer_days.is_satisfied,
-        greatest(answer_days.responded_on, subscribers.active_from) as holds_from,
+        answer_days.responded_on as holds_from,
         least(
-            subscribers.active_until,
             {{ add_days('answer_days.responded_on', 365) }},
             lead(answer_days.responded_on, 1, cast('2100-01-01' as date)) over (
                 partition by answer_days.account_id order by answer_days.responded_on
@@ -143,8 +142,7 @@ signs as (
     inner join ticket_days
         on
             tickets.created_on = ticket_days.created_on
-            and subscribers.active_from <= ticket_days.state_on
-            and subscribers.active_until > ticket_days.state_on
+            and ticket_days.state_on between subscribers.active_from and subscribers.active_until
     union all
     select
         subscribers.account_number,
@@ -157,8 +155,7 @@ signs as (
     inner join email_days
         on
             emails.sent_on = email_days.sent_on
-            and subscribers.active_from <= email_days.state_on
-            and subscribers.active_until > email_days.state_on
+            and email_days.state_on between subscribers.active_from and subscribers.active_until
     left join email_reads on emails.email_id = email_reads.email_id
     union all
     select

@@ -64,7 +64,7 @@ records_ranked as (
 ),
 
 -- A lead that became a contact is one record: the first contact of an address does not count where a lead was there before.
-with_continuations as (
+records_with_continuation as (
     select
         *,
         raw_table = 'contacts' and place_in_table = 1 and coalesce(first_lead_at <= created_at, false) as is_continuation
@@ -85,7 +85,7 @@ records_counted as (
         created_on,
         0 as records,
         count(*) as duplicates
-    from with_continuations
+    from records_with_continuation
     where place > 1 and not is_continuation
     group by raw_table, created_on
     union all
@@ -94,7 +94,7 @@ records_counted as (
         created_on,
         -count(*) as records,
         0 as duplicates
-    from with_continuations
+    from records_with_continuation
     where is_continuation
     group by raw_table, created_on
 )
