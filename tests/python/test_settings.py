@@ -248,6 +248,11 @@ _BROKEN = [
         "no column of named_periods.csv has the name 'start_on'. Did you mean starts_on?",
     ),
     (
+        "kpi_targets.csv",
+        ["target_id,target_name,target_value", "a,a,1"],
+        "has the name 'target_value'. Did you mean target?",
+    ),
+    (
         "named_periods.csv",
         ["period_name,last_days,last_days", "a,1,1"],
         "the column last_days is there twice",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
@@ -70,9 +71,15 @@ def display(value: Any) -> str:
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
 
 
-def suggest(name: str, known: list[str]) -> str:
-    """A sentence with the name that was probably meant, and all that there are, of many the nearest."""
-    close = get_close_matches(name, known, n=1)
+def suggest(name: str, known: list[str], taken: Collection[str] = ()) -> str:
+    """A sentence with the name that was probably meant, and all that there are, of many the nearest.
+
+    Args:
+        name: What was written.
+        known: The names that there are.
+        taken: Those of them that cannot be meant, since they are in use already.
+    """
+    close = get_close_matches(name, [other for other in known if other not in taken], n=1)
     meant = f"Did you mean {close[0]}? " if close else ""
     if len(known) > _MOST_NAMES:
         nearest = get_close_matches(name, known, n=_NEAREST, cutoff=0)

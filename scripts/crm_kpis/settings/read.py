@@ -205,7 +205,7 @@ def _read_table(path: Path, table: SettingsTable, problems: Problems) -> Iterato
 def _check_header(names: list[str], table: SettingsTable, line: int, problems: Problems) -> bool:
     known = [column.name for column in table.columns]
     complaints = [
-        f"no column of {table.file_name} has the name {display(name)}. {suggest(name, known)}"
+        f"no column of {table.file_name} has the name {display(name)}. {suggest(name, known, names)}"
         for name in names
         if name not in known
     ]
