@@ -462,6 +462,10 @@ LISTS = (
     from range(1, 251)
     """,
     """
+    create or replace table marts.dim_accounts as
+    select * from (values ('A1', 'Acme'), ('A2', 'Acme'), ('A5', 'Bolt')) as named (account_id, account_name)
+    """,
+    """
     create or replace table marts.user_workload as
     select
         'U1' as user_id, 'Sales West' as team, 9 as open_deals, 2 as stalled_deals, 0 as open_leads,
@@ -572,7 +576,7 @@ def test_lists_say_what_to_do_next(lists):
         return [re.sub(r"<.*?>", "", cell) for cell in re.findall(r"<td.*?</td>", row, re.DOTALL)]
 
     assert first_row("list-alerts") == [
-        *("high", "Deal D2", "A1", "Käthe Böhm", "1 Jun 2026", "€10.00", "Should have closed"),
+        *("high", "Deal D2", "Acme (A1)", "Käthe Böhm", "1 Jun 2026", "€10.00", "Should have closed"),
     ]
     assert [text.replace("\u00a0", " ") for text in first_row("list-sales-forecast")] == [
         *("Jul 2026", "Total", "€0", "€700.00", "€700.00", "€400.00", "€900.00", "€1,000", "70.0%"),
@@ -586,12 +590,26 @@ def test_lists_say_what_to_do_next(lists):
     assert "For over a year without a change of stage, an activity or an expected close: 1." in deals
     # The largest, D250, is dormant and comes last.
     assert first_row("list-stalled-deals") == [
-        *("D249", "A1", "Uwe Roth", "technical fit", "€24,900", "40", "9", "249", "In stage for 40 days"),
+        *(
+            "D249",
+            "Acme (A1)",
+            "Uwe Roth",
+            "technical fit",
+            "€24,900",
+            "40",
+            "9",
+            "249",
+            "In stage for 40 days",
+        ),
     ]
+    assert first_row("list-customers-at-risk")[0] == "Acme (A1)"
+    assert ">Bolt<" in page
     assert "Seit 40 Tagen in der Phase" in write_report(lists, "de").read_text(encoding="utf-8")
     (lists / "report.de.html").unlink()
     document = json.loads(write_report(lists, file_format="json").read_text(encoding="utf-8"))
-    assert [row["account_id"] for row in document["next_steps"]["customers_at_risk"]] == ["A1", "A2", "A5"]
+    assert [row["account"] for row in document["next_steps"]["customers_at_risk"]] == [
+        *("Acme (A1)", "Acme (A2)", "Bolt"),
+    ]
 
 
 def test_a_benchmark_stands_beside_the_value(lists):

@@ -282,6 +282,7 @@ class _Reader:
                 row["dimension"]: row[f"label_{formats.locale}"]
                 for row in marts.rows("own_dimensions", "dim_own_columns")
             },
+            {row["account_id"]: row["account_name"] for row in marts.rows("account_names", "dim_accounts")},
         )
         self.totals = group(marts.rows("totals"), "kpi_id", "period_grain")
         self.benchmarks = group(marts.rows("benchmarks", "kpi_benchmarks"), "kpi_id")

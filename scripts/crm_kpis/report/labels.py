@@ -23,6 +23,7 @@ class Labels:
         formats: The formats of the language.
         members: The names of members of dimensions, by dimension and id.
         own_dimensions: The names of the company's own dimensions.
+        accounts: The names of accounts by account_id; none unless the company publishes them.
     """
 
     kpis: dict[str, Row]
@@ -30,6 +31,7 @@ class Labels:
     formats: Formats
     members: dict[tuple[str, str], str] = field(default_factory=dict)
     own_dimensions: dict[str, str] = field(default_factory=dict)
+    accounts: dict[str, str] = field(default_factory=dict)
 
     def kpi(self, kpi_id: str) -> str:
         """The name of a KPI."""
@@ -47,6 +49,10 @@ class Labels:
         """The name of a dimension over a column of a table."""
         name = self.dimension(dimension)
         return name[:1].upper() + name[1:]
+
+    def account(self, account_id: str) -> str:
+        """The name of an account if the company publishes names, else its id."""
+        return self.accounts.get(account_id, account_id)
 
     def segment(self, dimension: str, member: str) -> str:
         """The name of a member of a dimension: the data's own, but for (none), (unknown) and codes.

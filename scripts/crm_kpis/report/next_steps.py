@@ -58,7 +58,7 @@ _OTHER_WORDS: dict[str, Callable[[Row], str | None]] = {
 # The columns of a list with their units; those without one are text.
 _Units = dict[str, str | None]
 _ALERTS: _Units = {
-    **dict.fromkeys(("urgency", "subject", "account_id", "owner", "since_on")),
+    **dict.fromkeys(("urgency", "subject", "account", "owner", "since_on")),
     "amount": "currency",
     "reasons": None,
 }
@@ -75,7 +75,7 @@ _FORECAST: _Units = {
     "pipeline_coverage": "multiple",
 }
 _STALLED_DEALS: _Units = {
-    **dict.fromkeys(("deal_id", "account_id", "owner", "stage")),
+    **dict.fromkeys(("deal_id", "account", "owner", "stage")),
     "amount": "currency",
     **dict.fromkeys(("stage_days", "usual_stage_days", "overdue_days"), "count"),
     "reasons": None,
@@ -88,7 +88,7 @@ _LEADS: _Units = {
     "reasons": None,
 }
 _CUSTOMERS: _Units = {
-    **dict.fromkeys(("account_id", "owner", "value_group", "risk_group")),
+    **dict.fromkeys(("account", "owner", "value_group", "risk_group")),
     **dict.fromkeys(("yearly_amount", "revenue_at_risk_365_days"), "currency"),
     "next_purchase_due_on": None,
     "purchase_chance_90_days": "ratio",
@@ -109,7 +109,7 @@ _WORKLOAD: _Units = {
     "state": None,
 }
 _NEXT_PRODUCTS: _Units = {
-    **dict.fromkeys(("account_id", "product")),
+    **dict.fromkeys(("account", "product")),
     "later_share": "ratio",
     **dict.fromkeys(("customers_later", "customers_who_could"), "count"),
     "reasons": None,
@@ -146,6 +146,8 @@ class _Reader:
         for name, units, notes in lists:
             mart = "customer_outlook" if name == "customers_at_risk" else name
             rows = self.marts.rows(name, mart)
+            if rows and "account_id" in rows[0]:
+                rows = [row | {"account": self.labels.account(row["account_id"])} for row in rows]
             if rows:
                 yield self._list(name, units, rows, tuple(notes(rows)))
 
@@ -214,9 +216,11 @@ class _Reader:
         return reasons.replace(name, self.formats.name(name)) if name else reasons
 
     def _subject(self, kind: str, key: str) -> str:
-        """What an alert is about: a KPI or a target by its name, all else by its key."""
+        """What an alert is about: a KPI, a target or a customer by its name, all else by its key."""
         if kind == "target":
             name = self.formats.name(self.targets.get(key) or key)
+        elif kind == "customer":
+            name = self.labels.account(key)
         else:
             name = self.labels.kpi(key) if kind == "kpi" and key in self.labels.kpis else key
         return f"{self.texts['subjects'].get(kind, kind)} {name}"

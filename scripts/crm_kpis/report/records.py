@@ -1,4 +1,4 @@
-"""The records behind a card: deals and tickets by their keys, as many as a page can hold."""
+"""The records behind a card: deals and tickets, as many as a page can hold."""
 
 from __future__ import annotations
 
@@ -58,6 +58,8 @@ def _table(name: str, rows: list[Row], labels: Labels) -> dict[str, Any]:
     words = labels.texts["records"]["columns"]
     keys = [key for key in rows[0] if key not in (name, "last_on")]
     is_whole = rows[0][name] == len(rows)
+    if labels.accounts:
+        rows = [row | {"account_id": labels.account(row["account_id"])} for row in rows]
     return {
         "columns": [
             {"key": key, "label": words.get(key) or labels.heading(key)}

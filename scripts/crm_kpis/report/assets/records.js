@@ -1,4 +1,4 @@
-// From a card to the records behind it: deals and tickets, by their keys.
+// From a card to the records behind it: deals and tickets.
 "use strict";
 
 // Whether a record is one of those that a KPI counts in a period.

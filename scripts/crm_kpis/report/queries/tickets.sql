@@ -1,5 +1,5 @@
 -- One row per ticket whose records are on the page: the newest thousand by the last thing that happened to them; those that are open, today.
--- `tickets` says how many there are. Keys only.
+-- `tickets` says how many there are.
 with
 
 as_of as (
