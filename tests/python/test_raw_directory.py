@@ -274,6 +274,31 @@ def test_unknown_files_are_named_and_hidden_ones_ignored(write_csv, raw_dir):
     )
 
 
+def test_a_file_that_looks_like_a_table_is_told_how_to_be_read(write_csv, raw_dir):
+    for name in (
+        "deal.csv",
+        "orders_2026.csv.gz",
+        "Accounts.xlsx",
+        "leads.txt",
+        "costs_old.csv",
+        "costs.csv",
+    ):
+        write_csv(name, "cost_id,incurred_on,purpose,amount")
+    said = (
+        f"{raw_dir / 'Accounts.xlsx'} is not read: save its sheet as CSV in UTF-8, accounts.csv.",
+        f"{raw_dir / 'deal.csv'} is not read: rename it deals.csv if it holds that table.",
+        f"{raw_dir / 'orders_2026.csv.gz'} is not read: rename it orders.csv.gz if it holds that table.",
+        # There are costs, and text is no CSV.
+        f"{raw_dir}: no raw table, not read: costs_old.csv, leads.txt.",
+    )
+    assert inspect(raw_dir).warnings[:4] == said
+    (raw_dir / "costs.csv").unlink()
+    (raw_dir / "costs_old.csv").unlink()
+    with pytest.raises(InputError) as caught:
+        inspect(raw_dir)
+    assert str(caught.value).splitlines()[1:4] == list(said[:3])
+
+
 def test_of_several_files_of_a_table_parquet_is_read(write_csv, write_parquet, raw_dir, load):
     write_csv("users.csv", "user_id", "from csv")
     write_csv("users.csv.gz", "no gzip at all")

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from difflib import get_close_matches
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,6 +33,10 @@ from crm_kpis.sql import quote_identifier, quote_path, quote_text
 
 SCHEMA = "raw"
 FORMATS = ("parquet", "csv", "csv.gz")  # of two files of one table the first of these is read
+_SPREADSHEETS = ("xlsx", "xls", "xlsm", "ods")
+_LIKELY_TABLE = (
+    0.7  # how alike a file's name is to that of a table: deal or deals_2024 to deals, not costs to products
+)
 
 _MISSING_PARQUET_TYPES = {"text": "varchar", "integer": "bigint", "decimal": "decimal(18, 4)"}
 # What staging can cast by itself; everything else becomes text.
@@ -120,14 +125,16 @@ def inspect(
     entries = _list_entries(path)
     found = {table.name: _find_formats(table, entries) for table in contract}
     files = _inspect_files(path, contract, found, formats)
+    unknown_files = _warn_of_unknown_files(path, entries, contract)
     if not files:
         names = ", ".join(table.name for table in contract)
-        raise InputError(
+        rule = (
             f"{path} holds no raw table. Put there at least one file that is named <table>.parquet, "
             f"<table>.csv or <table>.csv.gz, with one of these tables: {names}."
         )
+        raise InputError("\n".join([rule, *unknown_files]))
     warnings = [
-        *_warn_of_unknown_files(path, entries, contract),
+        *unknown_files,
         *_warn_of_second_files(path, found),
         *(warning for file in files for warning in _warn_of_columns(file)),
     ]
@@ -403,13 +410,26 @@ def _warn_of_unknown_files(path: Path, entries: dict[str, Path], contract: tuple
         for name, entry in entries.items()
         if name not in known | {"README.md"} and not (name == "settings" and entry.is_dir())
     ]
-    warnings = [
-        f"{path / name} is not read: rename it {name.lower()}." for name in unknown if name.lower() in known
-    ]
-    others = [name for name in unknown if name.lower() not in known]
+    missing = [table.name for table in contract if not _find_formats(table, entries)]
+    ways = {name: _way_to_read(name, known, missing) for name in unknown}
+    warnings = [f"{path / name} is not read: {way}." for name, way in ways.items() if way]
+    others = [name for name, way in ways.items() if not way]
     if others:
         warnings.append(f"{path}: no raw table, not read: {shorten(others)}.")
     return warnings
+
+
+def _way_to_read(name: str, known: set[str], missing: list[str]) -> str | None:
+    """What to do so that a file is read; None: it does not look like a raw table."""
+    if name.lower() in known:
+        return f"rename it {name.lower()}"
+    stem, _, ending = name.lower().partition(".")
+    likely = get_close_matches(stem, missing, n=1, cutoff=_LIKELY_TABLE)
+    if likely and ending in FORMATS:
+        return f"rename it {likely[0]}.{ending} if it holds that table"
+    if likely and ending in _SPREADSHEETS:
+        return f"save its sheet as CSV in UTF-8, {likely[0]}.csv"
+    return None
 
 
 def _warn_of_second_files(path: Path, found: dict[str, list[str]]) -> list[str]:
