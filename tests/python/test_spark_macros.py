@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import shutil
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
+import jinja2
 import pytest
 from crm_kpis.spark.inputs import locate_file
 from crm_kpis.spark.session import spark_session
@@ -261,3 +263,51 @@ def test_a_file_is_found_whatever_its_path_holds(spark, raw_dir):
     assert spark("select *, _metadata.row_index from deals__file") == [("d1", 0)]
     spark("drop table deals__file")
     assert file.exists()
+
+
+def test_own_splits_are_added_to_the_catalogue(spark):
+    """By one UPDATE on DuckDB, by a copy on Spark."""
+
+    def split(prefix: str, run: Any, ended: str) -> list[tuple[Any, ...]]:
+        statements = []
+
+        def statement(_: str, caller: Any) -> str:
+            statements.append(caller())
+            return ""
+
+        @jinja2.pass_context
+        def dispatch(context: jinja2.runtime.Context, name: str, _: str) -> Any:
+            return context[f"{prefix}__{name}"]
+
+        columns = [SimpleNamespace(name=name) for name in ("kpi_id", "segments", "unit")]
+        splits = {"region": ["a", "b", "c"], "city": ["a"]}
+        last = render(
+            "add_own_splits()",
+            prefix,
+            execute=True,
+            this="catalogue",
+            settings_plugin=lambda: SimpleNamespace(own_splits=splits),
+            statement=statement,
+            adapter=SimpleNamespace(dispatch=dispatch, get_columns_in_relation=lambda _: columns),
+        )
+        rows = "('a', 'team', 'x'), ('b', '', 'x'), ('c', null, null), ('d', 'team', 'x'), ('e', null, 'x')"
+        for sql in (
+            "create table catalogue (kpi_id string, segments string, unit string)" + ended,
+            f"insert into catalogue values {rows}",
+            *statements,
+            last,
+        ):
+            run(sql)
+        return run("select * from catalogue order by kpi_id")
+
+    with duckdb.connect() as connection:
+        of_duckdb = split("duckdb", lambda sql: connection.execute(sql).fetchall(), "")
+    assert of_duckdb == [
+        ("a", "team|region|city", "x"),
+        ("b", "region", "x"),
+        ("c", "region", None),
+        ("d", "team", "x"),
+        ("e", None, "x"),
+    ]
+    assert split("default", spark, " using parquet") == of_duckdb
+    assert spark("show tables like 'catalogue__*'") == []
