@@ -183,7 +183,8 @@
         {%- do columns.append(quoted[name | lower]) -%}
         {%- do doubles.append(quoted[name | lower]) if types[name | lower] == 'double' -%}
     {%- endfor -%}
-    {%- set found = crm_kpis.with_expected_doubles(actual, expected, columns, doubles) if expected_rows and doubles else 'select * from ' ~ actual -%}
+    {%- set is_paired = doubles and (expected_rows or config.get('expected_sql')) -%}
+    {%- set found = crm_kpis.with_expected_doubles(actual, expected, columns, doubles) if is_paired else 'select * from ' ~ actual -%}
     {%- call statement('main', fetch_result=True) -%}
         {{ get_unit_test_sql(found, expected, columns) }}
     {%- endcall -%}

@@ -26,6 +26,8 @@ _CONSTRUCTS = {
     r"over \w+ - ": "(... over w) - x",
     r"\b\d+ / \d+[.]\d+\b(?! \*)": "1 / 12e0, since decimals have few digits behind the dot",
 }
+# Of the queries that stand for a table in a unit test.
+_OF_DUCKDB = r"\b(?:unnest|generate_series|list_\w+)\(|\w // \w|\bas (?:text|varchar)\)|::"
 _SQL = sorted(
     path
     for folder in ("models", "macros", "tests", "analyses")
@@ -70,6 +72,16 @@ def test_contracts_name_types_that_all_engines_have():
         if (text := path.read_text(encoding="utf-8")) and path.name != "_sources.yml"
     }
     assert {name: words for name, words in found.items() if words} == {}
+
+
+def test_queries_of_unit_tests_are_those_of_all_engines():
+    found = [
+        f"{path.parent.name}: {construct}"
+        for path in _YAML
+        if path.name == "_unit_tests.yml"
+        for construct in re.findall(_OF_DUCKDB, path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
 
 
 def test_what_is_dispatched_has_a_macro_for_each_engine():
