@@ -143,16 +143,19 @@
 
 
 {#
-    Adds what the KPIs are made of: the sums of each period, of which one divided by the other is the value, today and in snapshots. Renders CTEs; the
-    last two are kpi_segments (kpi_segment_id, kpi_id, segment_by, segment, aggregation, testing_method) and
+    Adds what the KPIs are made of: the sums of each period, of which one divided by the other is the value, today and in snapshots. Renders CTEs; three
+    of them are for the caller: kpi_segments (kpi_segment_id, kpi_id, segment_by, segment, aggregation, is_per_day, testing_method),
 
-        addends  kpi_segment_id, usual_change_from, is_per_day, is_total_per_day, source_snapshot, period_grain, period_start, numerator, denominator
-                 (of a total 1, of a median the number of values behind it) and squares (of means)
+        addends         kpi_segment_id, usual_change_from, is_per_day, is_total_per_day, source_snapshot, period_grain, period_start, numerator,
+                        denominator (of a total 1, of a median the number of values behind it) and squares (of means)
+        window_addends  the windows with the addends of their periods; numerator_whole, numerator_rest and so on are for sum_of_parts
 
         with
         windows as (select * from comparison_windows),
         {{ add_addends() }}
-        select sum(numerator) / sum(denominator) from addends
+        select pair_id, kpi_segment_id, sum(numerator) / sum(denominator) from window_addends group by pair_id, kpi_segment_id
+
+    It reads the relation windows, which has the columns of comparison_windows.
 
     without  a relation with kpi_id, segment_by, segment: what no sums are needed of
 #}
@@ -272,5 +275,36 @@ addends as (
             kpi_values.kpi_id = kpi_segments.kpi_id
             and kpi_values.segment_by = kpi_segments.segment_by
             and kpi_values.segment = kpi_segments.segment
+),
+
+-- A period lies in several windows, so its addends are split once, before.
+split_addends as (
+    select
+        *,
+        {%- for column in ['numerator', 'denominator', 'squares'] %}
+        {{ whole_part(column) }} as {{ column }}_whole,
+        {{ rest_part(column) }} as {{ column }}_rest{{ ',' if not loop.last }}
+        {%- endfor %}
+    from addends
+),
+
+window_addends as (
+    select
+        windows.*,
+        split_addends.kpi_segment_id,
+        split_addends.is_per_day,
+        split_addends.is_total_per_day,
+        {%- for column in ['numerator', 'denominator', 'squares'] %}
+        split_addends.{{ column }},
+        split_addends.{{ column }}_whole,
+        split_addends.{{ column }}_rest{{ ',' if not loop.last }}
+        {%- endfor %}
+    from windows
+    inner join split_addends
+        on
+            windows.usual_change_from = split_addends.usual_change_from
+            and windows.period_grain = split_addends.period_grain
+            and windows.period_start = split_addends.period_start
+            and windows.source_snapshot is not distinct from split_addends.source_snapshot
 )
 {%- endmacro %}

@@ -10,169 +10,88 @@ pairs as (
     from {{ ref('period_pairs') }}
 ),
 
+-- Numbers, which are joined and grouped faster than names.
 windows as (
-    select * from {{ ref('comparison_windows') }}
+    select
+        *,
+        dense_rank() over (order by pair_id) as pair_number,
+        dense_rank() over (order by pair_id, usual_change_from, shift) as comparison_number,
+        period_grain = 'week' as is_of_weeks
+    from {{ ref('comparison_windows') }}
     where shift > 0
 ),
 
 {{ add_addends() }},
 
--- The sides of the earlier comparisons, by numbers, which are joined and grouped faster than names.
-sides as (
-    select
+comparisons as (
+    select distinct
+        comparison_number,
         pair_id,
-        usual_change_from,
+        pair_number,
         shift,
-        side,
-        opens_at,
-        side_days,
-        dense_rank() over (order by pair_id) as pair_number,
-        dense_rank() over (order by pair_id, shift) as comparison_number,
-        row_number() over (order by pair_id, usual_change_from, shift, side) as side_number
+        opens_at
     from windows
-    group by pair_id, usual_change_from, shift, side, opens_at, side_days
 ),
 
-windows_of_sides as (
-    select
-        windows.*,
-        sides.side_number
-    from windows
-    inner join sides
-        on
-            windows.pair_id = sides.pair_id
-            and windows.usual_change_from = sides.usual_change_from
-            and windows.shift = sides.shift
-            and windows.side = sides.side
-),
-
-{% set columns = {
-    'numerator': 'numerator',
-    'denominator': 'case when is_per_day then 7 * denominator else denominator end',
-    'squares': 'squares',
-} %}
-week_addends as (
-    select
-        kpi_segment_id,
-        usual_change_from,
-        source_snapshot,
-        period_start,
-        {% for name, value in columns.items() %}
-        {{ whole_part(value) }} as {{ name }}_whole,
-        {{ rest_part(value) }} as {{ name }}_rest{{ ',' if not loop.last }}
-        {% endfor %}
-    from addends
-    where period_grain = 'week'
-),
-
--- A week lies in several comparisons. A month, a quarter or a year is a side by itself.
+{% set sides, columns = ['baseline', 'current'], ['numerator', 'denominator', 'squares'] %}
+-- Several weeks are added up; a month, a quarter or a year is a side by itself.
 side_sums as {{ computed_once() }} (
     select
-        windows_of_sides.side_number,
-        week_addends.kpi_segment_id,
-        max(windows_of_sides.period_end) as ends_on,
-        min(windows_of_sides.place) as first_place,
-        {% for name in columns %}
-        {{ sum_of_parts('week_addends.' ~ name ~ '_whole', 'week_addends.' ~ name ~ '_rest') }} as {{ name }}{{ ',' if not loop.last }}
+        comparison_number,
+        pair_number,
+        kpi_segment_id,
+        min(place) as first_place,
+        max(period_end) as ends_on,
+        {% for side in sides %}
+        max(day_count) filter (where side = '{{ side }}') as {{ side }}_day_count,
+        max(side_days) filter (where side = '{{ side }}') as {{ side }}_days,
+        {% for column in columns %}
+        case
+            when is_of_weeks then {{ sum_of_parts(column ~ '_whole', column ~ '_rest', "side = '" ~ side ~ "'") }}
+            else sum({{ column }}) filter (where side = '{{ side }}')
+        end as {{ side }}_{{ column }}{{ ',' if not loop.last }}
+        {% endfor %}{{ ',' if not loop.last }}
         {% endfor %}
-    from windows_of_sides
-    inner join week_addends
-        on
-            windows_of_sides.usual_change_from = week_addends.usual_change_from
-            and windows_of_sides.period_start = week_addends.period_start
-            and windows_of_sides.source_snapshot is not distinct from week_addends.source_snapshot
-    where windows_of_sides.period_grain = 'week'
-    group by windows_of_sides.side_number, week_addends.kpi_segment_id
-    union all
-    select
-        windows_of_sides.side_number,
-        addends.kpi_segment_id,
-        windows_of_sides.period_end as ends_on,
-        windows_of_sides.place as first_place,
-        addends.numerator,
-        case when addends.is_per_day then addends.denominator * windows_of_sides.day_count else addends.denominator end as denominator,
-        addends.squares
-    from windows_of_sides
-    inner join addends
-        on
-            windows_of_sides.usual_change_from = addends.usual_change_from
-            and windows_of_sides.period_grain = addends.period_grain
-            and windows_of_sides.period_start = addends.period_start
-            and windows_of_sides.source_snapshot is not distinct from addends.source_snapshot
-    where windows_of_sides.period_grain <> 'week'
+    from window_addends
+    group by comparison_number, pair_number, is_of_weeks, kpi_segment_id
 ),
 
 series_starts as (
     select
-        sides.pair_number,
-        side_sums.kpi_segment_id,
-        min(side_sums.first_place) as first_place
+        pair_number,
+        kpi_segment_id,
+        min(first_place) as first_place
     from side_sums
-    inner join sides on side_sums.side_number = sides.side_number
-    group by sides.pair_number, side_sums.kpi_segment_id
-),
-
-comparisons as (
-    select
-        baselines.pair_id,
-        baselines.pair_number,
-        baselines.comparison_number,
-        baselines.shift,
-        baselines.opens_at,
-        baselines.side_number as baseline_number,
-        baselines.side_days as baseline_days,
-        currents.side_number as current_number,
-        currents.side_days as current_days
-    from sides as baselines
-    inner join sides as currents
-        on
-            baselines.comparison_number = currents.comparison_number
-            and baselines.usual_change_from = currents.usual_change_from
-    where baselines.side = 'baseline' and currents.side = 'current'
-),
-
--- Computed before the other side is joined: an optimizer that joins the two sides by their segments first takes half a minute.
-current_sides as {{ computed_once() }} (
-    select
-        comparisons.*,
-        side_sums.kpi_segment_id,
-        side_sums.ends_on,
-        side_sums.numerator,
-        side_sums.denominator,
-        side_sums.squares
-    from comparisons
-    inner join side_sums on comparisons.current_number = side_sums.side_number
+    group by pair_number, kpi_segment_id
 ),
 
 -- The same comparison, made earlier. Days without a record belong to a total per day, too.
 earlier_sums as (
     select
-        current_sides.pair_id,
-        current_sides.pair_number,
-        current_sides.comparison_number,
-        current_sides.shift,
-        current_sides.opens_at,
+        comparisons.pair_id,
+        comparisons.pair_number,
+        comparisons.comparison_number,
+        comparisons.shift,
+        comparisons.opens_at,
         kpi_segments.kpi_segment_id,
         kpi_segments.kpi_id,
         kpi_segments.segment_by,
         kpi_segments.segment,
         kpi_segments.aggregation,
         kpi_segments.testing_method,
-        current_sides.ends_on,
-        {% for side, sums in [('baseline', 'baseline_sums'), ('current', 'current_sides')] %}
-        {{ sums }}.numerator as {{ side }}_numerator,
+        side_sums.ends_on,
+        {% for side in sides %}
+        side_sums.{{ side }}_numerator,
         case
-            when kpi_segments.aggregation = 'total' and kpi_segments.is_per_day then cast(current_sides.{{ side }}_days as double)
-            else {{ sums }}.denominator
+            when not kpi_segments.is_per_day then side_sums.{{ side }}_denominator
+            when kpi_segments.aggregation = 'total' then cast(side_sums.{{ side }}_days as double)
+            else side_sums.{{ side }}_denominator * side_sums.{{ side }}_day_count
         end as {{ side }}_denominator,
-        {{ sums }}.squares as {{ side }}_squares{{ ',' if not loop.last }}
+        side_sums.{{ side }}_squares{{ ',' if not loop.last }}
         {% endfor %}
-    from current_sides
-    inner join side_sums as baseline_sums
-        on
-            current_sides.baseline_number = baseline_sums.side_number
-            and current_sides.kpi_segment_id = baseline_sums.kpi_segment_id
-    inner join kpi_segments on current_sides.kpi_segment_id = kpi_segments.kpi_segment_id
+    from side_sums
+    inner join comparisons on side_sums.comparison_number = comparisons.comparison_number
+    inner join kpi_segments on side_sums.kpi_segment_id = kpi_segments.kpi_segment_id
 ),
 
 -- A window that begins before the series has not seen all of it.
@@ -298,4 +217,3 @@ select
     change,
     variance
 from same_mix_changes
-where change is not null

@@ -77,7 +77,7 @@ baselines as (
         snapshot_values.interval_high,
         snapshot_values.sample_size,
         snapshot_values.standard_error,
-        coalesce(snapshot_values.is_comparable, true) as is_comparable
+        snapshot_values.is_comparable
     from pairs
     inner join snapshot_values
         on
@@ -287,9 +287,9 @@ same_mixes as (
         pair_id,
         kpi_id,
         segment_by,
-        min(good) as good,
-        min(testing_method) as testing_method,
-        min(usual_change_scale) as usual_change_scale,
+        good,
+        testing_method,
+        usual_change_scale,
         bool_or(is_tested) as is_tested,
         {{ sum_in_order('baseline_denominator * difference', 'segment') }}
         / {{ sum_in_order('baseline_denominator', 'segment') }} as difference,
@@ -305,7 +305,7 @@ same_mixes as (
         and variance_by_chance is not null
         and baseline_denominator > 0
         and current_denominator > 0
-    group by pair_id, kpi_id, segment_by
+    group by pair_id, kpi_id, segment_by, good, testing_method, usual_change_scale
     having count(*) > 1
 ),
 

@@ -63,25 +63,19 @@ settled_segments as (
 
 series as (
     select
-        windows.pair_id,
-        addends.kpi_segment_id,
-        windows.side,
-        windows.place,
-        windows.blocks,
-        windows.side_block,
-        windows.common_block,
-        windows.week_time,
-        case when addends.is_total_per_day then windows.side_days end as side_days,
-        case when addends.is_total_per_day then windows.side_block_days end as side_block_days,
-        addends.numerator,
-        case when addends.is_per_day then addends.denominator * windows.day_count else addends.denominator end as denominator
-    from windows
-    inner join addends
-        on
-            windows.usual_change_from = addends.usual_change_from
-            and windows.period_grain = addends.period_grain
-            and windows.period_start = addends.period_start
-            and windows.source_snapshot is not distinct from addends.source_snapshot
+        pair_id,
+        kpi_segment_id,
+        side,
+        place,
+        blocks,
+        side_block,
+        common_block,
+        week_time,
+        case when is_total_per_day then side_days end as side_days,
+        case when is_total_per_day then side_block_days end as side_block_days,
+        numerator,
+        case when is_per_day then denominator * day_count else denominator end as denominator
+    from window_addends
 ),
 
 controlled as (
