@@ -6,7 +6,6 @@ pairs as (
 
 periods as (
     select * from {{ ref('periods') }}
-    where is_complete
 ),
 
 reporting_window as (
@@ -87,7 +86,7 @@ week_pairs as (
         min(placed_weeks.place) filter (where placed_weeks.period_start >= pairs.baseline_start) as baseline_from,
         1 + max(placed_weeks.place) filter (where placed_weeks.period_end <= pairs.baseline_end) as baseline_until,
         min(placed_weeks.place) filter (where placed_weeks.period_start >= pairs.current_start) as current_from,
-        1 + max(placed_weeks.place) filter (where placed_weeks.period_end <= pairs.current_end) as current_until
+        1 + max(placed_weeks.place) as current_until
     from pairs
     inner join placed_weeks on pairs.pair_id = placed_weeks.pair_id
     group by pairs.pair_id
@@ -135,7 +134,7 @@ places as (
         ) as step
     from placed_weeks
     inner join week_pairs on placed_weeks.pair_id = week_pairs.pair_id
-    where week_pairs.baseline_from < week_pairs.baseline_until and week_pairs.current_from < week_pairs.current_until
+    where week_pairs.baseline_from < week_pairs.baseline_until and week_pairs.current_from is not null
     union all
     select
         grain_pairs.pair_id,
@@ -176,7 +175,6 @@ shifted as (
         *,
         cast(floor((side_until - 1 - place) / cast(step as double)) as bigint) as shift
     from sides
-    where place < side_until
 ),
 
 with_positions as (
@@ -185,7 +183,7 @@ with_positions as (
         place + shift * step - side_from as position,
         side_until - side_from as side_length,
         baseline_until - baseline_from + current_until - current_from as both_lengths,
-        least(baseline_until - baseline_from, current_until - current_from) as shorter_length
+        baseline_until - baseline_from + current_until - current_from - step as shorter_length
     from shifted
     where place + shift * step >= side_from
 ),

@@ -360,7 +360,7 @@ with_usual_changes as (
         every_difference.*,
         coalesce(usual_changes.earlier_comparisons, 0) as earlier_comparisons,
         sqrt(usual_changes.mean_square) * every_difference.usual_change_scale as usual_change,
-        coalesce(usual_changes.is_moving_already, false) as is_moving_already,
+        usual_changes.is_moving_already,
         case when every_difference.is_controlled then 2.0 else 1.0 end as difference_limit,
         case
             when usual_changes.earlier_comparisons >= 3 then 'usual changes'

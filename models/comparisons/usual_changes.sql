@@ -49,7 +49,6 @@ settled_segments as (
     cross join pair_counts
     where
         earlier.earlier_comparisons >= 3
-        and earlier.segment is not null
         and exists (
             select 1
             from windows
@@ -71,7 +70,6 @@ series as (
         side_block,
         common_block,
         week_time,
-        case when is_total_per_day then side_days end as side_days,
         case when is_total_per_day then side_block_days end as side_block_days,
         numerator,
         case when is_per_day then denominator * day_count else denominator end as denominator
@@ -134,12 +132,10 @@ block_sums as (
         blocks,
         side_block,
         {{ sum_in_order('numerator', 'place') }} as numerator,
-        coalesce(
-            cast(max(case when side_days is not null then side_block_days end) as double),
-            {{ sum_in_order('denominator', 'place') }}
-        ) as denominator
+        -- Of a total per day the days of the block, with those without a record.
+        coalesce(cast(side_block_days as double), {{ sum_in_order('denominator', 'place') }}) as denominator
     from within_rows
-    group by pair_id, kpi_id, segment_by, segment, side, blocks, side_block
+    group by pair_id, kpi_id, segment_by, segment, side, blocks, side_block, side_block_days
 ),
 
 filled_blocks as (

@@ -11,8 +11,12 @@ _JINJA_COMMENT = re.compile(r"{#.*?#}", re.DOTALL)
 # Spark's own, where DuckDB has one, too.
 _SPARK_MACRO = re.compile(r"{%-? macro (?:default|spark)__(\w+)\(.*?endmacro -?%}", re.DOTALL)
 _DATE = re.compile(r"\b\w+_(?:on|at|start|end|from|until)\b")
-# A row becomes a column: of one value the least is the greatest. One row has a place.
-_NO_PIVOT = r"(?!value\) filter \(where measure = |[\w.]+\) filter \(where [\w.]*(?:place|number|rank) = )"
+# A row becomes a column: of one value the least is the greatest. One row has a place, one is the total, one
+# the mix of all segments.
+_NO_PIVOT = (
+    r"(?!value\) filter \(where measure = |[\w.]+\) filter \(where [\w.]*(?:place|number|rank) = "
+    r"|case when (?:segment_by = 'all'|segment is null) then )"
+)
 # Each kind of change: what it finds and what it puts in its place. SQL is lower case, with a clause a line.
 _KINDS: dict[str, tuple[str, str]] = {
     "a comparison without its end": (r" (<|>)= ", r" \1 "),

@@ -50,6 +50,11 @@ def test_the_only_value_of_a_measure_or_place_is_not_made_the_least(line):
     assert {kind for kind, _ in mutate_line(line, set())} == {"the opposite", "a filter gone"}
 
 
+def test_the_total_of_a_kpi_is_not_made_the_least():
+    line = "max(case when segment_by = 'all' then difference end) over (partition by kpi_id) as total,\n"
+    assert {kind for kind, _ in mutate_line(line, set())} == {"the opposite"}
+
+
 @pytest.mark.parametrize(
     ("later", "is_required"),
     [
