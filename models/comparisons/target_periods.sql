@@ -142,7 +142,7 @@ with_values as (
         kpi_values.numerator,
         kpi_values.denominator,
         case when target_periods.pooled_interval_method in ('mean', 'nps') then {{ squares_of_mean('kpi_values') }} end as squares,
-        coalesce(kpi_values.is_comparable, false) as is_comparable,
+        kpi_values.is_comparable,
         case
             when target_periods.length_effect = 'proportional' then baselines.kpi_value * target_periods.day_count / baselines.day_count
             when target_periods.length_effect = 'none' then baselines.kpi_value
@@ -167,11 +167,7 @@ with_targets as (
             when kind = 'relative' then baseline_value + target * nullif(abs(baseline_value), 0)
             when length_effect = 'proportional' then target * months
             else target
-        end as target_value,
-        case
-            when period_end >= due_on then 1.0
-            else cast({{ days_between('starts_on', 'period_end') }} as double) / {{ days_between('starts_on', 'due_on') }}
-        end as time_passed
+        end as target_value
     from with_values
 ),
 
@@ -181,7 +177,9 @@ with_distances as (
         *,
         case
             when period_end >= due_on then target_value
-            else baseline_value + (target_value - baseline_value) * time_passed
+            else
+                baseline_value + (target_value - baseline_value)
+                * (cast({{ days_between('starts_on', 'period_end') }} as double) / {{ days_between('starts_on', 'due_on') }})
         end as path_value,
         case good when 'up' then 1 when 'down' then -1 end as direction,
         kpi_value - target_value as gap
