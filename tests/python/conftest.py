@@ -18,6 +18,7 @@ from zlib import crc32
 
 import corruptions
 import duckdb
+import fork_server
 import pytest
 from crm_kpis.files import read_umask
 from crm_kpis.generate.run import generate
@@ -104,14 +105,12 @@ def run_cli(tmp_path: Path) -> RunCli:
     def run(
         *arguments: str | Path, timeout: float = 120, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "crm_kpis.cli", *map(str, arguments)],
+        return fork_server.run(
+            "crm_kpis.cli:main",
+            *arguments,
             cwd=tmp_path,
-            env=os.environ | environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
+            environment=os.environ | environment,
+            timeout_s=timeout,
         )
 
     return run

@@ -1,4 +1,4 @@
-"""Runs commands in forks of one process that has imported dbt, which takes longer than a small build.
+"""Runs commands in forks of one process that has used dbt: to import it takes longer than a small build.
 
 As a program it reads requests from standard input, one JSON object a line, and answers each with the status
 of its process. `run` asks it, and starts it where it does not run yet: one for each of pytest's processes.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import gc
 import json
+import logging
 import os
 import re
 import selectors
@@ -86,6 +87,7 @@ def _serve() -> None:
     for name in _IMPORTED:
         import_module(name)
     _parse_flat()
+    _use_once()
     # So that no fork copies what the collector would only touch.
     gc.freeze()
     for line in sys.stdin:
@@ -96,6 +98,26 @@ def _serve() -> None:
             return
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _use_once() -> None:
+    """Let dbt run one model, so that no fork compiles its macros and what validates its objects once more."""
+    project = {"name": "used", "profile": "used", "flags": {"send_anonymous_usage_stats": False}}
+    profile = {"used": {"target": "memory", "outputs": {"memory": {"type": "duckdb"}}}}
+    with tempfile.TemporaryDirectory() as directory:
+        files = {"dbt_project.yml": project, "profiles.yml": profile}
+        for name, content in files.items():
+            Path(directory, name).write_text(json.dumps(content), encoding="utf-8")
+        Path(directory, "models").mkdir()
+        Path(directory, "models", "one.sql").write_text("select 1 as number", encoding="utf-8")
+        # The static parser works in threads, which a fork of a process that has used it lacks: it would hang.
+        options = ("--quiet", "--log-level", "none", "--log-level-file", "none", "--no-static-parser")
+        run_dbt = import_module("dbt.cli.main").dbtRunner().invoke
+        done = run_dbt([*options, "run", "--project-dir", directory, "--profiles-dir", directory])
+        assert done.success, done.exception
+    import_module("dbt.adapters.duckdb.connections").DuckDBConnectionManager.close_all_connections()
+    # A command that does without dbt logs nothing to where dbt's libraries do.
+    logging.getLogger().handlers.clear()
 
 
 def _parse_flat() -> None:
