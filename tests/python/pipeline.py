@@ -235,7 +235,8 @@ class _Model:
     is_view: bool
     sql: str
     reads_raw: bool
-    # The models that it reads, without the calendar; none where it reads anything but models, too.
+    # The relations of the models or the one raw table that it reads, without the calendar; none where it
+    # reads anything else, too.
     reads_only: tuple[str, ...]
 
 
@@ -252,7 +253,7 @@ class CompiledProject:
         self.manifest = json.loads(path.read_text(encoding="utf-8"))
         self._nodes = self.manifest["nodes"]
         self.unit_test_count = len(self.manifest["unit_tests"])
-        # The columns of models that came out empty where no model that they read had a row, but the calendar.
+        # The columns of models that came out empty where nothing that they read had a row, but the calendar.
         self._columns_of_empty: dict[str, str] = {}
 
     @cached_property
@@ -275,9 +276,14 @@ class CompiledProject:
 
     def _read_only(self, key: str) -> tuple[str, ...]:
         read = self._nodes[key]["depends_on"]["nodes"]
+        sources = self.manifest["sources"]
+        if self._nodes[key]["fqn"][1] == "staging":
+            return tuple(sources[name]["relation_name"] for name in read if name in sources)
         if not all(name.startswith("model.") for name in read):
             return ()
-        return tuple(self._nodes[name]["name"] for name in read if self._nodes[name]["fqn"][1] != "calendar")
+        return tuple(
+            self._nodes[name]["relation_name"] for name in read if self._nodes[name]["fqn"][1] != "calendar"
+        )
 
     @cached_property
     def data_tests(self) -> dict[str, str]:
@@ -405,11 +411,10 @@ class CompiledProject:
     ) -> None:
         is_empty: dict[str, bool] = {}
 
-        def has_no_row(name: str) -> bool:
-            if name not in is_empty:
-                relation = self.models[name].relation
-                is_empty[name] = not connection.execute(f"from {relation} limit 1").fetchall()
-            return is_empty[name]
+        def has_no_row(relation: str) -> bool:
+            if relation not in is_empty:
+                is_empty[relation] = not connection.execute(f"from {relation} limit 1").fetchall()
+            return is_empty[relation]
 
         for name in names:
             model = self.models[name]
@@ -425,8 +430,12 @@ class CompiledProject:
             if name in conditions:
                 model = replace(model, sql=f"select * from ({model.sql}) where {conditions[name]}")
             _create(connection, name, model, as_of)
-            # Without a day in the calendar everything is empty.
-            if reads_nothing and has_no_row(name) and not has_no_row("reporting_window"):
+            if (
+                reads_nothing
+                and has_no_row(model.relation)
+                # Without a day in the calendar everything behind it is empty.
+                and (model.layer == "staging" or not has_no_row(self.models["reporting_window"].relation))
+            ):
                 described = connection.execute(f"describe {model.relation}").fetchall()
                 self._columns_of_empty[name] = ", ".join(
                     f'"{column}" {kind}' for column, kind, *_ in described
