@@ -6,10 +6,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from dbt.cli.main import dbtRunner
 from mutations import find_mutations, is_partner_required, mutate_line
 from pipeline import PROJECT_DIR, connect_warehouse, small_project
-from unit_test_queries import UnitTestRecorder, passes
 
 
 @pytest.mark.parametrize(
@@ -150,6 +148,10 @@ unit_tests:
 def test_unit_tests_see_changes_of_a_model_and_a_macro_without_dbt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    # Here: dbt takes longer to import than most files of tests to run.
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415
+    from unit_test_queries import UnitTestRecorder, passes  # noqa: PLC0415
+
     every_deal = "select 'c' as deal_id, cast('2024-01-01' as date) as opened_on, current_date as closed_on"
     project = small_project(
         tmp_path / "project",
