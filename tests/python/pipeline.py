@@ -14,7 +14,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import sys
 import unicodedata
 from collections import Counter
@@ -49,8 +48,10 @@ CONTRACT = {table.name: table for table in read_contract()}
 # How the model reporting_window has the setting as_of, where it is not set.
 _NO_AS_OF = "cast(null as date)"
 _DBT = "dbt.cli.main:cli"
-# For build_compiled and write_command.
+# For build_compiled and write_command: two pages take a quarter of a small run, and what is computed from the
+# KPI values (comparisons, evaluations, next steps) half of the rest.
 WITHOUT_REPORT = "--without-report"
+VALUES_ALONE = "--values-alone"
 # A command of the README: test_readme.py knows that it is run here.
 README_DBT_BUILD = ".venv/bin/dbt build --vars '{raw_dir: my_crm}'"
 
@@ -91,9 +92,10 @@ def build_compiled(compiled: Build, output: Path, *arguments: str | Path) -> Bui
     Args:
         compiled: A build without the setting as_of, of the same settings.yml and own columns.
         output: The directory for all that is written.
-        arguments: What else follows `crm-kpis run`; first WITHOUT_REPORT, where it does not matter.
+        arguments: What else follows `crm-kpis run`; first WITHOUT_REPORT, or VALUES_ALONE, which builds
+            nothing from the KPI values and writes no report, where that does not matter.
     """
-    options = arguments[:1] if arguments[:1] == (WITHOUT_REPORT,) else ()
+    options = arguments[:1] if arguments[:1] in ((WITHOUT_REPORT,), (VALUES_ALONE,)) else ()
     arguments = (*options, "run", "--output", output, *arguments[len(options) :])
     return _run(output, "pipeline:_build_compiled", compiled.output, *arguments, cwd=output.parent)
 
@@ -101,9 +103,10 @@ def build_compiled(compiled: Build, output: Path, *arguments: str | Path) -> Bui
 def _build_compiled() -> None:
     project = CompiledProject(Build(Path(sys.argv.pop(1)), 0, "", ""))
     run_steps.build = project.build
-    if sys.argv[1] == WITHOUT_REPORT:
-        sys.argv.pop(1)
+    if sys.argv[1] in (WITHOUT_REPORT, VALUES_ALONE):
         run_steps.write_pages = _write_no_page
+        if sys.argv.pop(1) == VALUES_ALONE:
+            run_steps.build = project.build_values
     main()
 
 
@@ -120,7 +123,7 @@ def write_command(compiled: Build, path: Path, *options: str) -> None:
     Args:
         compiled: See build_compiled.
         path: The file.
-        options: WITHOUT_REPORT, or none.
+        options: WITHOUT_REPORT, VALUES_ALONE, or none.
     """
     path.write_text(
         f"#!{sys.executable}\n"
@@ -441,10 +444,18 @@ class CompiledProject:
                     f'"{column}" {kind}' for column, kind, *_ in described
                 )
 
-    def build(self, options: BuildOptions) -> BuildResult:
-        """Build what dbt would build, for `crm-kpis run` to go on with."""
+    def build_values(self, options: BuildOptions) -> BuildResult:
+        """Build the KPI values and what the gate looks at."""
+        return self.build(options, self.up_to_values | self.with_inputs("raw_column_counts", "kpi_coverage"))
+
+    def build(self, options: BuildOptions, only: Container[str] | None = None) -> BuildResult:
+        """Build what dbt would, for `crm-kpis run` to go on with: all models, or some, and their tests."""
         options.target_dir.mkdir(parents=True, exist_ok=True)
-        shutil.copy(self._compiled.output / "dbt_target" / "manifest.json", options.manifest)
+        names = [name for name in self.models if only is None or name in only]
+        left_out = self.models.keys() - set(names)
+        nodes = {key: node for key, node in self._nodes.items() if node["name"] not in left_out}
+        # It says what is published.
+        options.manifest.write_text(json.dumps(self.manifest | {"nodes": nodes}), encoding="utf-8")
         options.warehouse.unlink(missing_ok=True)
         company = read_settings(options.settings_dir)
         as_of = options.as_of or company.values["as_of"]
@@ -454,16 +465,17 @@ class CompiledProject:
                 print(warning, file=sys.stderr)
             register_settings(connection, company)
             self._copy_inputs(connection, {})
-            for name, model in self.models.items():
-                _create(connection, name, model, as_of)
-            found = self.failed_data_tests(connection)
+            for name in names:
+                _create(connection, name, self.models[name], as_of)
+            tested = self.data_tests.keys() & self.can_be_tested(names)
+            found = self.failed_data_tests(connection, names)
         failures = [
             Failure(f"test {name}: {len(rows)} rows", name, "", self.severities[name] == "warn")
             for name, rows in found.items()
         ]
         counts = Counter("warn" if failure.is_warning else "fail" for failure in failures)
-        passed = {"pass": len(self.data_tests) - len(failures)}
-        return BuildResult(frozenset(self.models), passed | counts, 0, tuple(failures))
+        passed = {"pass": len(tested) - len(failures)}
+        return BuildResult(frozenset(names), passed | counts, 0, tuple(failures))
 
     def failed_data_tests(
         self, connection: duckdb.DuckDBPyConnection, built: Container[str] | None = None

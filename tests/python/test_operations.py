@@ -14,7 +14,7 @@ import pytest
 from crm_kpis.init.write import init_project
 from crm_kpis.project import PROJECT_DIR
 from crm_kpis.yaml_files import parse_yaml
-from pipeline import WITHOUT_REPORT, Build, dbt_source_freshness, read_csv, write_command, write_csv
+from pipeline import VALUES_ALONE, Build, dbt_source_freshness, read_csv, write_command, write_csv
 from receivers import webhook
 
 _WORKFLOW = PROJECT_DIR / ".github" / "workflows" / "refresh.yml"
@@ -64,7 +64,7 @@ def runners(tmp_path: Path, sample_build: Build) -> list[Path]:
     for directory in directories:
         command = directory / ".venv" / "bin" / "crm-kpis"
         command.parent.mkdir(parents=True)
-        write_command(sample_build, command, WITHOUT_REPORT)
+        write_command(sample_build, command, VALUES_ALONE)
     return directories
 
 

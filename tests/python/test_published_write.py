@@ -22,7 +22,7 @@ import pytest
 from crm_kpis.errors import InputError
 from crm_kpis.published.connect import open_published
 from crm_kpis.published.write import ClusterTable, publish, read_history, read_published_tables, sweep
-from pipeline import WITHOUT_REPORT, write_command
+from pipeline import VALUES_ALONE, write_command
 from publishing import (
     FIRST_RUN,
     make_node,
@@ -435,7 +435,7 @@ def test_a_killed_run_leaves_what_is_published_and_the_next_one_works(
     output = tmp_path / "output"
     shutil.copytree(small_build.output, output)
     moment = random.Random(2)  # noqa: S311 - nothing is to be kept secret
-    write_command(sample_build, tmp_path / "crm-kpis", WITHOUT_REPORT)
+    write_command(sample_build, tmp_path / "crm-kpis", VALUES_ALONE)
     options = ["--full-refresh", "--output", output, "--raw-dir", small_dir]
     command = [tmp_path / "crm-kpis", "run", *options]
     for _ in range(KILLED_RUNS):
