@@ -719,11 +719,21 @@ def main() -> None:
     """Run the command line; its exit status tells what kind of error there was."""
     # A scheduler that ends a job sends it: so it is recorded and told like Ctrl-C.
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGALRM, _interrupt)
+    sys.unraisablehook = _interrupt_again
     sys.exit(_run())
 
 
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
+    """Python drops what is raised while it destroys an object: so an interruption is raised again soon."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 def _run() -> int:

@@ -203,6 +203,29 @@ def test_a_run_that_a_scheduler_ends_is_recorded_and_told(tmp_path: Path):
     assert [post["title"] for post in posts] == ["CRM KPIs: nothing published"]
 
 
+DROPPED = """
+import os, signal, time
+from crm_kpis import cli
+
+class Dropped:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1)
+
+def run(**_):
+    Dropped()
+    time.sleep(10)
+
+cli.cli.main = run
+cli.main()
+"""
+
+
+def test_an_interruption_that_python_drops_is_raised_again():
+    done = subprocess.run([sys.executable, "-c", DROPPED], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "Interrupted.\n")
+
+
 def test_a_killed_run_is_filed_by_the_next(tmp_path: Path):
     output = tmp_path / "output"
     process = end_by(signal.SIGKILL, output)
