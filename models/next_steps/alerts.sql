@@ -1,8 +1,8 @@
 {#
     Each rule is a CTE that renders the same columns; rules that the settings turn off have no rows. Steps:
-    rules     the rules with their limits: those of alert_rules.csv before their own
-    <rule>    what the rule finds
-    found     all of it; a deal that two rules find has one row
+    rules         the rules with their limits: those of alert_rules.csv before their own
+    <rule>        what the rule finds
+    alerts_found  all of it; a deal that two rules find has one row
 #}
 {% set rules = {
     'deal_long_in_stage': 0, 'deal_overdue': 0, 'lead_unanswered': 24, 'ticket_due': 1, 'customer_at_risk': 0, 'kpi_worsened': 0,
@@ -264,7 +264,7 @@ target_behind as (
     where latest_targets.recency = 1 and latest_targets.status in ('behind', 'missed')
 ),
 
-found as (
+alerts_found as (
     {% for rule in rules %}
     select
         rule,
@@ -284,30 +284,30 @@ found as (
 
 select
     -- ids
-    found.rule,
-    found.subject_type,
-    found.subject_id,
-    found.account_id,
-    found.owner_id,
+    alerts_found.rule,
+    alerts_found.subject_type,
+    alerts_found.subject_id,
+    alerts_found.account_id,
+    alerts_found.owner_id,
 
     -- segments
     coalesce(users.team, '(none)') as team,
     -- What has been so for a year is to be cleared up some day, not looked at today.
-    case when found.since_on < {{ add_days('reporting_window.as_of', -365) }} then 'low' else found.urgency end as urgency,
+    case when alerts_found.since_on < {{ add_days('reporting_window.as_of', -365) }} then 'low' else alerts_found.urgency end as urgency,
 
     -- words
-    found.why_en,
-    found.why_de,
+    alerts_found.why_en,
+    alerts_found.why_de,
 
     -- amounts
-    found.amount,
+    alerts_found.amount,
 
     -- booleans: as in a first publication
     true as is_new,
 
     -- dates
     reporting_window.as_of as known_since_on,
-    found.since_on
-from found
+    alerts_found.since_on
+from alerts_found
 cross join reporting_window
-left join users on found.owner_id = users.user_id
+left join users on alerts_found.owner_id = users.user_id

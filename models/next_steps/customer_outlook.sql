@@ -193,7 +193,7 @@ worth_at_risk as (
     from worth
 ),
 
-ranked as (
+customers_ranked as (
     select
         *,
         percent_rank() over (partition by yearly_amount is null order by yearly_amount desc nulls last) as worth_rank
@@ -273,4 +273,4 @@ select
     next_purchase_due_on,
     last_satisfaction_on,
     case when is_subscribed then ends_on end as renewal_on
-from ranked
+from customers_ranked

@@ -101,7 +101,7 @@ known_chances as (
     cross join totals
 ),
 
-ranked as (
+leads_ranked as (
     select
         open_leads.*,
         known_chances.leads,
@@ -120,54 +120,54 @@ ranked as (
 
 select
     -- ids
-    ranked.lead_id,
-    ranked.account_id,
-    ranked.owner_id,
+    leads_ranked.lead_id,
+    leads_ranked.account_id,
+    leads_ranked.owner_id,
 
     -- segments
-    ranked.team,
-    ranked.source,
-    ranked.industry,
-    ranked.country,
-    ranked.score_band,
+    leads_ranked.team,
+    leads_ranked.source,
+    leads_ranked.industry,
+    leads_ranked.country,
+    leads_ranked.score_band,
 
     -- words
     case
-        when ranked.won_leads = 0 then 'no earlier open lead was won within {{ setting('lead_chance_days') }} days'
+        when leads_ranked.won_leads = 0 then 'no earlier open lead was won within {{ setting('lead_chance_days') }} days'
         else
             'Won within {{ setting('lead_chance_days') }} days: '
             || reasons.reasons_en
-            || '; all: ' || cast(cast(100 * ranked.win_share as decimal(5, 1)) as {{ text }}) || ' %'
+            || '; all: ' || cast(cast(100 * leads_ranked.win_share as decimal(5, 1)) as {{ text }}) || ' %'
     end as reasons_en,
     case
-        when ranked.won_leads = 0
+        when leads_ranked.won_leads = 0
             then 'kein früherer offener Lead wurde innerhalb von {{ setting('lead_chance_days') }} Tagen gewonnen'
         else
             'Gewonnen innerhalb von {{ setting('lead_chance_days') }} Tagen: '
             || reasons.reasons_de
-            || '; alle: ' || replace(cast(cast(100 * ranked.win_share as decimal(5, 1)) as {{ text }}), '.', ',') || ' %'
+            || '; alle: ' || replace(cast(cast(100 * leads_ranked.win_share as decimal(5, 1)) as {{ text }}), '.', ',') || ' %'
     end as reasons_de,
 
     -- durations
-    ranked.age_days,
-    ranked.days_without_move,
+    leads_ranked.age_days,
+    leads_ranked.days_without_move,
 
     -- numerics
-    cast(ranked.rank as bigint) as rank,
-    cast(floor((ranked.rank - 1) * 5.0 / ranked.all_leads) as bigint) + 1 as fifth,
-    ranked.win_chance,
-    ranked.win_share as usual_win_share,
-    cast(ranked.leads as bigint) as learnt_leads,
-    cast(ranked.won_leads as bigint) as learnt_won_leads,
-    ranked.score,
-    ranked.activities,
+    cast(leads_ranked.rank as bigint) as rank,
+    cast(floor((leads_ranked.rank - 1) * 5.0 / leads_ranked.all_leads) as bigint) + 1 as fifth,
+    leads_ranked.win_chance,
+    leads_ranked.win_share as usual_win_share,
+    cast(leads_ranked.leads as bigint) as learnt_leads,
+    cast(leads_ranked.won_leads as bigint) as learnt_won_leads,
+    leads_ranked.score,
+    leads_ranked.activities,
 
     -- booleans
-    ranked.is_qualified,
-    ranked.is_stalled,
+    leads_ranked.is_qualified,
+    leads_ranked.is_stalled,
 
     -- dates
-    ranked.created_on,
-    ranked.last_moved_on
-from ranked
-left join reasons on ranked.lead_id = reasons.lead_id
+    leads_ranked.created_on,
+    leads_ranked.last_moved_on
+from leads_ranked
+left join reasons on leads_ranked.lead_id = reasons.lead_id

@@ -54,7 +54,7 @@ ties as (
     group by day_number, day, ranked_by, ranking_value
 ),
 
-placed as (
+ties_placed as (
     select
         *,
         (sum(leads) over so_far) - leads as leads_before,
@@ -71,19 +71,19 @@ tenths (tenth) as (
 ),
 
 -- A tie that goes over the end of a tenth is shared between the two.
-shared as (
+ties_shared as (
     select
-        placed.*,
+        ties_placed.*,
         tenths.tenth,
         (
-            least(placed.leads_before + placed.leads, tenths.tenth * placed.all_leads / 10.0)
-            - greatest(placed.leads_before, (tenths.tenth - 1) * placed.all_leads / 10.0)
-        ) / placed.leads as part
-    from placed
+            least(ties_placed.leads_before + ties_placed.leads, tenths.tenth * ties_placed.all_leads / 10.0)
+            - greatest(ties_placed.leads_before, (tenths.tenth - 1) * ties_placed.all_leads / 10.0)
+        ) / ties_placed.leads as part
+    from ties_placed
     inner join tenths
         on
-            placed.leads_before < tenths.tenth * placed.all_leads / 10.0
-            and placed.leads_before + placed.leads > (tenths.tenth - 1) * placed.all_leads / 10.0
+            ties_placed.leads_before < tenths.tenth * ties_placed.all_leads / 10.0
+            and ties_placed.leads_before + ties_placed.leads > (tenths.tenth - 1) * ties_placed.all_leads / 10.0
 ),
 
 by_tenth as (
@@ -96,12 +96,12 @@ by_tenth as (
         sum(cast(part * leads as decimal(28, 10))) as leads,
         sum(cast(part * won_leads as decimal(28, 10))) as won_leads,
         sum(cast(part * cast(expected_won_leads as double) as decimal(28, 10))) as expected_won_leads
-    from shared
+    from ties_shared
     group by day_number, day, ranked_by, tenth, all_won_leads
 ),
 
 -- Decimals add up to the same in any order; what is divided is a double.
-summed as (
+tenths_summed as (
     select
         day_number,
         day,
@@ -119,20 +119,20 @@ summed as (
 
 select
     -- ids
-    summed.day as backtest_day,
-    summed.ranked_by,
-    cast(summed.tenth as bigint) as tenth,
+    tenths_summed.day as backtest_day,
+    tenths_summed.ranked_by,
+    cast(tenths_summed.tenth as bigint) as tenth,
 
     -- numerics
-    summed.leads,
-    summed.won_leads,
-    case when summed.ranked_by = 'win_chance' then summed.expected_won_leads end as expected_won_leads,
-    summed.won_leads / summed.leads as won_share,
-    {{ wilson_low('summed.won_leads', 'summed.leads') }} as won_share_low,
-    {{ wilson_high('summed.won_leads', 'summed.leads') }} as won_share_high,
-    summed.won_leads / nullif(summed.all_won_leads, 0) as share_of_wins,
-    summed.won_leads_so_far / nullif(summed.all_won_leads, 0) as share_of_wins_so_far,
+    tenths_summed.leads,
+    tenths_summed.won_leads,
+    case when tenths_summed.ranked_by = 'win_chance' then tenths_summed.expected_won_leads end as expected_won_leads,
+    tenths_summed.won_leads / tenths_summed.leads as won_share,
+    {{ wilson_low('tenths_summed.won_leads', 'tenths_summed.leads') }} as won_share_low,
+    {{ wilson_high('tenths_summed.won_leads', 'tenths_summed.leads') }} as won_share_high,
+    tenths_summed.won_leads / nullif(tenths_summed.all_won_leads, 0) as share_of_wins,
+    tenths_summed.won_leads_so_far / nullif(tenths_summed.all_won_leads, 0) as share_of_wins_so_far,
     cast(trait_rates.leads as bigint) as learnt_leads,
     cast(trait_rates.won_leads as bigint) as learnt_won_leads
-from summed
-inner join trait_rates on summed.day_number = trait_rates.day_number
+from tenths_summed
+inner join trait_rates on tenths_summed.day_number = trait_rates.day_number

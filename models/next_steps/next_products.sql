@@ -55,7 +55,7 @@ pairs_in_words as (
     inner join products as because_products on ranked_pairs.product_id = because_products.product_id
 ),
 
-bought_again as (
+products_bought_again as (
     select product_id from pairs
     where product_id = other_product_id
 ),
@@ -108,10 +108,10 @@ candidates as (
     inner join ranked_pairs as pairs on basket_products.product_id = pairs.product_id
     left join basket_products as bought
         on basket_products.basket = bought.basket and pairs.other_product_id = bought.product_id
-    left join bought_again on pairs.other_product_id = bought_again.product_id
+    left join products_bought_again on pairs.other_product_id = products_bought_again.product_id
     where
         bought.basket is null
-        or (bought_again.product_id is not null and not bought.is_subscribed)
+        or (products_bought_again.product_id is not null and not bought.is_subscribed)
     group by basket_products.basket, pairs.other_product_id
 ),
 

@@ -38,7 +38,7 @@ recorded_activities as (
 ),
 
 -- A lead is decided when it becomes a deal or a customer, or is given up, whichever comes first.
-dated as (
+leads_dated as (
     select
         leads.*,
         coalesce(lead_activities.activities, 0) as activities,
@@ -62,7 +62,7 @@ decided_by_days as (
         source,
         {{ days_between('created_on', 'decided_on') }} as decision_days,
         count(*) as decided_leads
-    from dated
+    from leads_dated
     where is_decided and decided_on < cast('2100-01-01' as date) and decided_on >= created_on
     group by source, {{ days_between('created_on', 'decided_on') }}
 ),
@@ -87,37 +87,37 @@ usual_days as (
     group by source, all_leads
 ),
 
-measured as (
+leads_measured as (
     select
-        dated.*,
+        leads_dated.*,
         usual_days.usual_leads,
         usual_days.usual_decision_days,
         usual_days.long_decision_days,
-        greatest(dated.created_on, dated.qualified_on, dated.last_activity_on) as last_moved_on,
+        greatest(leads_dated.created_on, leads_dated.qualified_on, leads_dated.last_activity_on) as last_moved_on,
         -- By the end of as_of: within business hours, where there are any in the settings.
         coalesce(
             last_days.business_seconds_before + last_days.business_seconds - first_days.business_seconds_before
-            - greatest(least({{ seconds_between('first_days.opens_at', 'dated.created_at') }}, first_days.business_seconds), 0),
-            {{ seconds_between('dated.created_at', wall_clock_to_utc('reporting_window.as_of', '1440')) }}
+            - greatest(least({{ seconds_between('first_days.opens_at', 'leads_dated.created_at') }}, first_days.business_seconds), 0),
+            {{ seconds_between('leads_dated.created_at', wall_clock_to_utc('reporting_window.as_of', '1440')) }}
         ) as waiting_seconds,
         reporting_window.as_of
-    from dated
+    from leads_dated
     cross join reporting_window
-    left join usual_days on dated.source = usual_days.source
+    left join usual_days on leads_dated.source = usual_days.source
     left join business_days as first_days
-        on {{ local_date('dated.created_at', business_time_zone()) }} = first_days.day
+        on {{ local_date('leads_dated.created_at', business_time_zone()) }} = first_days.day
     left join business_days as last_days on reporting_window.as_of = last_days.day
-    where not dated.is_decided
+    where not leads_dated.is_decided
 ),
 
-judged as (
+leads_judged as (
     select
         *,
         {{ days_between('created_on', 'as_of') }} as age_days,
         {{ days_between('last_moved_on', 'as_of') }} as days_without_move,
         {{ days_between('last_moved_on', 'as_of') }} > {{ setting('stalled_after_days') }} as is_stalled,
         coalesce(usual_leads >= 20 and {{ days_between('created_on', 'as_of') }} > long_decision_days, false) as is_longer_than_usual
-    from measured
+    from leads_measured
 )
 
 select
@@ -183,4 +183,4 @@ select
     created_on,
     last_moved_on,
     last_activity_on
-from judged
+from leads_judged

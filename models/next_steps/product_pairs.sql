@@ -30,7 +30,7 @@ pairs as (
 ),
 
 -- Who had the other one before, or took both at once, could not buy it later. A product is its own follower where it is bought again.
-counted as (
+pairs_counted as (
     select
         pairs.product_id,
         pairs.other_product_id,
@@ -59,14 +59,15 @@ counted as (
 
 shares as (
     select
-        counted.*,
-        cast(counted.customers_with_both as double) / counted.customers as with_share,
-        cast(counted.other_customers as double) / customers.customers as usual_share,
-        {{ wilson_low('cast(counted.customers_with_both as double)', 'cast(counted.customers as double)') }} as with_share_low,
-        {{ wilson_high('cast(counted.other_customers as double)', 'customers.customers') }} as usual_share_high,
-        cast(counted.customers_later as double) / nullif(counted.customers_who_could, 0) as later_share,
-        {{ wilson_low('cast(counted.customers_later as double)', 'cast(counted.customers_who_could as double)') }} as later_share_low
-    from counted
+        pairs_counted.*,
+        cast(pairs_counted.customers_with_both as double) / pairs_counted.customers as with_share,
+        cast(pairs_counted.other_customers as double) / customers.customers as usual_share,
+        {{ wilson_low('cast(pairs_counted.customers_with_both as double)', 'cast(pairs_counted.customers as double)') }} as with_share_low,
+        {{ wilson_high('cast(pairs_counted.other_customers as double)', 'customers.customers') }} as usual_share_high,
+        cast(pairs_counted.customers_later as double) / nullif(pairs_counted.customers_who_could, 0) as later_share,
+        {{ wilson_low('cast(pairs_counted.customers_later as double)', 'cast(pairs_counted.customers_who_could as double)') }}
+            as later_share_low
+    from pairs_counted
     cross join customers
 )
 

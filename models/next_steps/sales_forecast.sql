@@ -134,7 +134,7 @@ forecasts as (
 ),
 
 -- Past forecasts reach three months ahead: what lies further is judged by the third.
-ranged as (
+forecasts_with_range as (
     select
         forecasts.*,
         -- greatest() takes NULL for nothing.
@@ -186,4 +186,4 @@ select
     case
         when quota > won_revenue then cast(open_amount as double) / cast(quota - won_revenue as double)
     end as pipeline_coverage
-from ranged
+from forecasts_with_range

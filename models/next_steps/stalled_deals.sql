@@ -53,7 +53,7 @@ usual_days as (
     group by pipeline, stage, all_visits
 ),
 
-measured as (
+deals_measured as (
     select
         deals.*,
         recorded_activities.has_activities,
@@ -76,12 +76,12 @@ measured as (
 ),
 
 -- The ninth of ten of a handful of visits is chance.
-judged as (
+deals_judged as (
     select
         *,
         coalesce(usual_visits >= 20 and stage_days > long_stage_days, false) as is_longer_than_usual,
         overdue_days is not null as is_overdue
-    from measured
+    from deals_measured
 )
 
 select
@@ -155,5 +155,5 @@ select
     stage_entered_on,
     last_activity_on,
     expected_close_on
-from judged
+from deals_judged
 where is_stalled or is_longer_than_usual or is_overdue

@@ -69,7 +69,7 @@ tasks_by_owner as (
     group by activities.owner_id
 ),
 
-counted as (
+users_with_counts as (
     select
         users.user_id,
         users.team,
@@ -92,11 +92,11 @@ counted as (
     where users.user_id <> '(unknown)'
 ),
 
-summed as (
+users_with_sum as (
     select
         *,
         open_deals + open_leads + open_tickets + tasks_due + overdue_tasks as work_items
-    from counted
+    from users_with_counts
 ),
 
 -- What is usual in a team is what is in the middle, of those who are there and have any work.
@@ -105,27 +105,27 @@ teams as (
         team,
         count(*) as team_members,
         cast(median(work_items) as double) as usual_work_items
-    from summed
+    from users_with_sum
     where work_items > 0 and not has_left and not is_not_there_yet and user_id <> '(none)'
     group by team
 ),
 
 -- Half as much again as usual, and more than chance makes of counts of that size.
-judged as (
+users_judged as (
     select
-        summed.*,
+        users_with_sum.*,
         teams.team_members,
         teams.usual_work_items,
         coalesce(
             teams.team_members >= 3
-            and not summed.has_left
-            and summed.user_id <> '(none)'
-            and summed.work_items >= 1.5 * teams.usual_work_items
-            and summed.work_items >= teams.usual_work_items + 2 * sqrt(teams.usual_work_items),
+            and not users_with_sum.has_left
+            and users_with_sum.user_id <> '(none)'
+            and users_with_sum.work_items >= 1.5 * teams.usual_work_items
+            and users_with_sum.work_items >= teams.usual_work_items + 2 * sqrt(teams.usual_work_items),
             false
         ) as is_overloaded
-    from summed
-    left join teams on summed.team = teams.team
+    from users_with_sum
+    left join teams on users_with_sum.team = teams.team
 )
 
 select
@@ -152,5 +152,5 @@ select
     -- booleans
     is_overloaded,
     has_left
-from judged
+from users_judged
 where work_items > 0 or not (has_left or is_not_there_yet or user_id = '(none)')
