@@ -304,5 +304,5 @@
             {{ tests }} over (partition by {{ family | join(', ') }}) as {{ p_value }}_tests,
             row_number() over (partition by {{ family | join(', ') }} order by {{ p_value }} asc nulls last, {{ key | join(', ') }}) as {{ p_value }}_rank
         from {{ relation }}
-    ) as ranked
+    ) as ranked_p_values
 {%- endmacro %}

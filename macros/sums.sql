@@ -83,15 +83,15 @@
 {%- endmacro %}
 
 
-{# The exact sum of values that are given as whole parts and rests, of the rows that meet the condition or of all: see whole_part. #}
-{% macro sum_of_parts(whole, rest, condition=none) -%}
-    {{ return(adapter.dispatch('sum_of_parts', 'crm_kpis')(whole, rest, ' filter (where ' ~ condition ~ ')' if condition else '')) }}
+{# The exact sum of values that are given as whole parts and rests: see whole_part. #}
+{% macro sum_of_parts(whole, rest) -%}
+    {{ return(adapter.dispatch('sum_of_parts', 'crm_kpis')(whole, rest)) }}
 {%- endmacro %}
 
-{% macro duckdb__sum_of_parts(whole, rest, filter) -%}
-    (cast(sum({{ whole }}){{ filter }} as double) + cast(sum({{ rest }}){{ filter }} as double))
+{% macro duckdb__sum_of_parts(whole, rest) -%}
+    (cast(sum({{ whole }}) as double) + cast(sum({{ rest }}) as double))
 {%- endmacro %}
 
-{% macro default__sum_of_parts(whole, rest, filter) -%}
-    (cast(sum({{ whole }}){{ filter }} as double) + cast(sum(cast({{ rest }} as decimal(38, 0))){{ filter }} as double) / 1e18)
+{% macro default__sum_of_parts(whole, rest) -%}
+    (cast(sum({{ whole }}) as double) + cast(sum(cast({{ rest }} as decimal(38, 0))) as double) / 1e18)
 {%- endmacro %}

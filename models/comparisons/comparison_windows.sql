@@ -170,7 +170,7 @@ sides as (
     from places
 ),
 
-shifted as (
+side_shifts as (
     select
         *,
         cast(floor((side_until - 1 - place) / cast(step as double)) as bigint) as shift
@@ -184,7 +184,7 @@ with_positions as (
         side_until - side_from as side_length,
         baseline_until - baseline_from + current_until - current_from as both_lengths,
         baseline_until - baseline_from + current_until - current_from - step as shorter_length
-    from shifted
+    from side_shifts
     where place + shift * step >= side_from
 ),
 

@@ -23,37 +23,39 @@ windows as (
 
 {{ add_addends() }},
 
+{% set sides, columns = ['baseline', 'current'], ['numerator', 'denominator', 'squares'] %}
 comparisons as (
-    select distinct
+    select
         comparison_number,
         pair_id,
         pair_number,
         shift,
-        opens_at
+        opens_at,
+        {% for side in sides %}
+        max(day_count) filter (where side = '{{ side }}') as {{ side }}_day_count,
+        max(side_days) filter (where side = '{{ side }}') as {{ side }}_days{{ ',' if not loop.last }}
+        {% endfor %}
     from windows
+    group by comparison_number, pair_id, pair_number, shift, opens_at
 ),
 
-{% set sides, columns = ['baseline', 'current'], ['numerator', 'denominator', 'squares'] %}
 -- Several weeks are added up; a month, a quarter or a year is a side by itself.
 side_sums as {{ computed_once() }} (
     select
         comparison_number,
         pair_number,
+        side,
         kpi_segment_id,
         min(place) as first_place,
         max(period_end) as ends_on,
-        {% for side in sides %}
-        max(day_count) filter (where side = '{{ side }}') as {{ side }}_day_count,
-        max(side_days) filter (where side = '{{ side }}') as {{ side }}_days,
         {% for column in columns %}
         case
-            when is_of_weeks then {{ sum_of_parts(column ~ '_whole', column ~ '_rest', "side = '" ~ side ~ "'") }}
-            else sum({{ column }}) filter (where side = '{{ side }}')
-        end as {{ side }}_{{ column }}{{ ',' if not loop.last }}
-        {% endfor %}{{ ',' if not loop.last }}
+            when is_of_weeks then {{ sum_of_parts(column ~ '_whole', column ~ '_rest') }}
+            else sum({{ column }})
+        end as {{ column }}{{ ',' if not loop.last }}
         {% endfor %}
     from window_addends
-    group by comparison_number, pair_number, is_of_weeks, kpi_segment_id
+    group by comparison_number, pair_number, is_of_weeks, side, kpi_segment_id
 ),
 
 series_starts as (
@@ -79,19 +81,22 @@ earlier_sums as (
         kpi_segments.segment,
         kpi_segments.aggregation,
         kpi_segments.testing_method,
-        side_sums.ends_on,
+        currents.ends_on,
         {% for side in sides %}
-        side_sums.{{ side }}_numerator,
+        {{ side }}s.numerator as {{ side }}_numerator,
         case
-            when not kpi_segments.is_per_day then side_sums.{{ side }}_denominator
-            when kpi_segments.aggregation = 'total' then cast(side_sums.{{ side }}_days as double)
-            else side_sums.{{ side }}_denominator * side_sums.{{ side }}_day_count
+            when not kpi_segments.is_per_day then {{ side }}s.denominator
+            when kpi_segments.aggregation = 'total' then cast(comparisons.{{ side }}_days as double)
+            else {{ side }}s.denominator * comparisons.{{ side }}_day_count
         end as {{ side }}_denominator,
-        side_sums.{{ side }}_squares{{ ',' if not loop.last }}
+        {{ side }}s.squares as {{ side }}_squares{{ ',' if not loop.last }}
         {% endfor %}
-    from side_sums
-    inner join comparisons on side_sums.comparison_number = comparisons.comparison_number
-    inner join kpi_segments on side_sums.kpi_segment_id = kpi_segments.kpi_segment_id
+    from side_sums as currents
+    inner join side_sums as baselines
+        on currents.comparison_number = baselines.comparison_number and currents.kpi_segment_id = baselines.kpi_segment_id
+    inner join comparisons on currents.comparison_number = comparisons.comparison_number
+    inner join kpi_segments on currents.kpi_segment_id = kpi_segments.kpi_segment_id
+    where baselines.side = 'baseline' and currents.side = 'current'
 ),
 
 -- A window that begins before the series has not seen all of it.
@@ -116,7 +121,7 @@ controls as (
             and earlier_sums.segment = pairs.control_member
 ),
 
-treated as (
+sums_beside_controls as (
     select
         sums.pair_id,
         sums.comparison_number,
@@ -158,7 +163,7 @@ with_changes as (
         - baseline_control_numerator / nullif(baseline_control_denominator, 0) as control_change,
         {{ variance_by_chance('testing_method', 'baseline', 'current') }} as own_variance,
         {{ variance_by_chance('testing_method', 'baseline_control', 'current_control') }} as control_variance
-    from treated
+    from sums_beside_controls
 ),
 
 changes as {{ computed_once() }} (

@@ -29,7 +29,7 @@ snapshot_values as (
 ),
 
 -- Another formula, or another unit, makes another KPI: its value of then says nothing of now.
-redefined as (
+redefined_kpis as (
     select
         definitions.snapshot_name,
         definitions.kpi_id
@@ -170,7 +170,7 @@ sides as {{ computed_once() }} (
         week_differences.difference as week_difference,
         -- Totals per day. What depends on the length of its period in another way is compared with one about as long.
         case
-            when redefined.kpi_id is not null then null
+            when redefined_kpis.kpi_id is not null then null
             when catalogue.length_effect = 'none' then 1.0
             when catalogue.length_effect = 'proportional' then cast(pairs.current_days as double) / pairs.baseline_days
             else case when {{ are_about_as_long('pairs.current_days', 'pairs.baseline_days') }} then 1.0 end
@@ -178,7 +178,7 @@ sides as {{ computed_once() }} (
     from keys
     inner join pairs on keys.pair_id = pairs.pair_id
     inner join catalogue on keys.kpi_id = catalogue.kpi_id
-    left join redefined on pairs.baseline_snapshot = redefined.snapshot_name and keys.kpi_id = redefined.kpi_id
+    left join redefined_kpis on pairs.baseline_snapshot = redefined_kpis.snapshot_name and keys.kpi_id = redefined_kpis.kpi_id
     left join week_differences
         on
             keys.pair_id = week_differences.pair_id
@@ -215,7 +215,7 @@ with_claims as (
     from sides
 ),
 
-{{ test_differences('with_claims', 'tested') }},
+{{ test_differences('with_claims', 'differences') }},
 
 -- What changed while the control did not: the total without the control, or another segment of its dimension.
 controls as (
@@ -232,32 +232,32 @@ controls as (
         {{ side }}_denominator as {{ side }}_control_denominator,
         case when testing_method = 'mean' then {{ squares_of_side(side) }} end as {{ side }}_control_squares{{ ',' if not loop.last }}
         {% endfor %}
-    from tested
+    from differences
     where segment_by = control_by and segment = control_member
 ),
 
 with_controls as (
     select
-        tested.*,
+        differences.*,
         controls.control_difference,
         controls.control_variance,
         controls.pair_id is not null as is_controlled,
         {% for side in ['baseline', 'current'] %}
-        tested.{{ side }}_value - controls.{{ side }}_control_value as {{ side }}_value_left,
-        tested.{{ side }}_numerator - controls.{{ side }}_control_numerator as {{ side }}_rest_numerator,
-        tested.{{ side }}_denominator - controls.{{ side }}_control_denominator as {{ side }}_rest_denominator,
+        differences.{{ side }}_value - controls.{{ side }}_control_value as {{ side }}_value_left,
+        differences.{{ side }}_numerator - controls.{{ side }}_control_numerator as {{ side }}_rest_numerator,
+        differences.{{ side }}_denominator - controls.{{ side }}_control_denominator as {{ side }}_rest_denominator,
         case
-            when tested.testing_method = 'mean' then {{ squares_of_side('tested.' ~ side) }} - controls.{{ side }}_control_squares
+            when differences.testing_method = 'mean' then {{ squares_of_side('differences.' ~ side) }} - controls.{{ side }}_control_squares
         end as {{ side }}_rest_squares{{ ',' if not loop.last }}
         {% endfor %}
-    from tested
+    from differences
     left join controls
         on
-            tested.pair_id = controls.pair_id
-            and tested.kpi_id = controls.kpi_id
-            and not (tested.segment_by = tested.control_by and tested.segment = tested.control_member)
+            differences.pair_id = controls.pair_id
+            and differences.kpi_id = controls.kpi_id
+            and not (differences.segment_by = differences.control_by and differences.segment = differences.control_member)
             -- A median without a part of its records is not known.
-            and not (tested.segment_by = 'all' and tested.aggregation = 'median')
+            and not (differences.segment_by = 'all' and differences.aggregation = 'median')
 ),
 
 against_controls as (
@@ -296,7 +296,7 @@ same_mixes as (
         {{ sum_in_order('baseline_denominator * baseline_denominator * variance_by_chance', 'segment') }}
         / {{ sum_in_order('baseline_denominator', 'segment') }}
         / {{ sum_in_order('baseline_denominator', 'segment') }} as variance_by_chance
-    from tested
+    from differences
     where
         segment_by <> 'all'
         and aggregation = 'ratio'
@@ -396,7 +396,7 @@ with_usual_changes as (
 {{ add_swings('with_usual_changes', 'with_swings') }},
 
 -- The families that are judged together: the totals of a comparison; its totals of the same mix; the segments of a KPI.
-ranked as (
+differences_of_families as (
     select
         with_swings.*,
         case
@@ -407,69 +407,69 @@ ranked as (
     from with_swings
 ),
 
-testable as (
+testable_differences as (
     select
         *,
         case when is_tested and evidence_basis <> 'too few weeks' then p_value end as shown_p_value,
         case when is_tested and has_enough_records and evidence_basis <> 'too few weeks' then p_value end as tested_p_value,
         case when is_tested and has_enough_records then p_value_records end as tested_p_value_records,
         case when is_tested then p_value_records end as shown_p_value_records
-    from ranked
+    from differences_of_families
 ),
 
-adjusted_by_records as (
-    {{ adjust_p_values('testable', family=['family'], key=['pair_id', 'kpi_id', 'segment'], p_value='tested_p_value_records') }}
+differences_by_records as (
+    {{ adjust_p_values('testable_differences', family=['family'], key=['pair_id', 'kpi_id', 'segment'], p_value='tested_p_value_records') }}
 ),
 
-adjusted as (
-    {{ adjust_p_values('adjusted_by_records', family=['family'], key=['pair_id', 'kpi_id', 'segment'], p_value='tested_p_value') }}
+adjusted_differences as (
+    {{ adjust_p_values('differences_by_records', family=['family'], key=['pair_id', 'kpi_id', 'segment'], p_value='tested_p_value') }}
 ),
 
 -- Who asks about many dates finds something by chance, so the totals of all evaluations are judged together as well, and those of the
 -- scorecard of a year: it asks for a month twelve times.
-asked as (
+questions as (
     select
-        testable.pair_id,
-        testable.kpi_id,
-        testable.segment_by,
-        testable.segment,
-        testable.tested_p_value,
-        testable.tested_p_value_records,
+        testable_differences.pair_id,
+        testable_differences.kpi_id,
+        testable_differences.segment_by,
+        testable_differences.segment,
+        testable_differences.tested_p_value,
+        testable_differences.tested_p_value_records,
         case when pairs.comparison = 'evaluation' then 'evaluations' else 'scorecard' end
-        || case when testable.segment_by = 'all' then '' else ': same mix by ' || testable.segment_by end as family,
+        || case when testable_differences.segment_by = 'all' then '' else ': same mix by ' || testable_differences.segment_by end as family,
         case
             when pairs.current_grain = 'month' then 12
             when pairs.current_grain in ('quarter', 'fiscal_quarter') then 4
             else 1
         end as times
-    from testable
-    inner join pairs on testable.pair_id = pairs.pair_id
-    where testable.segment is null or testable.segment_by = 'all'
+    from testable_differences
+    inner join pairs on testable_differences.pair_id = pairs.pair_id
+    where testable_differences.segment is null or testable_differences.segment_by = 'all'
 ),
 
-asked_of_records as (
-    {{ adjust_p_values('asked', ['family'], ['pair_id', 'kpi_id', 'segment_by'], p_value='tested_p_value_records', times='times') }}
+questions_by_records as (
+    {{ adjust_p_values('questions', ['family'], ['pair_id', 'kpi_id', 'segment_by'], p_value='tested_p_value_records', times='times') }}
 ),
 
-asked_together as (
-    {{ adjust_p_values('asked_of_records', ['family'], ['pair_id', 'kpi_id', 'segment_by'], p_value='tested_p_value', times='times') }}
+adjusted_questions as (
+    {{ adjust_p_values('questions_by_records', ['family'], ['pair_id', 'kpi_id', 'segment_by'], p_value='tested_p_value', times='times') }}
 ),
 
-adjusted_twice as (
+counted_differences as (
     select
-        adjusted.*,
+        adjusted_differences.*,
         -- greatest takes no notice of NULL.
-        greatest(adjusted.tested_p_value_adjusted, asked_together.tested_p_value_adjusted) as counted_p_value,
+        greatest(adjusted_differences.tested_p_value_adjusted, adjusted_questions.tested_p_value_adjusted) as counted_p_value,
         greatest(
-            adjusted.tested_p_value_records_adjusted, asked_together.tested_p_value_records_adjusted
+            adjusted_differences.tested_p_value_records_adjusted, adjusted_questions.tested_p_value_records_adjusted
         ) as counted_p_value_records
-    from adjusted
-    left join asked_together
+    from adjusted_differences
+    left join adjusted_questions
         on
-            adjusted.pair_id = asked_together.pair_id
-            and adjusted.kpi_id = asked_together.kpi_id
-            and adjusted.segment_by = asked_together.segment_by
-            and adjusted.segment is not distinct from asked_together.segment
+            adjusted_differences.pair_id = adjusted_questions.pair_id
+            and adjusted_differences.kpi_id = adjusted_questions.kpi_id
+            and adjusted_differences.segment_by = adjusted_questions.segment_by
+            and adjusted_differences.segment is not distinct from adjusted_questions.segment
 ),
 
 -- A segment is judged within its KPI: it has not changed more surely than the total, as it is or with the mix of before.
@@ -490,10 +490,10 @@ gates as (
             )
         end as {{ p_value }}_gate{{ ',' if not loop.last }}
         {% endfor %}
-    from adjusted_twice
+    from counted_differences
 ),
 
-judged as (
+judged_differences as (
     select
         *,
         {% for p_value, name in [('counted_p_value', 'p_value_adjusted'), ('counted_p_value_records', 'p_value_records_adjusted')] %}
@@ -506,7 +506,7 @@ with_verdicts as (
     select
         *,
         {{ verdict() }} as verdict
-    from judged
+    from judged_differences
 )
 
 select

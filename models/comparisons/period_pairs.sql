@@ -65,7 +65,7 @@ complete_periods as (
     inner join snapshot_windows on snapshot_periods.snapshot_name = snapshot_windows.snapshot_name
 ),
 
-evaluated as (
+evaluation_pairs as (
     select
         'evaluation' as comparison,
         evaluations.evaluation_name,
@@ -97,7 +97,7 @@ evaluated as (
         and baselines.period_end < currents.period_start
 ),
 
-latest as (
+latest_periods as (
     select
         *,
         row_number() over (partition by period_grain order by period_end desc) as recency
@@ -110,10 +110,10 @@ baselines as (
     select
         *,
         row_number() over (order by baseline_end desc, evaluation_name asc) as place
-    from evaluated
+    from evaluation_pairs
 ),
 
-scored as (
+scorecard_pairs as (
     select
         'period before' as comparison,
         cast(null as {{ dbt.type_string() }}) as evaluation_name,
@@ -125,16 +125,16 @@ scored as (
         befores.period_end as baseline_end,
         befores.day_count as baseline_days,
         befores.days_since as baseline_age,
-        latest.period_grain as current_grain,
-        latest.period_name as current_period,
-        latest.period_start as current_start,
-        latest.period_end as current_end,
-        latest.day_count as current_days,
-        latest.days_since as current_age
-    from latest
+        latest_periods.period_grain as current_grain,
+        latest_periods.period_name as current_period,
+        latest_periods.period_start as current_start,
+        latest_periods.period_end as current_end,
+        latest_periods.day_count as current_days,
+        latest_periods.days_since as current_age
+    from latest_periods
     inner join complete_periods as befores
-        on latest.period_grain = befores.period_grain and {{ add_days('latest.period_start', -1) }} = befores.period_end
-    where latest.recency = 1 and befores.snapshot_name is null
+        on latest_periods.period_grain = befores.period_grain and {{ add_days('latest_periods.period_start', -1) }} = befores.period_end
+    where latest_periods.recency = 1 and befores.snapshot_name is null
     union all
     select
         'year before' as comparison,
@@ -147,18 +147,18 @@ scored as (
         befores.period_end as baseline_end,
         befores.day_count as baseline_days,
         befores.days_since as baseline_age,
-        latest.period_grain as current_grain,
-        latest.period_name as current_period,
-        latest.period_start as current_start,
-        latest.period_end as current_end,
-        latest.day_count as current_days,
-        latest.days_since as current_age
-    from latest
+        latest_periods.period_grain as current_grain,
+        latest_periods.period_name as current_period,
+        latest_periods.period_start as current_start,
+        latest_periods.period_end as current_end,
+        latest_periods.day_count as current_days,
+        latest_periods.days_since as current_age
+    from latest_periods
     inner join complete_periods as befores
         on
-            latest.period_grain = befores.period_grain
-            and cast(latest.period_start - interval 1 year as date) = befores.period_start
-    where latest.recency = 1 and befores.snapshot_name is null
+            latest_periods.period_grain = befores.period_grain
+            and cast(latest_periods.period_start - interval 1 year as date) = befores.period_start
+    where latest_periods.recency = 1 and befores.snapshot_name is null
     union all
     select
         'baseline' as comparison,
@@ -171,15 +171,15 @@ scored as (
         baselines.baseline_end,
         baselines.baseline_days,
         baselines.baseline_age,
-        latest.period_grain as current_grain,
-        latest.period_name as current_period,
-        latest.period_start as current_start,
-        latest.period_end as current_end,
-        latest.day_count as current_days,
-        latest.days_since as current_age
-    from latest
-    inner join baselines on latest.period_start > baselines.baseline_end
-    where latest.recency = 1 and baselines.place = 1
+        latest_periods.period_grain as current_grain,
+        latest_periods.period_name as current_period,
+        latest_periods.period_start as current_start,
+        latest_periods.period_end as current_end,
+        latest_periods.day_count as current_days,
+        latest_periods.days_since as current_age
+    from latest_periods
+    inner join baselines on latest_periods.period_start > baselines.baseline_end
+    where latest_periods.recency = 1 and baselines.place = 1
 ),
 
 every_pair as (
@@ -200,7 +200,7 @@ every_pair as (
         current_end,
         current_days,
         current_age
-    from evaluated
+    from evaluation_pairs
     union all
     select
         comparison,
@@ -219,7 +219,7 @@ every_pair as (
         current_end,
         current_days,
         current_age
-    from scored
+    from scorecard_pairs
 ),
 
 -- How alike the seasons of two evaluated periods are: by the days of each calendar month, as a share of the days of the period.
@@ -232,7 +232,7 @@ evaluated_spans as (
         {{ add_days('current_end', '1 - current_days') }} as current_start,
         current_end,
         current_days
-    from evaluated
+    from evaluation_pairs
 ),
 
 evaluated_span as (

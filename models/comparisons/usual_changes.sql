@@ -76,7 +76,7 @@ series as (
     from window_addends
 ),
 
-controlled as (
+kpis_with_control as (
     select
         pairs.pair_id,
         earlier_changes.kpi_id
@@ -107,8 +107,8 @@ within_rows as {{ computed_once() }} (
     where
         not exists (
             select 1
-            from controlled
-            where series.pair_id = controlled.pair_id and kpi_segments.kpi_id = controlled.kpi_id
+            from kpis_with_control
+            where series.pair_id = kpis_with_control.pair_id and kpi_segments.kpi_id = kpis_with_control.kpi_id
         )
         and not exists (
             select 1

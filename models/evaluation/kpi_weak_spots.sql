@@ -44,7 +44,7 @@ latest_periods as (
     where is_complete and period_grain in ('quarter', 'year', 'fiscal_quarter', 'fiscal_year')
 ),
 
-testable as (
+testable_values as (
     select
         kpi_values.kpi_id,
         kpi_values.period_name,
@@ -109,12 +109,12 @@ rests as (
         totals.sample_size - segments.sample_size as baseline_sample_size,
         (totals.numerator - segments.numerator) / nullif(totals.denominator - segments.denominator, 0) as baseline_value,
         {{ squares_of_mean('totals') }} - {{ squares_of_mean('segments') }} as rest_squares
-    from testable as segments
-    inner join testable as totals on segments.kpi_id = totals.kpi_id
+    from testable_values as segments
+    inner join testable_values as totals on segments.kpi_id = totals.kpi_id
     where segments.segment_by <> 'all' and segments.segment <> '(unknown)' and totals.segment_by = 'all'
 ),
 
-compared as (
+segments_and_rests as (
     select
         *,
         {{ wilson_low('baseline_numerator', 'baseline_denominator') }} as baseline_interval_low,
@@ -125,7 +125,7 @@ compared as (
     from rests
 ),
 
-{{ test_differences('compared', 'tested') }},
+{{ test_differences('segments_and_rests', 'tested_segments') }},
 
 -- The weeks that lie in the period as a whole, in blocks: how much the segment and the rest swing from block to block.
 weeks as (
@@ -169,21 +169,21 @@ block_sums as (
 -- Both sides of each block: a segment, which may have nothing in it, and the rest.
 side_blocks as (
     select
-        tested.kpi_id,
-        tested.segment_by,
-        tested.segment,
+        tested_segments.kpi_id,
+        tested_segments.segment_by,
+        tested_segments.segment,
         totals.block,
         coalesce(segments.numerator, 0.0) as numerator,
         coalesce(segments.denominator, 0.0) as denominator,
         totals.numerator - coalesce(segments.numerator, 0.0) as rest_numerator,
         totals.denominator - coalesce(segments.denominator, 0.0) as rest_denominator
-    from tested
-    inner join block_sums as totals on tested.kpi_id = totals.kpi_id
+    from tested_segments
+    inner join block_sums as totals on tested_segments.kpi_id = totals.kpi_id
     left join block_sums as segments
         on
-            tested.kpi_id = segments.kpi_id
-            and tested.segment_by = segments.segment_by
-            and tested.segment = segments.segment
+            tested_segments.kpi_id = segments.kpi_id
+            and tested_segments.segment_by = segments.segment_by
+            and tested_segments.segment = segments.segment
             and totals.block = segments.block
     where totals.segment_by = 'all'
 ),
@@ -230,41 +230,41 @@ variances as (
 -- Where weeks do not add up to the value, as of customers lost of those at the start, chance among the records is all that is known.
 with_variances as (
     select
-        tested.*,
-        coalesce(variances.block_variance, case when tested.usual_change_from <> 'weeks' then 0.0 end) as observed_variance,
-        tested.variance_by_chance as expected_variance,
+        tested_segments.*,
+        coalesce(variances.block_variance, case when tested_segments.usual_change_from <> 'weeks' then 0.0 end) as observed_variance,
+        tested_segments.variance_by_chance as expected_variance,
         variances.blocks - 1 as swing_degrees,
         1.0 as difference_limit
-    from tested
+    from tested_segments
     left join variances
         on
-            tested.kpi_id = variances.kpi_id
-            and tested.segment_by = variances.segment_by
-            and tested.segment = variances.segment
-    where variances.kpi_id is not null or tested.usual_change_from <> 'weeks'
+            tested_segments.kpi_id = variances.kpi_id
+            and tested_segments.segment_by = variances.segment_by
+            and tested_segments.segment = variances.segment
+    where variances.kpi_id is not null or tested_segments.usual_change_from <> 'weeks'
 ),
 
 {{ add_swings('with_variances', 'with_swings') }},
 
 -- The list is read as one, so all of its tests are judged together.
-adjusted as (
+adjusted_segments as (
     {{ adjust_p_values('with_swings', family=['period_name'], key=['kpi_id', 'segment_by', 'segment']) }}
 ),
 
 -- Of many segments the worst is worse than it really is: what is said is shrunk by how much the segments of a dimension truly differ, as
 -- DerSimonian and Laird (Meta-analysis in clinical trials, 1986) estimate it.
-weighted as (
+weighted_segments as (
     select
         *,
         1 / nullif(total_variance, 0) as weight
-    from adjusted
+    from adjusted_segments
 ),
 
 with_means as (
     select
         *,
         sum(weight * difference) over of_dimension / sum(weight) over of_dimension as mean_difference
-    from weighted
+    from weighted_segments
     window of_dimension as (
         partition by kpi_id, segment_by order by segment rows between unbounded preceding and unbounded following
     )
@@ -290,7 +290,7 @@ dimensions as (
     group by kpi_id, segment_by
 ),
 
-weak as (
+weak_segments as (
     select
         with_means.*,
         with_means.difference * dimensions.true_variance / (dimensions.true_variance + with_means.total_variance) as likely_difference
@@ -304,17 +304,17 @@ weak as (
 
 -- The same records may be a member of two dimensions, as those without a campaign have no channel: the dimension that the catalogue names
 -- first has them.
-told_once as (
+named_segments as (
     select *
-    from weak
+    from weak_segments
     where not exists (
         select 1
-        from weak as stronger
+        from weak_segments as stronger
         where
-            weak.kpi_id = stronger.kpi_id
-            and weak.dimension_place > stronger.dimension_place
-            and weak.current_numerator = stronger.current_numerator
-            and weak.current_denominator = stronger.current_denominator
+            weak_segments.kpi_id = stronger.kpi_id
+            and weak_segments.dimension_place > stronger.dimension_place
+            and weak_segments.current_numerator = stronger.current_numerator
+            and weak_segments.current_denominator = stronger.current_denominator
     )
 ),
 
@@ -326,7 +326,7 @@ with_effects as (
         abs(likely_difference) * current_sample_size / total_sample_size
         / nullif(case when interval_method = 'nps' then 100.0 else abs(total_value) end, 0) as effect_on_total,
         abs(likely_difference) * current_denominator * case when dated_by = 'end of period' then 1.0 else 365.0 / day_count end as units
-    from told_once
+    from named_segments
     where likely_difference <> 0
 )
 
