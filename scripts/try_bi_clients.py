@@ -22,7 +22,10 @@ _FACTS = """
 select
     count(*) as tables,
     count(comment) as comments,
-    (select count(comment) from duckdb_columns() where schema_name = 'marts') as column_comments,
+    (
+        select count(comment) from duckdb_columns()
+        where schema_name = 'marts' and table_name in (select table_name from duckdb_tables())
+    ) as column_comments,
     (select count(*) from marts.kpi_values) as kpi_values,
     (select cast(sum(amount) as varchar) from marts.fct_deals) as amount,
     (select cast(max(published_at) as varchar) from marts.runs) as published_at

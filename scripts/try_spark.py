@@ -32,7 +32,9 @@ _EXECUTOR_MEMORY = "768m"
 _TOLERANCE = 1e-9
 # They say when and how a run went, and differ between any two.
 _OF_RUNS = {"runs", "run_tables", "run_columns", "run_kpis"}
-_TABLES = "select table_name from duckdb_tables() where database_name = ? and schema_name = 'marts'"
+_TABLES = (
+    "select table_name from information_schema.tables where table_catalog = ? and table_schema = 'marts'"
+)
 
 
 @dataclass(frozen=True)

@@ -44,8 +44,9 @@ costs as (
     select * from {{ ref('fct_costs') }}
 ),
 
-reporting_window as (
-    select * from {{ ref('reporting_window') }}
+-- Published as a view of tables by their names alone: by DuckDB before 1.4 a CTE named like its table would be taken for itself.
+known_days as (
+    select as_of from {{ ref('reporting_window') }}
 ),
 
 -- A lead without an account of its own has that of its deal; of several deals, the same one in every run.
@@ -236,7 +237,7 @@ events as (
         cast(null as decimal(18, 4)) as score,
         subscriptions.ended_on as happened_on
     from subscriptions
-    inner join reporting_window on subscriptions.ended_on <= reporting_window.as_of
+    inner join known_days on subscriptions.ended_on <= known_days.as_of
     union all
     select
         account_id,

@@ -411,7 +411,7 @@ def account(key: str, output: Path, language: str | None, file_format: str) -> N
     For a spreadsheet:
       crm-kpis account A1 --format csv > A1.csv
 
-    The key is that of dim_accounts. The table account_timeline has the same for all accounts.
+    The key is that of dim_accounts. account_timeline has the same for all accounts.
     """
     from crm_kpis.published.query import show_account
 

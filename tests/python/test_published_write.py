@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -20,7 +21,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from crm_kpis.errors import InputError
-from crm_kpis.published.connect import open_published
+from crm_kpis.published.connect import FILE_NAME, open_published
 from crm_kpis.published.write import ClusterTable, publish, read_history, read_published_tables, sweep
 from pipeline import VALUES_ALONE, write_command
 from publishing import (
@@ -71,6 +72,55 @@ def test_what_is_tagged_is_published_as_tables_of_the_schema_marts(tmp_path):
     with duckdb.connect(tmp_path / "warehouse.duckdb", read_only=True) as warehouse:
         expected = warehouse.execute("from main.fct_deals").fetchall()
     assert rows(tmp_path, "from marts.fct_deals") == expected
+
+
+def write_manifest_of_a_view(directory: Path) -> None:
+    """The manifest of kpis_wide as a view, which reads the table fct_deals."""
+    write_manifest(directory)
+    path = directory / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["nodes"]["model.fct_deals"]["relation_name"] = '"warehouse"."main"."fct_deals"'
+    manifest["nodes"]["model.kpis_wide"] |= {
+        "config": {"meta": {"published_as": "view"}},
+        "compiled_code": 'select token, count(*) as deals from "warehouse"."main"."fct_deals" group by token',
+        "depends_on": {"nodes": ["model.fct_deals"]},
+    }
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def test_a_view_of_published_tables_stays_one_and_is_read_under_any_name(tmp_path):
+    write_manifest_of_a_view(tmp_path)
+    publish_token(tmp_path, 3)
+    assert rows(tmp_path, "select view_name, comment from duckdb_views() where not internal") == [
+        ("kpis_wide", "One row per kpis_wide.")
+    ]
+    assert rows(tmp_path, "from marts.kpis_wide") == [(3, 1000)]
+    # Even under that of the schema.
+    shutil.copy(tmp_path / FILE_NAME, tmp_path / "marts.duckdb")
+    for name in ("marts", "other"):
+        with duckdb.connect() as connection:
+            connection.execute(f"attach '{tmp_path / 'marts.duckdb'}' as {name} (read_only)")
+            assert connection.execute(f"from {name}.marts.kpis_wide").fetchall() == [(3, 1000)]
+
+
+def test_what_spark_has_written_as_a_table_is_published_as_one(tmp_path):
+    write_warehouse(tmp_path, 3)
+    write_manifest_of_a_view(tmp_path)
+    with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
+        connection.execute("drop view kpis_wide; create table kpis_wide as select 1 as token")
+    publish(tmp_path / "warehouse.duckdb", tmp_path / "manifest.json", tmp_path, [FIRST_RUN])
+    assert rows(tmp_path, "select count(*) from duckdb_views() where not internal") == [(0,)]
+    assert rows(tmp_path, "from kpis_wide") == [(1,)]
+
+
+def test_a_view_becomes_a_table_where_what_it_reads_stays_on_a_cluster(tmp_path):
+    write_warehouse(tmp_path, 3)
+    write_manifest_of_a_view(tmp_path)
+    stays = ClusterTable("fct_deals", "crm_kpis.fct_deals", "delta", "s3://bucket/fct_deals", 1000)
+    arguments = (tmp_path / "warehouse.duckdb", tmp_path / "manifest.json", tmp_path, [FIRST_RUN])
+    publish(*arguments, cluster_tables=(stays,))
+    assert rows(tmp_path, "select count(*) from duckdb_views() where not internal") == [(0,)]
+    assert rows(tmp_path, "from kpis_wide") == [(3, 1000)]
 
 
 def test_comments_say_what_a_row_is_and_its_keys(tmp_path):
@@ -183,6 +233,13 @@ def test_the_project_publishes_marts_facts_and_dimensions_each_with_a_key(sample
     star = {name: table for name, table in tables.items() if name.startswith(("fct_", "dim_", "kpi_values"))}
     assert not [name for name, table in star.items() if "Primary key: " not in table.comment]
     assert "References dim_users.user_id" in tables["fct_deals"].column_comments["owner_id"]
+    # DuckDB before 1.4 takes a CTE that is named like the table it reads for itself.
+    views = {name: table for name, table in tables.items() if table.view}
+    assert set(views) == {"account_timeline"}
+    for table in views.values():
+        ctes = set(re.findall(r"(?m)^(\w+)(?: \(.*\))? as \(", table.view))
+        assert "event_words" in ctes
+        assert not ctes & table.reads
 
 
 # Nothing is in the way
@@ -277,7 +334,7 @@ def test_rows_that_get_lost_on_the_way_are_noticed(tmp_path, monkeypatch):
     publish_token(tmp_path, 1)
     write_warehouse(tmp_path, 2)
 
-    def lose_a_row(connection, table):
+    def lose_a_row(connection, table, *_):
         connection.execute(
             f"delete from {table.target} where rowid = (select min(rowid) from {table.target})"
         )

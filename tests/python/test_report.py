@@ -673,13 +673,13 @@ def test_a_list_of_work_is_no_finding_where_nobody_has_too_much(lists, tmp_path)
     [
         (
             "en",
-            "Open work of people who have left",
+            "Open work: people who have left come first",
             "Have left, and still have open work: 1 of 1 people."
             " Nobody has far more than is usual in the team.",
         ),
         (
             "de",
-            "Offene Arbeit von Ausgeschiedenen",
+            "Offene Arbeit: Ausgeschiedene zuerst",
             "Ausgeschieden, aber noch mit offener Arbeit: 1 von 1 Personen."
             " Niemand hat weit mehr als im Team üblich.",
         ),

@@ -195,16 +195,17 @@ subscriber_days as (
             and (spans.active_until is null or numbered_days.state_on < spans.active_until)
 ),
 
+-- Levels are numbers while they are counted. ticket_number: 1 few, 2 many.
 states as (
     select
         subscriber_days.*,
         case
-            when coalesce(signs_by_day.tickets, 0) = 0 then 'none'
-            when signs_by_day.tickets <= 2 then 'few'
-            else 'many'
-        end as ticket_level,
-        case signs_by_day.answer when 1 then 'good' when 2 then 'low' else 'none' end as satisfaction_level,
-        case signs_by_day.email when 2 then 'read' when 1 then 'unread' else 'none' end as email_level
+            when coalesce(signs_by_day.tickets, 0) = 0 then 0
+            when signs_by_day.tickets <= 2 then 1
+            else 2
+        end as ticket_number,
+        coalesce(signs_by_day.answer, 0) as answer,
+        coalesce(signs_by_day.email, 0) as email
     from subscriber_days
     left join signs_by_day
         on
@@ -217,14 +218,14 @@ state_groups as (
     select
         day_number,
         outlook_number,
-        ticket_level,
-        satisfaction_level,
-        email_level,
+        ticket_number,
+        answer,
+        email,
         age_months,
         is_lost,
         count(*) as subscribers
     from states
-    group by day_number, outlook_number, ticket_level, satisfaction_level, email_level, age_months, is_lost
+    group by day_number, outlook_number, ticket_number, answer, email, age_months, is_lost
 )
 
 select
@@ -234,9 +235,9 @@ select
     coalesce(subscribers.account_id, '(none)') as account_id,
 
     -- segments
-    state_groups.ticket_level,
-    state_groups.satisfaction_level,
-    state_groups.email_level,
+    case state_groups.ticket_number when 1 then 'few' when 2 then 'many' else 'none' end as ticket_level,
+    case state_groups.answer when 1 then 'good' when 2 then 'low' else 'none' end as satisfaction_level,
+    case state_groups.email when 2 then 'read' when 1 then 'unread' else 'none' end as email_level,
 
     -- numerics
     state_groups.subscribers,

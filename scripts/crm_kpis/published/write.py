@@ -29,6 +29,8 @@ from crm_kpis.sql import quote_identifier, quote_text
 TAG = "published"
 # Read by DuckDB 1.1 and later, which BI tools bring along; what 2.0 writes by default is not.
 _STORAGE_VERSION = "v1.0.0"
+# `published_as: view` in the meta of a model.
+_PUBLISHED_AS = "published_as"
 _UNFINISHED = f".{FILE_NAME}."
 _REFERENCE = re.compile(r"ref\(\s*['\"](\w+)['\"]\s*\)")
 
@@ -168,6 +170,8 @@ class PublishedTable:
         comment: What a row is, and the columns that identify one; may be empty.
         column_comments: The meaning of each documented column by its name.
         key: The columns that identify a row; empty: not known.
+        view: Its query where it is published as a view, of relations by their names alone; None: as a table.
+        reads: The names of the relations that this query reads.
     """
 
     name: str
@@ -175,6 +179,8 @@ class PublishedTable:
     comment: str
     column_comments: dict[str, str]
     key: tuple[str, ...] = ()
+    view: str | None = None
+    reads: frozenset[str] = frozenset()
 
     @property
     def source(self) -> str:
@@ -205,7 +211,9 @@ def read_published_tables(manifest: Path) -> tuple[PublishedTable, ...]:
             if "foreign_keys" in promises:
                 references[model] = _describe_references(promises["foreign_keys"])
     return tuple(
-        _published_table(node, keys.get(unique_id, []), references.get(unique_id, {}))
+        _published_table(
+            node, keys.get(unique_id, []), references.get(unique_id, {}), *_read_view(node, nodes)
+        )
         for unique_id, node in sorted(nodes.items())
         if node["resource_type"] in ("model", "seed") and TAG in node["tags"]
     )
@@ -300,7 +308,28 @@ def _describe_references(references: dict[str, dict[str, str]]) -> dict[str, str
     }
 
 
-def _published_table(node: dict[str, Any], key: list[str], references: dict[str, str]) -> PublishedTable:
+def _read_view(node: dict[str, Any], nodes: dict[str, Any]) -> tuple[str | None, frozenset[str]]:
+    """The query of a model that is published as a view, and the names of what it reads.
+
+    A name alone is looked for beside the view, by DuckDB 1.2 and later: whatever the file is called.
+    """
+    if node.get("config", {}).get("meta", {}).get(_PUBLISHED_AS) != "view":
+        return None, frozenset()
+    query, reads = node["compiled_code"], set()
+    for unique_id in node["depends_on"]["nodes"]:
+        read = nodes[unique_id]
+        query = query.replace(read["relation_name"], quote_identifier(read["alias"]))
+        reads.add(read["alias"])
+    return query, frozenset(reads)
+
+
+def _published_table(
+    node: dict[str, Any],
+    key: list[str],
+    references: dict[str, str],
+    view: str | None,
+    reads: frozenset[str],
+) -> PublishedTable:
     # A description may go on for pages; what a row is stands in its first paragraph.
     summary = " ".join(node["description"].strip().split("\n\n", maxsplit=1)[0].split())
     comments = {name: " ".join(column["description"].split()) for name, column in node["columns"].items()}
@@ -313,6 +342,8 @@ def _published_table(node: dict[str, Any], key: list[str], references: dict[str,
         comment=f"{summary} Primary key: {', '.join(key)}.".strip() if key else summary,
         column_comments={name: comment for name, comment in comments.items() if comment},
         key=tuple(key),
+        view=view,
+        reads=reads,
     )
 
 
@@ -351,9 +382,16 @@ def _write(  # noqa: PLR0913, PLR0917 - each has a name
         own = dict(connection.execute(_OWN_COMMENTS).fetchall()) if has_own else {}
         record_keys = _find_record_keys(tables)
         rows: dict[str, int] = {}
-        for table in tables:
-            rows[table.name] = _write_table(connection, table, record_keys)
-            _comment(connection, replace(table, column_comments=own | table.column_comments))
+        views = _find_views(connection, tables)
+        # Views come last, when what they read is there.
+        for table in sorted(tables, key=lambda table: table.name in views):
+            is_view = table.name in views
+            if is_view:
+                connection.execute(f"create view {table.target} as {table.view}")
+            else:
+                rows[table.name] = _write_table(connection, table, record_keys)
+            with_own = replace(table, column_comments=own | table.column_comments)
+            _comment(connection, with_own, "view" if is_view else "table")
         if len(runs) > 1 and any(table.name == "alerts" for table in tables):
             _take_known_alerts(connection, before)
         _write_runs(connection, runs)
@@ -365,7 +403,8 @@ def _write(  # noqa: PLR0913, PLR0917 - each has a name
         connection.execute("detach kpis")
         connection.execute(f"attach {quote_text(str(target))} as kpis (read_only)")
         for table in tables:
-            _audit(connection, table, rows[table.name])
+            if table.name in rows:
+                _audit(connection, table, rows[table.name])
 
 
 def _find_record_keys(tables: Iterable[PublishedTable]) -> frozenset[str]:
@@ -375,12 +414,25 @@ def _find_record_keys(tables: Iterable[PublishedTable]) -> frozenset[str]:
     return frozenset({table.key[0] for table in of_records if len(table.key) == 1} | {"record_id"})
 
 
+def _find_views(connection: duckdb.DuckDBPyConnection, tables: Iterable[PublishedTable]) -> set[str]:
+    """The names of those that are published as views.
+
+    Spark has written a table, which is taken; and what a view reads may stay on the cluster.
+    """
+    query = "select view_name from duckdb_views() where database_name = 'warehouse'"
+    in_warehouse = {name for (name,) in connection.execute(query).fetchall()}
+    written = {table.name for table in tables if table.view is None}
+    return {
+        table.name for table in tables if table.view and table.name in in_warehouse and table.reads <= written
+    }
+
+
 def _write_table(
     connection: duckdb.DuckDBPyConnection, table: PublishedTable, record_keys: frozenset[str]
 ) -> int:
     """Write a table of the published file, and return how many rows it has.
 
-    A view becomes a table, too: quicker to read, and no other name of the file can break it.
+    A view of the warehouse becomes a table, too, which is quicker to read.
     """
     # To look for values that repeat takes longer than all else that is done to a key, and finds none.
     columns = ", ".join(
@@ -406,9 +458,9 @@ def _take_known_alerts(connection: duckdb.DuckDBPyConnection, before: Path) -> N
         connection.execute(_MARK_KNOWN_ALERTS, [list(rules), list(subjects), list(days)])
 
 
-def _comment(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> None:
+def _comment(connection: duckdb.DuckDBPyConnection, table: PublishedTable, kind: str = "table") -> None:
     if table.comment:
-        connection.execute(f"comment on table {table.target} is {quote_text(table.comment)}")
+        connection.execute(f"comment on {kind} {table.target} is {quote_text(table.comment)}")
     there = {name for name, *_ in connection.execute(f"describe {table.target}").fetchall()}
     for name, comment in table.column_comments.items():
         if name in there:
