@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date, datetime, timezone
 from types import SimpleNamespace
 
@@ -518,6 +519,9 @@ def test_a_failed_test_comes_with_a_command_that_shows_its_rows(options):
     assert f"CRM_KPIS_OUTPUT='{options.output}'" in failure.details
     assert "show --quiet --select it --project-dir" in failure.details
     assert not failure.is_warning
+    # A session of Spark has ended by then.
+    on_spark = describe(replace(options, target="spark"), make_node_result("test", "fail", failures=3))
+    assert on_spark.details == failure.details
 
 
 def test_a_database_error_keeps_its_first_lines(options):

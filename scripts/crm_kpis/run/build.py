@@ -384,14 +384,13 @@ def _describe(options: BuildOptions, result: Any) -> Failure:
 
 
 def _show_command(options: BuildOptions, node: str) -> str:
-    """The shell command that shows the rows of a data test."""
+    """The shell command that shows the rows of a data test: by DuckDB, which reads Spark's tables, too."""
     dbt = Path(sys.executable).with_name("dbt")
     settings = [f"{name}={shlex.quote(value)}" for name, value in options.environment.items()]
     command = [
         str(dbt if dbt.exists() else "dbt"),
         *("show", "--quiet", "--select", node),
         *("--project-dir", str(options.project_dir), "--profiles-dir", str(options.project_dir)),
-        *(("--target", options.target) if options.target == SPARK else ()),
     ]
     return " ".join([*settings, shlex.join(command)])
 
