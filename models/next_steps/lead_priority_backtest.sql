@@ -95,7 +95,7 @@ by_tenth as (
         all_won_leads,
         sum(cast(part * leads as decimal(28, 10))) as leads,
         sum(cast(part * won_leads as decimal(28, 10))) as won_leads,
-        sum(cast(part * cast(expected_won_leads as double) as decimal(28, 10))) as expected_won_leads
+        sum(cast(part * cast(expected_won_leads as double) as decimal(28, 14))) as expected_won_leads
     from ties_shared
     group by day_number, day, ranked_by, tenth, all_won_leads
 ),
