@@ -14,7 +14,7 @@ from crm_kpis.init.write import init_project
 from crm_kpis.project import PROJECT_DIR
 from crm_kpis.published.write import ClusterTable
 from crm_kpis.raw.raw_directory import inspect, register
-from crm_kpis.spark.build import find_kept
+from crm_kpis.spark.build import find_kept, is_read
 from crm_kpis.spark.inputs import register_inputs
 from crm_kpis.spark.outputs import describe_outputs, register_outputs
 from crm_kpis.spark.project import check_project, find_profiles
@@ -169,6 +169,18 @@ def test_facts_that_stay_on_the_cluster_are_described_there():
 
 
 PUBLISHED = ["fct_deals", "fct_tickets", "dim_users", "kpi_values"]
+
+
+def test_what_is_read_afterwards_is_copied():
+    def read(name: str, folder: str, *tags: str) -> bool:
+        node = SimpleNamespace(fqn=["crm_kpis", folder, name], tags=list(tags), unique_id=f"model.{name}")
+        return is_read(node, ["model.own"])
+
+    assert read("fct_deals", "facts", "published")
+    assert read("stg_deals", "staging")
+    # The names of its measures are read, to say how each is defined.
+    assert read("own", "measures")
+    assert not read("int_stages", "intermediate")
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def hash_measures(connection: duckdb.DuckDBPyConnection, manifest: Path) -> list
     project = json.loads(manifest.read_text(encoding="utf-8"))
     nodes, settings = project["nodes"], hash_settings(connection, project["sources"])
     hashes = {}
-    for unique_id in _find_models(nodes):
+    for unique_id in find_measure_models(nodes):
         schema, name = (quote_identifier(nodes[unique_id][part]) for part in ("schema", "alias"))
         relation = f"warehouse.{schema}.{name}"
         digest = hash_sql(nodes, unique_id, settings)
@@ -97,8 +97,15 @@ def hash_settings(connection: duckdb.DuckDBPyConnection, sources: dict[str, Any]
     return hashes
 
 
-def _find_models(nodes: dict[str, Any]) -> list[str]:
-    """The models that compute measures."""
+def find_measure_models(nodes: dict[str, Any]) -> list[str]:
+    """The models that compute measures, whose tables `hash_measures` reads.
+
+    Args:
+        nodes: The nodes of dbt's manifest.
+
+    Returns:
+        Their unique ids.
+    """
     return [
         unique_id
         for node in nodes.values()

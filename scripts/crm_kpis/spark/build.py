@@ -14,6 +14,7 @@ import duckdb
 
 from crm_kpis.errors import InputError
 from crm_kpis.published.connect import OFFLINE
+from crm_kpis.published.measure_hashes import find_measure_models
 from crm_kpis.published.write import KEEP_VARIABLE, TAG, ClusterTable, read_published_tables
 from crm_kpis.raw.raw_directory import RawDirectory
 from crm_kpis.settings.declaration import Settings
@@ -62,7 +63,8 @@ def build_tables(
     kept = find_kept(os.environ.get(KEEP_VARIABLE, ""), [t.name for t in read_published_tables(manifest)])
     # A catalog in memory forgets its tables, whose files would be in the way of the new ones.
     shutil.rmtree(directory, ignore_errors=True)
-    sources = list(json.loads(manifest.read_text(encoding="utf-8"))["sources"].values())
+    project = json.loads(manifest.read_text(encoding="utf-8"))
+    sources, measures = list(project["sources"].values()), find_measure_models(project["nodes"])
     schema = os.environ.get(_SCHEMA_VARIABLE, _SCHEMA)
     with spark_session(warehouse.parent / TABLES) as session:
         with duckdb.connect(warehouse, read_only=True, config=OFFLINE) as connection:
@@ -77,15 +79,22 @@ def build_tables(
             if result.status == "success" and result.node.resource_type in ("model", "seed")
         ]
         tables = {node.alias: f"`{node.schema}`.`{node.alias}`" for node in nodes}
-        optional = {
-            node.alias
-            for node in nodes
-            if TAG not in node.tags and not any(folder in node.fqn for folder in _READ_FOLDERS)
-        }
+        optional = frozenset(node.alias for node in nodes if not is_read(node, measures))
         stay = {name: relation for name, relation in tables.items() if name in kept}
         here = {name: relation for name, relation in tables.items() if name not in kept}
-        register_outputs(warehouse, session, here, directory / "published", frozenset(optional))
+        register_outputs(warehouse, session, here, directory / "published", optional)
         return outcome, describe_outputs(session, stay)
+
+
+def is_read(node: Any, measures: list[str]) -> bool:
+    """Whether publishing or the gate reads the rows of a model or a seed.
+
+    Args:
+        node: A node of dbt's.
+        measures: The unique ids of the models that compute measures.
+    """
+    is_of_gate = any(folder in node.fqn for folder in _READ_FOLDERS)
+    return TAG in node.tags or is_of_gate or node.unique_id in measures
 
 
 def find_kept(wanted: str, published: list[str]) -> frozenset[str]:
