@@ -117,7 +117,8 @@ def test_each_column_of_what_is_published_has_a_comment_and_a_type_of_bi_tools(d
 
 def test_sqlalchemy_finds_tables_columns_and_comments(engine, described):
     inspector = sa.inspect(engine)
-    assert set(inspector.get_table_names(schema="marts")) == set(described)
+    names = (*inspector.get_table_names(schema="marts"), *inspector.get_view_names(schema="marts"))
+    assert set(names) == set(described)
     kinds = {
         "VARCHAR": sa.String,
         "BIGINT": sa.BigInteger,
