@@ -52,7 +52,18 @@ def read_project(directory: Path) -> dict[str, Any]:
     Raises:
         InputError: It is not YAML.
     """
-    path = directory / PROJECT_FILE
+    return read_mapping(directory / PROJECT_FILE)
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read a YAML file of a project; empty if there is none, or if it holds no mapping.
+
+    Args:
+        path: The file.
+
+    Raises:
+        InputError: It is not YAML.
+    """
     if not path.is_file():
         return {}
     try:
@@ -100,10 +111,7 @@ def link_package(directory: Path) -> None:
 def _takes_package(directory: Path, installed: Path) -> bool:
     """Whether a file of packages takes the package from a repository or a directory."""
     for name in ("packages.yml", "dependencies.yml"):
-        path = directory / name
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
-        entries = content.get("packages") if isinstance(content, dict) else None
-        for entry in entries or []:
+        for entry in read_mapping(directory / name).get("packages") or []:
             local = entry.get("local")
             if local and read_project(directory / local).get("name") == PACKAGE:
                 return True

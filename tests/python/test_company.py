@@ -289,6 +289,13 @@ def test_another_project_takes_the_package_from_a_directory_or_a_repository(envi
         assert warehouse.execute("select distinct measure from own").fetchall() == [("records",)]
 
 
+def test_packages_that_are_no_yaml_are_named(tmp_path):
+    (tmp_path / "dbt_project.yml").write_text("{name: other, vars: {crm_kpis: {}}}", encoding="utf-8")
+    (tmp_path / "packages.yml").write_text("packages: [", encoding="utf-8")
+    with pytest.raises(InputError, match=r"(?s)packages\.yml can't be read as YAML: .* Correct it\."):
+        link_package(tmp_path)
+
+
 # A company that has been at work
 
 

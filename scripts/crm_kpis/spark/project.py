@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import yaml
-
 from crm_kpis.errors import InputError
-from crm_kpis.project import PACKAGE, PROJECT_DIR, PROJECT_FILE, read_project
+from crm_kpis.project import PACKAGE, PROJECT_DIR, PROJECT_FILE, read_mapping, read_project
 from crm_kpis.run.build import SPARK
 
 _PROFILES = "profiles.yml"
@@ -31,12 +29,7 @@ def find_profiles(project_dir: Path) -> tuple[Path, str]:
         InputError: A file of the project is not YAML.
     """
     name = read_project(project_dir).get("profile") or PACKAGE
-    path = project_dir / _PROFILES
-    try:
-        profiles = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path} can't be read as YAML: {error}. Correct it.") from error
-    profile = profiles.get(name) if isinstance(profiles, dict) else None
+    profile = read_mapping(project_dir / _PROFILES).get(name)
     outputs = profile.get("outputs") if isinstance(profile, dict) else None
     return (project_dir, name) if SPARK in (outputs or {}) else (PROJECT_DIR, PACKAGE)
 
