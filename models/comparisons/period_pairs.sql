@@ -113,9 +113,13 @@ baselines as (
     from evaluation_pairs
 ),
 
+comparisons (comparison) as (
+    values ('period before'), ('year before')
+),
+
 scorecard_pairs as (
     select
-        'period before' as comparison,
+        comparisons.comparison,
         cast(null as {{ dbt.type_string() }}) as evaluation_name,
         cast(null as {{ dbt.type_string() }}) as control_segment,
         befores.snapshot_name as baseline_snapshot,
@@ -132,32 +136,14 @@ scorecard_pairs as (
         latest_periods.day_count as current_days,
         latest_periods.days_since as current_age
     from latest_periods
-    inner join complete_periods as befores
-        on latest_periods.period_grain = befores.period_grain and {{ add_days('latest_periods.period_start', -1) }} = befores.period_end
-    where latest_periods.recency = 1 and befores.snapshot_name is null
-    union all
-    select
-        'year before' as comparison,
-        cast(null as {{ dbt.type_string() }}) as evaluation_name,
-        cast(null as {{ dbt.type_string() }}) as control_segment,
-        befores.snapshot_name as baseline_snapshot,
-        befores.period_grain as baseline_grain,
-        befores.period_name as baseline_period,
-        befores.period_start as baseline_start,
-        befores.period_end as baseline_end,
-        befores.day_count as baseline_days,
-        befores.days_since as baseline_age,
-        latest_periods.period_grain as current_grain,
-        latest_periods.period_name as current_period,
-        latest_periods.period_start as current_start,
-        latest_periods.period_end as current_end,
-        latest_periods.day_count as current_days,
-        latest_periods.days_since as current_age
-    from latest_periods
+    cross join comparisons
     inner join complete_periods as befores
         on
             latest_periods.period_grain = befores.period_grain
-            and cast(latest_periods.period_start - interval 1 year as date) = befores.period_start
+            and case comparisons.comparison
+                when 'period before' then befores.period_end = {{ add_days('latest_periods.period_start', -1) }}
+                else befores.period_start = cast(latest_periods.period_start - interval 1 year as date)
+            end
     where latest_periods.recency = 1 and befores.snapshot_name is null
     union all
     select
