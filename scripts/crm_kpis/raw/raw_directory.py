@@ -34,9 +34,8 @@ from crm_kpis.sql import quote_identifier, quote_path, quote_text
 SCHEMA = "raw"
 FORMATS = ("parquet", "csv", "csv.gz")  # of two files of one table the first of these is read
 _SPREADSHEETS = ("xlsx", "xls", "xlsm", "ods")
-_LIKELY_TABLE = (
-    0.7  # how alike a file's name is to that of a table: deal or deals_2024 to deals, not costs to products
-)
+# How alike a file's name is to that of a table: deal or deals_2024 to deals, not costs to products.
+_LIKELY_TABLE = 0.7
 
 _MISSING_PARQUET_TYPES = {"text": "varchar", "integer": "bigint", "decimal": "decimal(18, 4)"}
 # What staging can cast by itself; everything else becomes text.
@@ -125,7 +124,7 @@ def inspect(
     entries = _list_entries(path)
     found = {table.name: _find_formats(table, entries) for table in contract}
     files = _inspect_files(path, contract, found, formats)
-    unknown_files = _warn_of_unknown_files(path, entries, contract)
+    unknown_files = _warn_of_unknown_files(path, entries, found)
     if not files:
         names = ", ".join(table.name for table in contract)
         rule = (
@@ -402,15 +401,15 @@ def _top_level_names(schema: list[tuple[str, int | None]]) -> list[str]:
     return names
 
 
-def _warn_of_unknown_files(path: Path, entries: dict[str, Path], contract: tuple[RawTable, ...]) -> list[str]:
-    known = {f"{table.name}.{file_format}" for table in contract for file_format in FORMATS}
+def _warn_of_unknown_files(path: Path, entries: dict[str, Path], found: dict[str, list[str]]) -> list[str]:
+    known = {f"{table}.{file_format}" for table in found for file_format in FORMATS}
     # The settings may be beside the tables, and so may what `crm-kpis init` says of them.
     unknown = [
         name
         for name, entry in entries.items()
         if name not in known | {"README.md"} and not (name == "settings" and entry.is_dir())
     ]
-    missing = [table.name for table in contract if not _find_formats(table, entries)]
+    missing = [table for table, formats in found.items() if not formats]
     ways = {name: _way_to_read(name, known, missing) for name in unknown}
     warnings = [f"{path / name} is not read: {way}." for name, way in ways.items() if way]
     others = [name for name, way in ways.items() if not way]

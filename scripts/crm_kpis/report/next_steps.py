@@ -146,7 +146,7 @@ class _Reader:
         for name, units, notes in lists:
             mart = "customer_outlook" if name == "customers_at_risk" else name
             rows = self.marts.rows(name, mart)
-            if rows and "account_id" in rows[0]:
+            if "account" in units:
                 rows = [row | {"account": self.labels.account(row["account_id"])} for row in rows]
             if rows:
                 yield self._list(name, units, rows, tuple(notes(rows)))
