@@ -128,6 +128,28 @@ def test_a_bad_raw_file_is_refused_without_a_traceback(run_cli, write_csv, raw_d
     assert len(result.stderr.splitlines()) == 4
 
 
+def test_a_baseline_snapshot_that_is_not_there_is_refused_before_dbt_starts(
+    run_cli, write_csv, raw_dir, tmp_path
+):
+    write_csv("users.csv", "user_id")
+    settings = tmp_path / "settings"
+    settings.mkdir()
+    evaluations = settings / "evaluations.csv"
+    evaluations.write_text(
+        "evaluation_name,baseline_period,current_period,baseline_snapshot\ne,before,after,before the CRM\n"
+    )
+    (settings / "named_periods.csv").write_text("period_name,starts_on\nafter,2025-01-01\n")
+    result = run_cli("run", "--raw-dir", raw_dir, "--settings", settings)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"Error: {evaluations}, line 2, baseline_snapshot: 'before the CRM' is no snapshot in"
+        f" {tmp_path / 'output' / 'snapshots'}. There are: none."
+        " Take it with crm-kpis snapshot 'before the CRM', or leave"
+        " the cell empty.\n"
+    )
+    assert not (tmp_path / "output" / "warehouse.duckdb").exists()
+
+
 def test_an_output_that_is_a_file_is_refused(run_cli, write_csv, raw_dir):
     path = write_csv("users.csv", "user_id")
     result = run_cli("run", "--raw-dir", raw_dir, "--output", path)

@@ -34,11 +34,11 @@ from crm_kpis.run.notification import Notification
 from crm_kpis.run.observations import Observations, observe
 from crm_kpis.run.record import RunRecord, is_of_machine, recorded
 from crm_kpis.run.summary import Summary, read_summary
-from crm_kpis.settings.checks import check_catalogue, check_vars
+from crm_kpis.settings.checks import check_catalogue, check_snapshots, check_vars
 from crm_kpis.settings.declaration import Settings
 from crm_kpis.settings.own_columns import extend_contract
 from crm_kpis.settings.read import read_settings
-from crm_kpis.snapshots.take import check_free, check_name, take_snapshot
+from crm_kpis.snapshots.take import check_free, check_name, list_snapshots, take_snapshot
 from crm_kpis.sources.source import configured_sources, inspect_sources, raw_directory_beside
 
 # The name of the shipped sample's raw directory.
@@ -109,6 +109,7 @@ def run(options: BuildOptions, run_options: RunOptions) -> RunRecord:
         history = _read_output(options)
         check_vars({}, options.project_dir)
         check_catalogue()
+        check_snapshots(settings, options.snapshots_dir, list_snapshots(options.snapshots_dir))
         raw_directory = inspect(options.raw_dir, extend_contract(settings), read_formats(settings))
         source_warnings = inspect_sources(options.sources)
         for warning in (*raw_directory.warnings, *source_warnings):

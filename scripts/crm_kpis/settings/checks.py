@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import duckdb
@@ -154,6 +155,31 @@ def check_tables(settings: Settings, problems: Problems) -> None:
     for key, check in _CROSS_CHECKS.items():
         for message in check(settings):
             problems.add(KEYS_FILE, message, line=settings.given.get(key), column=key)
+
+
+def check_snapshots(settings: Settings, snapshots_dir: Path, names: list[str]) -> None:
+    """Refuse an evaluation whose baseline is a snapshot that is not there, before anything is built.
+
+    Args:
+        settings: What was read.
+        snapshots_dir: The directory of the snapshots, for the message.
+        names: The snapshots in it.
+
+    Raises:
+        InputError: A snapshot is not there.
+    """
+    problems = Problems(settings.directory)
+    for row in settings.rows.get("evaluations", ()):
+        name = row.values["baseline_snapshot"]
+        if name is not None and name not in names:
+            problems.add(
+                read_declaration().tables["evaluations"].file_name,
+                f"{display(name)} is no snapshot in {snapshots_dir}. {suggest(name, names)}"
+                f" Take it with crm-kpis snapshot {quote(name)}, or leave the cell empty.",
+                line=row.line,
+                column="baseline_snapshot",
+            )
+    problems.raise_if_any()
 
 
 def check_day(value: Any) -> str | None:
