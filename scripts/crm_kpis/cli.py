@@ -411,7 +411,8 @@ def account(key: str, output: Path, language: str | None, file_format: str) -> N
     For a spreadsheet:
       crm-kpis account A1 --format csv > A1.csv
 
-    The key is that of dim_accounts. account_timeline has the same for all accounts.
+    The key is that of dim_accounts, or that of the CRM where keys are masked, or the name where
+    names of accounts are published. account_timeline has the same for all accounts.
     """
     from crm_kpis.published.query import show_account
 

@@ -16,6 +16,7 @@ from crm_kpis.published.connect import FILE_NAME
 from crm_kpis.published.statistics import Statistics, TableCount
 from crm_kpis.raw.contract import PROJECT_DIR
 from crm_kpis.raw.formats import read_formats
+from crm_kpis.raw.personal_keys import published_keys
 from crm_kpis.raw.raw_directory import inspect, register
 from crm_kpis.run.examples import add_examples
 from crm_kpis.run.gate import judge
@@ -194,6 +195,7 @@ def test_keys_that_are_addresses_are_masked_and_join(compiled, addresses_as_keys
             "select user_id from main.fct_deals join main.dim_users on owner_id = user_id"
         ).fetchall()
         assert re.fullmatch("address-[0-9a-f]{16}", joined[0])
+        assert joined[0] in published_keys("ada@example.com")
         assert [name for name, text in texts(warehouse, published) if "ada@" in text] == []
 
 
@@ -262,6 +264,9 @@ def test_keys_that_are_names_or_phones_are_masked_alike_in_each_file(names_as_ke
     assert first == (ada, phone)
     assert second[0] == "u2"
     assert re.fullmatch("name-[0-9a-f]{16}", second[1])
+    # Who looks for them gives them as the CRM has them.
+    assert ada in published_keys("Ada Lovelace ")
+    assert phone in published_keys("+49 30 1234567")
     # The run names them.
     assert masked == [
         ("accounts", "account_id"),

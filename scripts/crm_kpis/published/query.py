@@ -20,6 +20,7 @@ import duckdb
 from crm_kpis.errors import InputError
 from crm_kpis.printable import escape_markdown, neutralize, printable, printable_json
 from crm_kpis.published.connect import open_published
+from crm_kpis.raw.personal_keys import published_keys
 from crm_kpis.sql import quote_text
 
 Row = tuple[Any, ...]
@@ -73,6 +74,16 @@ order by happened_on, event_order, record_id
 """
 
 
+# A name is that of an account where the setting publish_personal_columns has accounts.name.
+_ACCOUNT_KEYS = """
+select account_id from account_timeline where list_contains($keys, account_id)
+union
+select account_id from dim_accounts where list_contains($keys, account_id) or account_name = $name
+order by account_id
+"""
+_MOST_KEYS = 10
+
+
 def show_account(
     output: Path, key: str, language: str | None, file_format: str, stream: TextIO
 ) -> int | None:
@@ -80,7 +91,7 @@ def show_account(
 
     Args:
         output: The output directory of `crm-kpis run`.
-        key: The key of the account.
+        key: The key of the account as the CRM has it, or its name where names are published.
         language: en or de; None: the setting report_language.
         file_format: A key of FORMATS.
         stream: Where the rows go.
@@ -89,28 +100,31 @@ def show_account(
         How many events there are if not all were shown, at the least; None otherwise.
 
     Raises:
-        InputError: Nothing is published, or nothing is known of the account.
+        InputError: Nothing is published, nothing is known of the account, or several have that name.
     """
     with open_published(output) as connection:
         try:
-            known = connection.execute(
-                "select (select any_value(report_language) from reporting_settings),"
-                " exists (from account_timeline where account_id = $key)"
-                " or exists (from dim_accounts where account_id = $key)",
-                {"key": key},
+            [(usual_language,)] = connection.execute(
+                "select any_value(report_language) from reporting_settings"
             ).fetchall()
-        except duckdb.CatalogException as error:
+            rows = connection.execute(_ACCOUNT_KEYS, {"keys": published_keys(key), "name": key}).fetchall()
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise InputError(
                 "The published marts lack account_timeline: another version of crm-kpis published them. "
                 "Run crm-kpis run again."
             ) from error
-    [(usual_language, is_known)] = known
-    if not is_known:
+    found = [account_id for (account_id,) in rows]
+    if not found:
         raise InputError(
             f"Nothing is known of an account {key!r}. Keys are those of dim_accounts: "
-            'crm-kpis sql "select account_id, industry, country from dim_accounts".'
+            'crm-kpis sql "select account_id, account_name, industry, country from dim_accounts".'
         )
-    query = _ACCOUNT.format(language=language or usual_language, key=quote_text(key))
+    if key not in found and len(found) > 1:
+        raise InputError(
+            f"{len(found)} accounts are called {key!r}. Give the key of one: {', '.join(found[:_MOST_KEYS])}."
+        )
+    account_id = key if key in found else found[0]
+    query = _ACCOUNT.format(language=language or usual_language, key=quote_text(account_id))
     return answer(output, query, file_format, stream)
 
 

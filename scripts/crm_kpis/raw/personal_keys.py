@@ -7,6 +7,7 @@ looks like one. Each is replaced by the same hash everywhere, so that tables joi
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 
@@ -37,6 +38,16 @@ def without_contact_details(text: str) -> str:
     'Ada, (address) (phone), 2026-01-31'
     """
     return _PHONE.sub(r"\1(phone)", _ADDRESS.sub("(address)", text))
+
+
+def published_keys(key: str) -> tuple[str, ...]:
+    """The keys that a key of the raw tables may have in what is published: itself, or masked.
+
+    Args:
+        key: A key as the raw tables have it: also a name, a phone number or an e-mail address.
+    """
+    digest = hashlib.sha256(key.strip().encode()).hexdigest()[:16]
+    return (key, *(f"{kind}-{digest}" for kind in ("name", "phone", "address")))
 
 
 def register_personal_values(

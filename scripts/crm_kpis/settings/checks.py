@@ -168,6 +168,8 @@ def check_snapshots(settings: Settings, snapshots_dir: Path, names: list[str]) -
     Raises:
         InputError: A snapshot is not there.
     """
+    if settings.directory is None:
+        return
     problems = Problems(settings.directory)
     for row in settings.rows.get("evaluations", ()):
         name = row.values["baseline_snapshot"]
