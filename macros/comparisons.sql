@@ -125,9 +125,9 @@
 
 {#
     Whether a verdict may rest on as many records as both sides of a comparison have: ten on each side of a mean, a median and other ratios, twenty on both
-    sides together of a total and of a count per thing sold, which may fall to nothing. Records are what happened independently: the deals won of a return
-    on costs, the complaints of a rate per 1,000 sold. Means of fewer skewed values err too often, and a company of forty deals has usual changes of
-    nothing. A test of proportions says itself when there are too few.
+    sides together of a total, which may fall to nothing. Of a count per thing sold, both: twenty counted together, and ten sold on each side, since a
+    product of which one was sold has any rate. Records are what happened independently, such as the deals won of a return on costs. Means of fewer skewed
+    values err too often, and a company of forty deals has usual changes of nothing. A test of proportions says itself when there are too few.
 
         {{ has_enough_records() }} as has_enough_records
 
@@ -136,7 +136,7 @@
 {% macro has_enough_records() -%}
     case
         when testing_method = 'proportion' then true
-        when interval_method = 'poisson' then coalesce(baseline_numerator, 0) + coalesce(current_numerator, 0) >= 20
+        when interval_method = 'poisson' and coalesce(baseline_numerator, 0) + coalesce(current_numerator, 0) < 20 then false
         when aggregation = 'total' then coalesce(baseline_sample_size, 0) + coalesce(current_sample_size, 0) >= 20
         else coalesce(baseline_sample_size, 0) >= 10 and coalesce(current_sample_size, 0) >= 10
     end
