@@ -28,6 +28,8 @@ _SECONDS_TO_START = 300
 _SECONDS_TO_END = 30
 # What prctl(2) calls PR_SET_PDEATHSIG.
 _SIGNAL_OF_PARENTS_END = 1
+# Masters and workers live for minutes and do little.
+_DAEMON_JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 _EXECUTOR_MEMORY = "768m"
 _TOLERANCE = 1e-9
 # They say when and how a run went, and differ between any two.
@@ -195,8 +197,8 @@ def thrift_server(master: str, directory: Path) -> Iterator[int]:
         *("--class", "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2", "spark-internal"),
     )
     log = directory / "thrift.log"
-    # Spark takes the server for a daemon, whose memory is no option.
-    with _started(command, log, memory) as process:
+    # Spark takes the server for a daemon, whose memory is no option, and would give Java the options of both.
+    with _started(command, log, memory, java="") as process:
         deadline = time.monotonic() + _SECONDS_TO_START
         while not _is_open(port):
             if process.poll() is not None or time.monotonic() > deadline:
@@ -223,7 +225,9 @@ def _end_of(log: Path) -> str:
 
 
 @contextmanager
-def _started(command: tuple[str, ...], log: Path, memory: str = "256m") -> Iterator[subprocess.Popen[bytes]]:
+def _started(
+    command: tuple[str, ...], log: Path, memory: str = "256m", java: str = _DAEMON_JAVA_OPTIONS
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process of Spark's, which ends with the block, and with this process, however that ends."""
     import pyspark  # noqa: PLC0415 - an extra
 
@@ -232,8 +236,7 @@ def _started(command: tuple[str, ...], log: Path, memory: str = "256m") -> Itera
         "SPARK_LOCAL_IP": _HOST,
         "SPARK_HOME": str(home),
         "SPARK_DAEMON_MEMORY": memory,
-        # They live for minutes and do little.
-        "SPARK_DAEMON_JAVA_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "SPARK_DAEMON_JAVA_OPTS": java,
     }
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603
