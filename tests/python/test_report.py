@@ -654,6 +654,19 @@ def test_all_rows_of_a_long_list_come_when_they_are_asked_for(lists, open_page):
 # What the first edition got wrong
 
 
+def test_a_list_has_no_column_of_nothing(lists):
+    """Of a company without leads and tickets nobody reads that each person has none."""
+    page = (lists / "report.en.html").read_text(encoding="utf-8")
+    work = re.search(r'id="list-user-workload".*?</table>', page, re.DOTALL)[0]
+    headings = [
+        re.sub(r"<.*?>", "", cell).strip() for cell in re.findall(r"<th scope=\"col.*?</th>", work, re.DOTALL)
+    ]
+    assert headings == [
+        *("Owner", "Team", "Open deals", "Stalled", "Tasks due in 7 days", "All open work"),
+        *("Usual in the team", "State"),
+    ]
+
+
 def test_a_list_of_work_is_no_finding_where_nobody_has_too_much(lists, tmp_path):
     def pages(directory: Path) -> tuple[str, str]:
         page = write_report(directory).read_text(encoding="utf-8")

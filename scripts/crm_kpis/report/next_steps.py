@@ -156,11 +156,11 @@ class _Reader:
         other_words = _OTHER_WORDS.get(name, lambda _: None)(rows[0])
         if other_words:
             words = words | words[other_words]
-        # A column that nobody has filled is left out.
+        # A column that nobody has filled, or that counts nothing, is left out.
         units = {
             key: unit
             for key, unit in units.items()
-            if any(row.get(key, "") not in (None, *UNKNOWN) for row in rows)
+            if any(row.get(key, "") not in (None, *UNKNOWN, *((0,) if unit == "count" else ())) for row in rows)
         }
         dimensions = tuple(key for key in _DIMENSIONS if key in rows[0])
         found, amount = rows[0]["found"], rows[0].get("found_amount")
