@@ -51,7 +51,20 @@ def test_contract_has_the_tables_of_the_sources_file():
     tables = {table.name: table for table in read_contract()}
     assert len(tables) == 20
     required = {column.name for column in tables["costs"].columns if column.required}
-    assert required == {"cost_id", "incurred_on", "purpose", "amount"}
+    assert required == {"incurred_on", "purpose", "amount"}
+
+
+def test_an_id_that_no_other_table_names_may_be_left_out():
+    """All keys of one column are such ids, or other tables name them."""
+    referenced = {column.references for table in read_contract() for column in table.columns}
+    for table in read_contract():
+        numbered = [column.name for column in table.columns if column.or_row_number]
+        if table.name == "order_items":
+            assert numbered == ["line_number"]
+        elif len(table.key) == 1:
+            assert numbered == ([] if table.name in referenced else list(table.key))
+        else:
+            assert not numbered
 
 
 # CSV that is read
@@ -544,6 +557,17 @@ def test_other_types_become_text(write_parquet, load, warehouse):
         ("6ba7b810-9dad-11d1-80b4-00c04fd430c8", "Zoë", "\\xFFx", "{'a': 1, 'b': x}", "[1, 2]", "{k=1}", "b")
     ]
     assert {describe(warehouse, "users")[name] for name in columns.split(", ")} == {"VARCHAR"}
+
+
+def test_the_number_of_a_row_stands_for_an_id_that_the_file_lacks(write_csv, write_parquet, load):
+    write_csv("order_items.csv", "order_id,quantity", "o1,1", '"o\n2",1', "o2,1")
+    write_parquet(
+        "costs.parquet", "select '2026-01-31' as incurred_on, 'other' as purpose, 5 as amount from range(2)"
+    )
+    # A line break is in the row before the last one.
+    expected = [("o1", "2", 2), ("o\n2", "3", 3), ("o2", "5", 5)]
+    assert load("order_items", "order_id, line_number, _row_number") == expected
+    assert load("costs", "cost_id, _row_number") == [("1", 1), ("2", 2)]
 
 
 def test_columns_that_a_parquet_file_lacks_have_the_types_of_the_contract(write_parquet, load, warehouse):

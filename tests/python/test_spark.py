@@ -64,6 +64,9 @@ def test_parquet_is_read_where_it_is(tmp_path, raw_dir):
     write_parquet(raw_dir, "users", "select 'u1' as \"User_ID\", date '2024-01-05' as hired_on")
     file, view = statements_of(raw_dir, tmp_path, "users")
     assert not list((tmp_path / "inputs").rglob("*.parquet"))
+    write_parquet(raw_dir, "order_items", "select 'o1' as order_id")
+    _, view_of_items = statements_of(raw_dir, tmp_path, "order_items")
+    assert "cast(cast(_metadata.row_index + 1 as bigint) as bigint) as `line_number`" in view_of_items
     # Spark takes brackets and stars of a path for wildcards.
     assert str(raw_dir).endswith("raw 'data' [1] day=3 *")
     assert r"raw \'data\' \\[1\\] day=3 \\*/users.parquet')" in file

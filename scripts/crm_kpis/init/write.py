@@ -309,6 +309,8 @@ def _describe_raw() -> Iterator[str]:
     yield (
         "\nEach table is a file `<table>.csv`, `<table>.csv.gz` or `<table>.parquet` with a header. All may"
         " be missing, and so may the columns that are not required: KPIs that need them have no values."
+        " The number of the row stands for an id that no other table names, such as `cost_id` or"
+        " `line_number`; then a row that is there twice counts twice."
         " Times are ISO 8601, in UTC unless they carry an offset; `settings/raw_formats.csv` is for files"
         " that differ."
     )

@@ -54,6 +54,7 @@ class RawColumn:
             var publish_personal_columns lists it; None where there is none.
         is_own: Whether it is one of the company's own, which the contract does not have.
         landed_as: What a vendor's table calls an own column; None: by its name.
+        or_row_number: Whether the number of the row stands for it in a file without the column.
         default: SQL over the other columns of what an empty value stands for; None: for nothing.
         decimal_mark: How the settings say that its file writes numbers: dot or comma.
     """
@@ -68,6 +69,7 @@ class RawColumn:
     published_as: str | None = None
     is_own: bool = False
     landed_as: str | None = None
+    or_row_number: bool = False
     default: str | None = None
     decimal_mark: str = "dot"
 
@@ -161,7 +163,8 @@ def _column(entry: dict[str, Any]) -> RawColumn:
     return RawColumn(
         entry["name"],
         entry["data_type"],
-        required=bool(meta.get("required", False)),
+        required=bool(meta.get("required")) and not meta.get("or_row_number"),
+        or_row_number=bool(meta.get("or_row_number")),
         accepts=tuple(meta.get("values", ())),
         is_personal=bool(meta.get("pii", False)),
         rejects_row=bool(meta.get("rejects_row", False)),

@@ -45,6 +45,7 @@ _KEPT_PARQUET_TYPES = {
     *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
     *("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"),
 }
+_PARQUET_ROW_NUMBER = "cast(file_row_number + 1 as bigint)"
 _DECIMAL = re.compile(r"DECIMAL\(\d+,\d+\)")
 # DuckDB's default; a CSV file with longer records is read with larger buffers.
 _USUAL_RECORD = 2_000_000
@@ -475,7 +476,7 @@ def _create_parquet_view(connection: duckdb.DuckDBPyConnection, file: RawFile) -
     try:
         connection.execute(
             f"create view {_relation(file.table)} as"
-            f" select {columns}cast(file_row_number + 1 as bigint) as _row_number from {source}"
+            f" select {columns}{_PARQUET_ROW_NUMBER} as _row_number from {source}"
         )
         return connection.execute(
             f"select sum(num_rows)::bigint from parquet_file_metadata({quote_path(file.path)})"
@@ -488,7 +489,10 @@ def _parquet_expression(file: RawFile, column: RawColumn) -> str:
     alias = quote_identifier(column.name)
     match = file.matches.get(column.name)
     if match is None:
-        return f"cast(null as {_MISSING_PARQUET_TYPES.get(column.data_type, column.data_type)}) as {alias}"
+        missing = _PARQUET_ROW_NUMBER if column.or_row_number else "null"
+        return (
+            f"cast({missing} as {_MISSING_PARQUET_TYPES.get(column.data_type, column.data_type)}) as {alias}"
+        )
     source = file.raw_format.rewrite(quote_identifier(match.identifier), column, match.duckdb_type)
     if source != quote_identifier(match.identifier):
         return f"{source} as {alias}"
@@ -521,7 +525,6 @@ def _in_utf8(file: RawFile, header: CsvHeader) -> Iterator[Path]:
 
 def _load_utf8(connection: duckdb.DuckDBPyConnection, file: RawFile, header: CsvHeader, path: Path) -> int:
     scan = csv_file.scan(file.path, header)
-    columns = "".join(f"{_csv_expression(file, column)}, " for column in file.table.columns)
     source = f"(select *, row_number() over () as record from {_read_csv(path, file, header, scan)})"
     parameters: list[list[int]] = []
     if len(scan.line_offsets) <= 1:
@@ -533,10 +536,12 @@ def _load_utf8(connection: duckdb.DuckDBPyConnection, file: RawFile, header: Csv
             " on record >= first_record"
         )
         parameters = [list(numbers) for numbers in zip(*scan.line_offsets, strict=True)]
+    row_number = f"cast({line} as bigint)"
+    columns = "".join(f"{_csv_expression(file, column, row_number)}, " for column in file.table.columns)
     try:
         connection.execute(
             f"create table {_relation(file.table)} as"
-            f" select {columns}cast({line} as bigint) as _row_number from {source}",
+            f" select {columns}{row_number} as _row_number from {source}",
             parameters,
         )
     except duckdb.InvalidInputException as error:
@@ -551,9 +556,10 @@ def _load_utf8(connection: duckdb.DuckDBPyConnection, file: RawFile, header: Csv
     return rows
 
 
-def _csv_expression(file: RawFile, column: RawColumn) -> str:
+def _csv_expression(file: RawFile, column: RawColumn, row_number: str) -> str:
     match = file.matches.get(column.name)
-    source = file.raw_format.rewrite(match.identifier, column) if match else "cast(null as varchar)"
+    missing = f"cast({row_number if column.or_row_number else 'null'} as varchar)"
+    source = file.raw_format.rewrite(match.identifier, column) if match else missing
     return f"{source} as {quote_identifier(column.name)}"
 
 

@@ -160,7 +160,9 @@ class _Reader:
         units = {
             key: unit
             for key, unit in units.items()
-            if any(row.get(key, "") not in (None, *UNKNOWN, *((0,) if unit == "count" else ())) for row in rows)
+            if any(
+                row.get(key, "") not in (None, *UNKNOWN, *((0,) if unit == "count" else ())) for row in rows
+            )
         }
         dimensions = tuple(key for key in _DIMENSIONS if key in rows[0])
         found, amount = rows[0]["found"], rows[0].get("found_amount")

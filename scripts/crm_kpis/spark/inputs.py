@@ -31,6 +31,7 @@ _CASTABLE = {
     "timestamp": _DAYS,
 }
 _DECIMAL = re.compile(r"DECIMAL\(\d+,\d+\)")
+_ROW_NUMBER = "cast(_metadata.row_index + 1 as bigint)"
 _MISSING = {"text": "string", "integer": "bigint", "decimal": "decimal(18, 4)"}
 
 
@@ -106,8 +107,9 @@ def _columns_in_place(file: RawFile) -> str | None:
     for column in file.table.columns:
         match = matches.get(column.name)
         if match is None:
+            missing = _ROW_NUMBER if column.or_row_number else "null"
             columns.append(
-                f"cast(null as {_MISSING.get(column.data_type, column.data_type)}) as `{column.name}`"
+                f"cast({missing} as {_MISSING.get(column.data_type, column.data_type)}) as `{column.name}`"
             )
         elif _is_castable(column, match.duckdb_type) and "`" not in match.name:
             value = f"`{match.name}`"
@@ -117,7 +119,7 @@ def _columns_in_place(file: RawFile) -> str | None:
             columns.append(f"{value} as `{column.name}`")
         else:
             return None
-    return ", ".join([*columns, "cast(_metadata.row_index + 1 as bigint) as _row_number"])
+    return ", ".join([*columns, f"{_ROW_NUMBER} as _row_number"])
 
 
 def _is_castable(column: RawColumn, duckdb_type: str) -> bool:
