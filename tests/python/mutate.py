@@ -239,11 +239,14 @@ class Suite:
                     connection.execute(f"create or replace {kind} {model.relation} as {query}")
                     if _differs(connection, name):
                         changed.append(name)
-            for name, query in self._compiled.data_tests.items():
-                if self._compiled.severities[name] != "error":
+            # Those of examples, which a run leaves out, are compiled where they change.
+            severities = self._compiled.severities
+            tests = self._compiled.data_tests | {name: sql[name] for name in sql.keys() & severities.keys()}
+            for name, query in tests.items():
+                if severities[name] != "error":
                     continue
                 if name in sql or self._inputs[name].intersection(changed):
-                    found = connection.execute(f"from ({sql.get(name, query)}) limit 1").fetchall()
+                    found = connection.execute(f"from ({query}) limit 1").fetchall()
                     if found:
                         return changed, name
         return changed, ""
