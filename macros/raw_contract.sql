@@ -201,7 +201,7 @@
         select
             judged._row_number,
             row_number() over (
-                partition by {% for column in meta.key %}judged.{{ column }}, {% endfor -%} judged.failure
+                partition by {% for column in meta.key %}judged.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
                 order by {{ 'judged.latest_by desc nulls last, ' if meta.latest_by }}judged._row_number desc
             ) as recency
         from judged
