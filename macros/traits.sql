@@ -88,7 +88,7 @@
         sides.segment_by,
         sides.segment,
         totals.block,
-        coalesce(parts.case_count, 0) as case_count,
+        parts.case_count,
         (
             coalesce(parts.hit_count, 0) - coalesce(parts.case_count, 0) * sides.current_numerator / nullif(sides.current_denominator, 0)
         ) / nullif(sides.current_denominator, 0)
@@ -112,9 +112,8 @@
         cast(count(*) as double) as blocks,
         {{ sum_in_order('residual * residual', 'block') }} * count(*) / (count(*) - 1.0) as block_variance
     from {{ name }}_blocks
-    where residual is not null
     group by segment_by, segment
-    having count(*) filter (where case_count > 0) >= 3
+    having count(case_count) >= 3
 ),
 
 {{ name }}_with_variances as (

@@ -19,7 +19,6 @@ visits_with_next as (
         stage,
         entered_on,
         exited_on,
-        deal_closed_on,
         lead(entered_on) over (partition by deal_id order by entered_on) as next_entered_on,
         lag(entered_on) over (partition by deal_id order by entered_on) is null as is_first
     from visits

@@ -142,7 +142,6 @@ rank_sums as (
         outlook_on,
         cast(sum(cast(happened * chance_rank as decimal(18, 1))) as double) as happened_ranks
     from ties
-    where happened > 0
     group by event, horizon_days, outlook_on
 ),
 

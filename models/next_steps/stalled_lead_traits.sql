@@ -17,7 +17,7 @@ reporting_window as (
 leads_of_a_year as (
     select
         leads.*,
-        coalesce(open_leads.is_stalled, false) as is_stalled,
+        open_leads.is_stalled,
         {{ block_of('leads.created_on', 'leads.lead_id') }} as block
     from leads
     cross join reporting_window

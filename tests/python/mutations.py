@@ -11,10 +11,10 @@ _JINJA_COMMENT = re.compile(r"{#.*?#}", re.DOTALL)
 # Spark's own, where DuckDB has one, too.
 _SPARK_MACRO = re.compile(r"{%-? macro (?:default|spark)__(\w+)\(.*?endmacro -?%}", re.DOTALL)
 _DATE = re.compile(r"\b\w+_(?:on|at|start|end|from|until)\b")
-# A row becomes a column: of one value the least is the greatest. One row has a place, one is the total, one
-# the mix of all segments.
+# A row becomes a column: of one value the least is the greatest. One row has a place, one is of a side, one
+# is the total, one the mix of all segments.
 _NO_PIVOT = (
-    r"(?!value\) filter \(where measure = |[\w.]+\) filter \(where [\w.]*(?:place|number|rank) = "
+    r"(?!value\) filter \(where measure = |[\w.]+\) filter \(where [\w.]*(?:place|number|rank|side) = "
     r"|case when (?:segment_by = 'all'|segment is null) then )"
 )
 # Each kind of change: what it finds and what it puts in its place. SQL is lower case, with a clause a line.
@@ -40,6 +40,8 @@ _KINDS: dict[str, tuple[str, str]] = {
     "a default gone": (r"\bcoalesce\(([\w.]+), (?:'[^']*'|[^()'])+\)", r"\1"),
     "upside down": (r" desc\b", " asc"),
 }
+# Partitions by a condition are those by its opposite.
+_PARTITION = re.compile(r"\bpartition by [\w.]+$")
 _INNER_JOIN = re.compile(r"^( *)inner join (\w+)(?: as (\w+))?(?: on .*)?$")
 _COMPARES = "(?:=|<>|<|>|<=|>=|like|between)"
 # What is more than a comparison of two columns may be true of NULL.
@@ -81,6 +83,8 @@ def mutate_line(line: str, dates: set[str]) -> Iterator[tuple[str, str]]:
         return
     for kind, (pattern, replacement) in _KINDS.items():
         for match in re.finditer(pattern, code, re.MULTILINE):
+            if "null" in kind and _PARTITION.search(code[: match.start()]):
+                continue
             yield kind, code[: match.start()] + match.expand(replacement) + code[match.end() :]
     for match in _DATE.finditer(code):
         suffix = match[0].rpartition("_")[2]

@@ -42,15 +42,22 @@ def test_a_line_without_meaning_is_left_alone(line):
     [
         "max(value) filter (where measure = 'deals') as deals,\n",
         "max(visits.channel) filter (where visits.place = 1) as first_channel,\n",
+        "max(day_count) filter (where side = '{{ side }}') as {{ side }}_day_count,\n",
     ],
 )
-def test_the_only_value_of_a_measure_or_place_is_not_made_the_least(line):
+def test_the_only_value_of_a_measure_place_or_side_is_not_made_the_least(line):
     assert {kind for kind, _ in mutate_line(line, set())} == {"the opposite", "a filter gone"}
 
 
 def test_the_total_of_a_kpi_is_not_made_the_least():
     line = "max(case when segment_by = 'all' then difference end) over (partition by kpi_id) as total,\n"
     assert {kind for kind, _ in mutate_line(line, set())} == {"the opposite"}
+
+
+def test_partitions_by_a_condition_are_not_those_by_its_opposite():
+    line = "rank() over (partition by amount is null order by amount) as worth,\n"
+    assert not list(mutate_line(line, set()))
+    assert list(mutate_line(line.replace("order by amount", "order by amount is null"), set()))
 
 
 @pytest.mark.parametrize(

@@ -204,8 +204,8 @@ states as (
             when signs_by_day.tickets <= 2 then 1
             else 2
         end as ticket_number,
-        coalesce(signs_by_day.answer, 0) as answer,
-        coalesce(signs_by_day.email, 0) as email
+        signs_by_day.answer,
+        signs_by_day.email
     from subscriber_days
     left join signs_by_day
         on
