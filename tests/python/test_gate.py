@@ -152,7 +152,11 @@ CASES: dict[str, tuple[Edit, str, tuple[str, ...]]] = {
         "lost_values:orders",
         ("no_exchange_rate", "exchange_rates.csv", "JPY,<first day>,<rate>"),
     ),
-    "a header without rows": (edit("tickets", lambda row: None), "emptied:tickets", ("rows read: 0, used: 0, last time ",)),
+    "a header without rows": (
+        edit("tickets", lambda row: None),
+        "emptied:tickets",
+        ("rows read: 0, used: 0, last time ",),
+    ),
     "a missing orders file": (remove("orders"), "emptied:orders", ("rows read: 0, used: 0, last time ",)),
     "half of the deals": (
         edit("deals", half),
