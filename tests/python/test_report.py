@@ -434,6 +434,18 @@ def test_what_weeks_do_not_add_up_to_is_drawn_by_periods_as_long(totals, tmp_pat
     assert "week of" not in figure
 
 
+def test_a_company_of_two_months_is_shown_by_months(totals, tmp_path):
+    """No quarter of it is over, so quarters would be a page without a number."""
+    young = copy_marts(
+        totals, tmp_path, "delete from marts.kpi_values where period_grain not in ('week', 'month', 'all')"
+    )
+    page = write_report(young).read_text(encoding="utf-8")
+    assert re.findall(r'name="grain" value="(\w+)" checked', page) == ["month"]
+    # Others begin with quarters.
+    page = (totals / "report.en.html").read_text(encoding="utf-8")
+    assert re.findall(r'name="grain" value="(\w+)" checked', page) == ["quarter"]
+
+
 def test_only_the_surest_changes_are_drawn_and_the_page_says_so(totals, tmp_path):
     drawn = ["win_rate", "deals_won", "close_rate", "sales_cycle_days", "leads_created", "deals_created"]
     kpis = ", ".join(map(quoted, [*drawn, "revenue"]))

@@ -30,7 +30,7 @@ from crm_kpis.report.texts import Texts
 AREAS = ("sales", "marketing", "customers", "service", "team", "roll_out")
 GRAINS = ("month", "quarter", "year", "fiscal_quarter", "fiscal_year")
 # Enough days to rest on, recent enough to act on.
-FIRST_GRAIN = "quarter"
+_USUAL_GRAIN = "quarter"
 # Two months are: 28 and 31 days.
 _ABOUT_AS_LONG = 1.15
 # The share of a change that a shift between segments must have made to be named.
@@ -246,8 +246,17 @@ class Content:
     @property
     def grains(self) -> tuple[str, ...]:
         """The grains that the reader may choose: fiscal ones only where a KPI has them."""
-        shown = {grain for cards in self.cards.values() for card in cards for grain in card.views}
-        return tuple(grain for grain in GRAINS if grain in shown or not grain.startswith("fiscal"))
+        return tuple(grain for grain in GRAINS if grain in self._shown or not grain.startswith("fiscal"))
+
+    @property
+    def first_grain(self) -> str:
+        """The grain that is shown until the reader chooses: the shortest where no quarter has a value yet."""
+        shown = [grain for grain in GRAINS if grain in self._shown]
+        return _USUAL_GRAIN if _USUAL_GRAIN in shown or not shown else shown[0]
+
+    @property
+    def _shown(self) -> set[str]:
+        return {grain for cards in self.cards.values() for card in cards for grain in card.views}
 
     @property
     def behind(self) -> tuple[Target, ...]:

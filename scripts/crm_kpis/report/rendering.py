@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from crm_kpis.report import LANGUAGES
-from crm_kpis.report.content import FIRST_GRAIN, Content
+from crm_kpis.report.content import Content
 from crm_kpis.report.formats import Formats
 from crm_kpis.report.head import Head
 from crm_kpis.report.texts import Texts
@@ -41,7 +41,7 @@ def render_html(content: Content, head: Head, texts: Texts, formats: Formats) ->
         "head": head,
         "texts": texts,
         "formats": formats,
-        "first_grain": FIRST_GRAIN,
+        "first_grain": content.first_grain,
         "languages": LANGUAGES,
         "first_rows": FIRST_ROWS,
     }
@@ -67,7 +67,7 @@ def render_markdown(content: Content, head: Head, texts: Texts, formats: Formats
         _environment()
         .overlay(autoescape=False)
         .get_template("report.md")
-        .render(content=content, head=head, texts=texts, formats=formats, first_grain=FIRST_GRAIN)
+        .render(content=content, head=head, texts=texts, formats=formats, first_grain=content.first_grain)
     )
     return page.strip() + "\n"
 
