@@ -50,7 +50,7 @@ def describe(connection, table):
 def test_contract_has_the_tables_of_the_sources_file():
     tables = {table.name: table for table in read_contract()}
     assert len(tables) == 20
-    required = {column.name for column in tables["costs"].columns if column.required}
+    required = {column.name for column in tables["costs"].columns if column.must_be_there}
     assert required == {"incurred_on", "purpose", "amount"}
 
 

@@ -315,8 +315,8 @@ def _describe_raw() -> Iterator[str]:
         " that differ."
     )
     for table in read_contract():
-        required = [f"`{column.name}`" for column in table.columns if column.required]
-        others = [f"`{column.name}`" for column in table.columns if not column.required]
+        required = [f"`{column.name}`" for column in table.columns if column.must_be_there]
+        others = [f"`{column.name}`" for column in table.columns if not column.must_be_there]
         yield f"\n## {table.name}\n\nRequired: {', '.join(required)}."
         if others:
             yield f"\nAlso: {', '.join(others)}."

@@ -74,10 +74,10 @@ def match_columns(
     _refuse_duplicates(path, columns)
     found = {column.name: _find(table, path, columns, column, names) for column in table.columns}
     matches = {name: match for name, match in found.items() if match}
-    missing = tuple(column for column in table.columns if column.required and column.name not in matches)
+    missing = tuple(column for column in table.columns if column.must_be_there and column.name not in matches)
     if missing:
-        required = ", ".join(column.name for column in table.columns if column.required)
-        optional = shorten([column.name for column in table.columns if not column.required])
+        required = ", ".join(column.name for column in table.columns if column.must_be_there)
+        optional = shorten([column.name for column in table.columns if not column.must_be_there])
         columns_word, it = ("column", "it") if len(missing) == 1 else ("columns", "them")
         raise MendableError(
             f"{path} has no {columns_word} {', '.join(column.name for column in missing)}, which the table"

@@ -45,7 +45,7 @@ class RawColumn:
     Attributes:
         name: The column's name in the file.
         data_type: text, integer, decimal, boolean, date or timestamp.
-        required: Whether a file without the column is an error.
+        required: Whether a row without a value is rejected.
         accepts: The values that it may hold, in any case; empty: any.
         is_personal: Whether it holds personal data.
         rejects_row: Whether an invalid value rejects its row although the column is optional.
@@ -72,6 +72,11 @@ class RawColumn:
     or_row_number: bool = False
     default: str | None = None
     decimal_mark: str = "dot"
+
+    @property
+    def must_be_there(self) -> bool:
+        """Whether a file without the column is an error."""
+        return self.required and not self.or_row_number
 
 
 @dataclass(frozen=True)
@@ -163,8 +168,8 @@ def _column(entry: dict[str, Any]) -> RawColumn:
     return RawColumn(
         entry["name"],
         entry["data_type"],
-        required=bool(meta.get("required")) and not meta.get("or_row_number"),
-        or_row_number=bool(meta.get("or_row_number")),
+        required=bool(meta.get("required", False)),
+        or_row_number=bool(meta.get("or_row_number", False)),
         accepts=tuple(meta.get("values", ())),
         is_personal=bool(meta.get("pii", False)),
         rejects_row=bool(meta.get("rejects_row", False)),

@@ -547,8 +547,9 @@ def _check_columns(path: Path, table: RawTable, columns: list[str]) -> None:
             f"{path} makes a column {unknown}, which the table {table.name} of the contract does not have. "
             "Rename or remove it."
         )
-    needed = (column.name for column in table.columns if column.required or column.or_row_number)
-    missing = next((name for name in needed if name not in columns), None)
+    missing = next(
+        (column.name for column in table.columns if column.required and column.name not in columns), None
+    )
     if missing:
         raise InputError(f"{path} makes no column {missing}, which the table {table.name} needs. Add it.")
 
