@@ -441,6 +441,8 @@ def test_a_company_of_two_months_is_shown_by_months(totals, tmp_path):
     )
     page = write_report(young).read_text(encoding="utf-8")
     assert re.findall(r'name="grain" value="(\w+)" checked', page) == ["month"]
+    # A browser that does not know which choice is checked shows the same.
+    assert ' data-first-grain="month">' in page
     # Others begin with quarters.
     page = (totals / "report.en.html").read_text(encoding="utf-8")
     assert re.findall(r'name="grain" value="(\w+)" checked', page) == ["quarter"]
