@@ -246,16 +246,17 @@ class Content:
     @property
     def grains(self) -> tuple[str, ...]:
         """The grains that the reader may choose: fiscal ones only where a KPI has them."""
-        return tuple(grain for grain in GRAINS if grain in self._shown or not grain.startswith("fiscal"))
+        shown = self._grains_with_values
+        return tuple(grain for grain in GRAINS if grain in shown or not grain.startswith("fiscal"))
 
     @property
     def first_grain(self) -> str:
         """The grain that is shown until the reader chooses: the shortest where no quarter has a value yet."""
-        shown = [grain for grain in GRAINS if grain in self._shown]
-        return _USUAL_GRAIN if _USUAL_GRAIN in shown or not shown else shown[0]
+        shown = self._grains_with_values
+        return _USUAL_GRAIN if _USUAL_GRAIN in shown or not shown else min(shown, key=GRAINS.index)
 
     @property
-    def _shown(self) -> set[str]:
+    def _grains_with_values(self) -> set[str]:
         return {grain for cards in self.cards.values() for card in cards for grain in card.views}
 
     @property

@@ -126,6 +126,10 @@ def read_next_steps(marts: Marts, labels: Labels) -> tuple[StepList, ...]:
     return tuple(_Reader(marts, labels).read())
 
 
+def _says_something(value: Any, unit: str | None) -> bool:
+    return value not in (None, *UNKNOWN) and not (unit == "count" and value == 0)
+
+
 class _Reader:
     def __init__(self, marts: Marts, labels: Labels) -> None:
         self.marts, self.labels = marts, labels
@@ -160,9 +164,7 @@ class _Reader:
         units = {
             key: unit
             for key, unit in units.items()
-            if any(
-                row.get(key, "") not in (None, *UNKNOWN, *((0,) if unit == "count" else ())) for row in rows
-            )
+            if any(_says_something(row.get(key, ""), unit) for row in rows)
         }
         dimensions = tuple(key for key in _DIMENSIONS if key in rows[0])
         found, amount = rows[0]["found"], rows[0].get("found_amount")
