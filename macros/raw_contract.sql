@@ -241,8 +241,8 @@
 
 
 {#
-    Renders a query of the optional values of one raw table that staging turns into NULL: not of the column's type, not accepted, or against
-    one of the table's value_checks. Rows that are rejected as a whole are left out: their raw row is kept already.
+    Renders a query of the values of one raw table that staging turns into NULL: optional ones that are not of the column's type or not
+    accepted, and those against one of the table's value_checks. Rows that are rejected as a whole are left out: their raw row is kept already.
 
         {{ rejected_values_of('deals', ref('rejected_rows')) }}
 #}
@@ -254,8 +254,9 @@
 {%- set columns = table.columns.values() | list -%}
 {#- Each entry is [column, reason, condition]. -#}
 {%- set checks = [] -%}
-{%- for column in columns if not column.config.meta.required -%}
-    {%- if column.data_type != 'text' -%}
+{%- for column in columns -%}
+    {%- if column.config.meta.required -%}
+    {%- elif column.data_type != 'text' -%}
         {%- do checks.append([
             column.name, 'invalid_value', column.name ~ ' is null and ' ~ to_text('raw_' ~ column.name) ~ ' is not null'
         ]) -%}

@@ -7,7 +7,7 @@ reporting_window as (
 
 expected as (
     {% for table, fact, day in [
-        ('deals', 'fct_deals', local_date('created_at')),
+        ('deals', 'fct_deals', local_date('coalesce(created_at, closed_at)')),
         ('leads', 'fct_leads', local_date('created_at')),
         ('tickets', 'fct_tickets', local_date('created_at')),
         ('survey_responses', 'fct_survey_responses', local_date('responded_at')),

@@ -23,7 +23,7 @@ known_deals as (
         deals.closed_at
     from deals
     cross join reporting_window
-    where {{ local_date('deals.created_at') }} <= reporting_window.as_of
+    where {{ local_date('coalesce(deals.created_at, deals.closed_at)') }} <= reporting_window.as_of
 ),
 
 first_entries as (

@@ -62,7 +62,7 @@ known as (
         reporting_window.as_of
     from deals
     cross join reporting_window
-    where {{ local_date('deals.created_at') }} <= reporting_window.as_of
+    where {{ local_date('coalesce(deals.created_at, deals.closed_at)') }} <= reporting_window.as_of
 ),
 
 -- The lead of a deal where only the lead names the deal; of several, the same one in every run.
@@ -102,15 +102,21 @@ first_sessions as (
     group by lead_id
 ),
 
--- A deal is created when it is known at the latest: a lead that was entered afterwards does not make the cycle shorter.
+-- A deal is created when it is known at the latest: a lead that was entered afterwards does not make the cycle shorter. Where nobody knows
+-- when it was created, a lead that was entered after its close does not tell either.
 touched_deals as (
     select
         deals_with_lead.*,
         coalesce(deals_with_lead.campaign_id, nullif(leads.campaign_id, '(none)')) as first_campaign_id,
-        least(
-            coalesce(leads.first_touch_on, leads.created_on, first_sessions.started_on, deals_with_lead.created_on),
-            deals_with_lead.created_on
-        ) as first_touch_on
+        case
+            when
+                deals_with_lead.created_on is not null
+                or coalesce(leads.first_touch_on, leads.created_on, first_sessions.started_on) <= deals_with_lead.closed_on
+                then least(
+                    coalesce(leads.first_touch_on, leads.created_on, first_sessions.started_on, deals_with_lead.created_on),
+                    deals_with_lead.created_on
+                )
+        end as first_touch_on
     from deals_with_lead
     left join leads on deals_with_lead.first_lead_id = leads.lead_id
     left join first_sessions on deals_with_lead.first_lead_id = first_sessions.lead_id

@@ -91,6 +91,7 @@ selections as (
     select
         usual_durations.duration,
         usual_durations.first_begun_on,
+        usual_durations.first_ended_on,
         usual_durations.days,
         case
             -- No subscription has ended yet: the records may be of those that run today, and an end could not have been seen.
@@ -213,7 +214,11 @@ selection_look_backs (look_back, duration) as (
 select
     waits.look_back,
     selections.days,
-    selections.first_begun_on as counts_from,
+    -- Nobody knows when an imported deal began: the records of closings begin with the first of them.
+    case
+        when waits.look_back = 'closing' then least(selections.first_begun_on, selections.first_ended_on)
+        else selections.first_begun_on
+    end as counts_from,
     0 as days_ahead
 from waits
 inner join selections on waits.duration = selections.duration

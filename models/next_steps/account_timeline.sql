@@ -176,6 +176,7 @@ events as (
         cast(null as decimal(18, 4)) as score,
         created_on as happened_on
     from deals
+    where created_on is not null
     union all
     select
         account_id,

@@ -7,12 +7,13 @@
 {% if execute %}
 {% for table in raw_tables() %}
     {% set columns = raw_table(table).columns %}
+    {% set value_checks = raw_table(table).config.meta.get('value_checks', {}) %}
     {% set row_date = raw_table(table).config.meta.dated_by %}
     {% set dates = {} %}
     {% for column in columns.values() %}
         {% set date = column.config.meta.dated_by or row_date or 'cast(null as date)' %}
         {% do dates.setdefault(date, []).append([
-            column.name, 'count(' ~ ('*' if column.config.meta.required else column.name) ~ ')'
+            column.name, 'count(' ~ ('*' if column.config.meta.required and column.name not in value_checks else column.name) ~ ')'
         ]) %}
         {% for value in column.config.meta.get('values') or [] %}
             {% do dates[date].append([column.name ~ '=' ~ value, 'count(*) filter (where ' ~ column.name ~ " = '" ~ value ~ "')"]) %}

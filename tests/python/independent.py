@@ -42,7 +42,7 @@ _SCALE_MAX = pl.coalesce(
 _CLOSED = _c("status").is_in(["won", "lost"])
 _IS_CREDIT_NOTE = (_c("amount") < 0).fill_null(value=False)
 ROW_CHECKS: dict[str, list[pl.Expr]] = {
-    "deals": [_CLOSED & _c("closed_at").is_null(), _CLOSED & (_c("closed_at") < _c("created_at"))],
+    "deals": [_CLOSED & _c("closed_at").is_null()],
     "subscriptions": [_c("ended_on") < _c("started_on")],
     "survey_responses": [
         _NPS & (_c("scale_max") != 10),
@@ -51,7 +51,7 @@ ROW_CHECKS: dict[str, list[pl.Expr]] = {
     ],
     "exchange_rates": [_c("rate") <= 0],
 }
-# Optional values that contradict others become NULL.
+# Values that contradict others become NULL.
 VALUE_CHECKS: dict[str, dict[str, pl.Expr]] = {
     "users": {"left_on": _c("left_on") < _c("hired_on")},
     "leads": {
@@ -60,7 +60,10 @@ VALUE_CHECKS: dict[str, dict[str, pl.Expr]] = {
         "disqualified_at": _c("disqualified_at") < _c("created_at"),
         "first_touch_at": _c("first_touch_at") > _c("created_at"),
     },
-    "deals": {"closed_at": _c("status") == "open"},
+    "deals": {
+        "closed_at": _c("status") == "open",
+        "created_at": _CLOSED & (_c("created_at") > _c("closed_at")),
+    },
     "deal_stages": {"exited_at": _c("exited_at") < _c("entered_at")},
     "tickets": {
         "first_responded_at": _c("first_responded_at") < _c("created_at"),
@@ -136,7 +139,9 @@ def read_table(directory: Path, table: dict) -> pl.DataFrame:
         for column, contradicts in VALUE_CHECKS.get(name, {}).items()
     )
     rejected = [
-        _c(column["name"]).is_null() for column in table["columns"] if _meta(column).get("required", False)
+        pl.lit(readable[column["name"]].is_null())
+        for column in table["columns"]
+        if _meta(column).get("required")
     ]
     rejected += ROW_CHECKS.get(name, [])
     for column in table["columns"]:
@@ -347,7 +352,7 @@ class Sample:
         since, spent = {
             "sales cycle": lambda: self._spent(self.deals.filter("is_won"), "created", "touched", "closed"),
             "payment": lambda: self._spent(self.paid_deals, "created", "touched", "paid"),
-            "closing": lambda: self._spent(self.deals, "created", "created", "closed"),
+            "closing": lambda: self._spent(self.deals, "begun", "created", "closed"),
             "open deals": lambda: self._spent(self.deals, "created", "created", "closed"),
             "stalled": lambda: self._spent(self.deals, "created", "created", "closed"),
             "stage": lambda: self._spent(self.visits, "entered_at", "entered_at", "left_at"),
@@ -366,7 +371,7 @@ class Sample:
     def _spent(
         self, frame: pl.DataFrame, created: str, start: str, end: str
     ) -> tuple[date, tuple[pl.Expr, pl.DataFrame]]:
-        everything = self.deals if created == "created" else frame
+        everything = self.deals if created in ("created", "begun") else frame
         return everything[created].min(), (days(start, end), frame)
 
     @cached_property
@@ -504,7 +509,10 @@ class Sample:
             .with_columns(
                 created=_c("created_at").dt.date(),
                 closed=_c("closed_at").dt.date(),
-                touched=pl.min_horizontal(touch, "created_at").dt.date(),
+                begun=pl.min_horizontal("created_at", "closed_at").dt.date(),
+                touched=pl.when(
+                    _c("created_at").is_not_null() | (touch.dt.date() <= _c("closed_at").dt.date())
+                ).then(pl.min_horizontal(touch, "created_at").dt.date()),
                 is_won=_c("status") == "won",
                 amount_day=pl.coalesce("closed_at", "created_at").dt.date(),
                 campaign_id=pl.coalesce("campaign_id", "lead_campaign_id"),
@@ -868,7 +876,7 @@ def deals(s: Sample) -> Kpis:
     yield ratio(s, "close_rate", created, OF_DEALS, _c("is_won").sum(), per=pl.len())
     yield ratio(s, "win_rate", closed, OF_DEALS, _c("is_won").sum(), per=pl.len())
     yield ratio(s, "average_deal_size", won, OF_DEALS, _c("amount").sum(), per=_c("amount").count())
-    yield ratio(s, "sales_cycle_days", won, OF_DEALS, cycle.sum(), per=pl.len())
+    yield ratio(s, "sales_cycle_days", won, OF_DEALS, cycle.sum(), per=cycle.count())
     yield median(s, "sales_cycle_days_median", won, OF_DEALS, cycle)
 
 

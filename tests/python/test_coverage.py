@@ -352,6 +352,31 @@ def test_without_a_lost_deal_there_is_no_win_rate(company):
         assert periods_of(built, "deals_won")["2024-01"] == (31, "full", True)
 
 
+def test_imported_deals_tell_their_close_and_not_how_long_they_took(company):
+    # A deal of 100 a day is closed, won and lost in turn. Those of the first half of the year were imported
+    # on 1 July, later ones took 10 days.
+    def deals() -> Iterator[tuple]:
+        for number, closed in enumerate(days_from("2024-01-01", "2024-12-31")):
+            created = max(closed - 10 * DAY, date(2024, 7, 1))
+            yield f"d{number}", created, "won" if number % 2 else "lost", closed, 100
+
+    with company(deals=("deal_id created_at status closed_at amount", deals())) as built:
+        win_rate = periods_of(built, "win_rate")
+        revenue = periods_of(built, "won_revenue")
+        cycle = periods_of(built, "sales_cycle_days")
+        created = periods_of(built, "deals_created")
+        values = built.execute("select column_name, reason, count(*) from main.rejected_values group by all")
+        assert values.fetchall() == [("created_at", "created_after_closed", 182)]
+
+    # Of the 29 of February the first and the last are won.
+    assert win_rate["2024-02"] == (15 / 29, "full", True)
+    assert revenue["2024-02"] == (1500, "full", True)
+    assert cycle["2024-02"] == (None, "none", False)
+    assert "2024-06" not in created
+    assert cycle["2024-08"] == (10, "full", True)
+    assert created["2024-08"] == (31, "full", True)
+
+
 def test_what_happened_at_an_impossible_time_happened(company):
     header = "lead_id created_at qualified_at converted_at"
     leads = [(f"l{day}", day, day, day) for day in days_from("2024-01-01", "2024-01-09")]

@@ -59,7 +59,6 @@ won_deals as (
     cross join reporting_window
     where
         deals.status = 'won'
-        and {{ local_date('deals.created_at') }} <= reporting_window.as_of
         and {{ local_date('deals.closed_at') }} <= reporting_window.as_of
 ),
 

@@ -11,7 +11,7 @@ periods as (
 wins as (
     select
         period_id,
-        cast(max(value) filter (where measure = 'deals_won_in_365_days') as bigint) as deals_won,
+        cast(max(value) filter (where measure = 'won_deals_with_cycle_in_365_days') as bigint) as won_deals_with_cycle,
         cast(max(value) filter (where measure = 'sales_cycle_days_in_365_days') as bigint) as sales_cycle_days
     from {{ ref('measures_deals_closed_in_365_days') }}
     where segment_by = 'all'
@@ -21,7 +21,7 @@ wins as (
 read_days as (
     select distinct
         periods.read_on,
-        wins.deals_won,
+        wins.won_deals_with_cycle,
         wins.sales_cycle_days
     from periods
     left join wins on periods.period_id = wins.period_id
@@ -50,7 +50,7 @@ slow_days as (
     from first_touches
     inner join days_followed
         on
-            {{ days_between('first_touches.first_touch_on', 'days_followed.read_on') }} * days_followed.deals_won
+            {{ days_between('first_touches.first_touch_on', 'days_followed.read_on') }} * days_followed.won_deals_with_cycle
             > days_followed.sales_cycle_days
 ),
 

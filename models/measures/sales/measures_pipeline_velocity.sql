@@ -28,6 +28,7 @@ by_period as (
         cast(max(value) filter (where measure = 'deals_won_in_365_days') as double) as deals_won,
         cast(max(value) filter (where measure = 'won_deals_with_amount_in_365_days') as double) as won_deals_with_amount,
         cast(max(value) filter (where measure = 'won_revenue_in_365_days') as double) as won_revenue,
+        cast(max(value) filter (where measure = 'won_deals_with_cycle_in_365_days') as double) as won_deals_with_cycle,
         cast(max(value) filter (where measure = 'sales_cycle_days_in_365_days') as double) as sales_cycle_days
     from measures_of_deals
     group by period_id
@@ -40,7 +41,7 @@ velocities as (
             open_deals * (deals_won / nullif(deals_closed, 0)) * (won_revenue / nullif(won_deals_with_amount, 0))
             as {{ measure_type() }}
         ) as expected_open_revenue,
-        cast(sales_cycle_days / nullif(deals_won, 0) as {{ measure_type() }}) as mean_sales_cycle_days
+        cast(sales_cycle_days / nullif(won_deals_with_cycle, 0) as {{ measure_type() }}) as mean_sales_cycle_days
     from by_period
 )
 

@@ -47,7 +47,7 @@ _BROKEN_CHECKS: dict[tuple[str, str], dict[str, str]] = {
     ("leads", "disqualified_before_created"): {"disqualified_at": "created_at - interval 6 day"},
     ("leads", "touched_after_created"): {"first_touch_at": "created_at + interval 2 day"},
     ("deals", "closed_at_missing"): {"status": "'won'", "closed_at": "null"},
-    ("deals", "closed_before_created"): {"status": "'lost'", "closed_at": "created_at - interval 1 day"},
+    ("deals", "created_after_closed"): {"status": "'lost'", "closed_at": "created_at - interval 1 day"},
     ("deals", "closed_although_open"): {"status": "'open'", "closed_at": "created_at + interval 20 day"},
     ("deal_stages", "exited_before_entered"): {"exited_at": "entered_at - interval 4 hour"},
     ("subscriptions", "ended_before_started"): {"ended_on": "started_on - 1"},

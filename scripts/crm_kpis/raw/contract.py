@@ -89,7 +89,7 @@ class RawTable:
         key: The columns that identify a row.
         latest_by: The column by which the later of two rows with one key is found; None for the file's order.
         row_checks: The reasons for which a check rejects a row.
-        value_checks: The columns, each with a reason, for which a check makes an optional value NULL.
+        value_checks: The columns, each with a reason, for which a check makes a value NULL.
         conditions: The SQL of each of these checks, by reason.
     """
 

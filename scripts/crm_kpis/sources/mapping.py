@@ -441,9 +441,9 @@ def read_warnings(connection: duckdb.DuckDBPyConnection) -> list[str]:
         ).fetchall()[0]
         if early > _MIGRATED_SHARE * closed:
             warnings.append(
-                f"{early:,} of {closed:,} closed deals were closed before they were created, so they are"
-                " rejected. They were probably imported. If a field holds the real day of creation, name it"
-                " in a --mapping file, such as"
+                f"{early:,} of {closed:,} closed deals were closed before they were created. They were"
+                " probably imported: when they began is not known. If a field holds the real day of creation,"
+                " name it in a --mapping file, such as"
                 " salesforce: {opportunity: {created_at: Original_Created_Date__c}}."
             )
     for source, entity, column, count in connection.execute(f"from {_SCHEMA}._unread_values").fetchall():
