@@ -621,14 +621,16 @@ def test_a_finding_is_told_in_german_too():
     assert rejected.title == (
         "rejected_rows of deals: 3,000 of 12,000 rows (25%); expected at most 10% of the rows rejected"
     )
-    assert rejected.title_de == (
-        "rejected_rows (deals): 3.000 von 12.000 Zeilen (25\N{NO-BREAK SPACE}%);"
+    assert rejected.sentence == (
+        "Rejected rows (deals): 3,000 of 12,000 rows (25%); expected at most 10% of the rows rejected"
+    )
+    assert rejected.sentence_de == (
+        "Abgelehnte Zeilen (deals): 3.000 von 12.000 Zeilen (25\N{NO-BREAK SPACE}%);"
         " erwartet: höchstens 10\N{NO-BREAK SPACE}% der Zeilen abgelehnt"
     )
     (old,) = judged(Statistics(), as_of=date(2026, 5, 21))
-    assert old.title_de == (
-        "max_age: Der Stichtag 21.05.2026 liegt 41 Tage zurück; erwartet:"
-        " einen höchstens 40 Tage alten Stichtag"
+    assert old.sentence_de == (
+        "Alter der Daten: Die Daten enden am 21.05.2026, vor 41 Tagen; erwartet: höchstens 40 Tage alte Daten"
     )
     kpis = Statistics((), (), (KpiTotal("r", "revenue", 5, 1.5, None),))
     move = Move(0.5, 1000, (("2026-01", 1234567.5, 0.25),), is_redefined=False)
@@ -639,7 +641,7 @@ def test_a_finding_is_told_in_german_too():
 
 def test_each_text_of_a_rule_is_there_in_both_languages_with_the_same_counts():
     for rule in RULES.values():
-        for texts in (rule.expected, rule.found, rule.found_in_column):
+        for texts in (rule.label, rule.expected, rule.found, rule.found_in_column):
             if texts is not None:
                 assert texts.keys() == {"en", "de"}, rule.name
                 fields = [

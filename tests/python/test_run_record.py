@@ -74,7 +74,7 @@ def test_success_unchanged_and_warning(once: tuple[Path, Build], monkeypatch: py
     assert [(post["title"], post["type"]) for post in posts] == [
         ("CRM KPIs: unchanged with warnings", "warning")
     ]
-    assert posts[0]["message"].startswith("max_age: as_of 2026-06-30 is 63 days before today;")
+    assert posts[0]["message"].startswith("max_age: the data end on 2026-06-30, 63 days before today;")
     assert (again.status, "Nothing has changed" in again.stdout) == (3, True), again.all_output
     # The report, which it writes again, is for whom the umask lets read it.
     assert "No report." not in (first.output / "report.en.html").read_text(encoding="utf-8")

@@ -39,6 +39,7 @@ class Rule:
 
     Attributes:
         name: Its name, in settings and in --accept.
+        label: What it is called in the report, by language.
         severity: error, warn or off.
         limit: From where on it finds something; what it counts is in the texts.
         expected: What it expects, by language.
@@ -49,6 +50,7 @@ class Rule:
     """
 
     name: str
+    label: dict[str, str]
     severity: str
     limit: float
     expected: dict[str, str]
@@ -78,6 +80,8 @@ class Finding:
         expected: What the rule expected, and from what.
         found: What it found.
         way_out: What to do.
+        label: What the report calls the rule.
+        label_de: What it calls it in German.
         expected_de: What it expected, in German.
         found_de: What it found, in German.
         examples: Up to three rows as they came, without personal data.
@@ -91,6 +95,8 @@ class Finding:
     expected: str
     found: str
     way_out: str
+    label: str = ""
+    label_de: str = ""
     expected_de: str = ""
     found_de: str = ""
     examples: tuple[str, ...] = ()
@@ -108,15 +114,21 @@ class Finding:
 
     @property
     def title(self) -> str:
-        """The finding in one line."""
+        """The finding in one line, by the name that --accept takes."""
         place = f" of {self._place}" if self._place else ""
         return f"{self.rule}{place}: {self.found}; expected {self.expected}"
 
     @property
-    def title_de(self) -> str:
-        """The finding in one line, in German."""
+    def sentence(self) -> str:
+        """The finding in one line, for readers of the report."""
         place = f" ({self._place})" if self._place else ""
-        return f"{self.rule}{place}: {self.found_de}; erwartet: {self.expected_de}"
+        return f"{self.label}{place}: {self.found}; expected {self.expected}"
+
+    @property
+    def sentence_de(self) -> str:
+        """The finding in one line, for readers of the report in German."""
+        place = f" ({self._place})" if self._place else ""
+        return f"{self.label_de}{place}: {self.found_de}; erwartet: {self.expected_de}"
 
     @property
     def _place(self) -> str:
@@ -286,6 +298,8 @@ class _Asked:
                 expected=_English().format(rule.expected["en"], **values),
                 found=_English().format(found["en"], **values),
                 way_out=rule.way_out,
+                label=rule.label["en"],
+                label_de=rule.label["de"],
                 expected_de=_German().format(rule.expected["de"], **values),
                 found_de=_German().format(found["de"], **values),
             )

@@ -31,8 +31,8 @@ FILE_NAME, LOG_NAME = messages.RECORD_NAME, "runs.jsonl"
 SCHEMA_VERSION = 1
 # The place that the file keeps, so that its end can be written to a full disk.
 _SIZE = 16 << 10
-# Rows may be personal; programs read English.
-_NOT_RECORDED = {"examples", "expected_de", "found_de"}
+# Rows may be personal; programs read English, and the name of the rule.
+_NOT_RECORDED = {"examples", "label", "label_de", "expected_de", "found_de"}
 
 
 class RunRecord:

@@ -402,14 +402,14 @@ def _describe_run(  # noqa: PLR0913, PLR0917 - a column of marts.runs for each
         warnings="\n".join(
             [
                 *(failure.summary for failure in result.failures),
-                *(finding.title for finding in findings if not finding.is_accepted),
+                *(finding.sentence for finding in findings if not finding.is_accepted),
             ]
         )
         or None,
         warnings_de="\n".join(
             [
                 *(failure.summary_de or failure.summary for failure in result.failures),
-                *(finding.title_de for finding in findings if not finding.is_accepted),
+                *(finding.sentence_de for finding in findings if not finding.is_accepted),
             ]
         )
         or None,
