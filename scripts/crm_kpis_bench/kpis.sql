@@ -7,14 +7,14 @@ deals as (
         trim(deal_id) as deal_id,
         lower(trim(status)) as status,
         coalesce(nullif(trim(pipeline), ''), '(none)') as pipeline,
-        created_at,
+        case when lower(trim(status)) = 'open' or created_at <= closed_at then created_at end as created_at,
         case when closed_at >= '1970-01-01' and closed_at < '2100-01-01' then closed_at end as closed_at
     from read_parquet('{raw}/deals.parquet', file_row_number = true)
     where
         nullif(trim(deal_id), '') is not null
         and created_at >= '1970-01-01' and created_at < '2100-01-01'
         and lower(trim(status)) in ('open', 'won', 'lost')
-        and (lower(trim(status)) = 'open' or closed_at >= created_at and closed_at < '2100-01-01')
+        and (lower(trim(status)) = 'open' or closed_at >= '1970-01-01' and closed_at < '2100-01-01')
     qualify row_number() over (
         partition by trim(deal_id)
         order by
@@ -122,6 +122,7 @@ by_day as (
         count(*) filter (where status = 'won' and cast(closed_at as date) <= '{as_of}') as numerator,
         count(*) as denominator
     from deals
+    where created_at is not null
     group by all
     union all
     select

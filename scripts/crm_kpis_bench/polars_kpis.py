@@ -117,17 +117,19 @@ def _deals(raw_dir: Path, as_of: date) -> list[pl.LazyFrame]:
         _is_given("deal_id")
         & _is_possible("created_at")
         & status.is_in(["open", "won", "lost"])
-        & ((status == "open") | (_is_possible("closed_at") & (pl.col("closed_at") >= pl.col("created_at"))))
+        & ((status == "open") | _is_possible("closed_at"))
     )
     frame = _latest(_read(raw_dir, "deals").filter(valid), "deal_id", by_update=True).select(
         status.alias("status"),
         _segment("pipeline").alias("segment"),
-        pl.col("created_at").dt.date().alias("created_on"),
+        pl.when((status == "open") | (pl.col("created_at") <= pl.col("closed_at")))
+        .then(pl.col("created_at").dt.date())
+        .alias("created_on"),
         pl.col("closed_at").dt.date().alias("closed_on"),
     )
     is_won = pl.col("status") == "won"
     every = pl.col("status").is_not_null()
-    created = frame.rename({"created_on": "day"})
+    created = frame.drop_nulls("created_on").rename({"created_on": "day"})
     closed = frame.filter(pl.col("status") != "open").rename({"closed_on": "day"})
     return [
         _count(created, "close_rate", "pipeline", is_won & (pl.col("closed_on") <= as_of), every),
