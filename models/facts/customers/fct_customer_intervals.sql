@@ -43,14 +43,15 @@ subscribers as (
     select distinct account_id from running_subscriptions
 ),
 
--- An account that ever had a subscription is active while one runs; any other for a time after each purchase.
+-- An account that ever had a subscription is active while one runs; any other for a time after each purchase. A won deal and its order are
+-- often of one day: as two equal spans they would be put into an order of their own by each of the windows below.
 spans as (
     select
         account_id,
         active_from,
         active_until
     from running_subscriptions
-    union all
+    union
     select
         account_id,
         purchased_on as active_from,
