@@ -153,6 +153,13 @@ def test_imported_deals_that_close_before_they_were_created_are_warned_of(tmp_pa
     assert "created_at: Original_Created_Date__c" in warning
 
 
+def test_rows_are_numbered_by_their_keys(tmp_path: Path) -> None:
+    deals = [opportunity(f"006{letter}", "2024-03-01", True) for letter in "CABED"]
+    result = mapped(land(tmp_path, {"Opportunity": deals, "User": USERS}), "salesforce")
+    numbers = [(f"006{letter}", number) for number, letter in enumerate("ABCDE", start=1)]
+    assert sorted(result.rows("deals", "deal_id", "_row_number")) == numbers
+
+
 def test_history_mode_gives_the_present_and_the_stages(tmp_path: Path) -> None:
     def version(stage: str, start: str, active: bool) -> dict[str, Any]:
         row = opportunity("006A", "2024-03-01", None, StageName=stage)

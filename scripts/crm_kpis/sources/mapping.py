@@ -261,7 +261,9 @@ class _Filler:
                         join += f" left join {self.matches} as matches on mapped.account_id = source_id"
             parts.append(f"{value} as {quote_identifier(column.name)}")
         parts.append(f"cast({self._reason(table, columns) or 'null'} as varchar) as _left_out")
-        return f"select {', '.join(parts)} from (\n{sql}\n) as mapped{join}"
+        # Joins give their rows in another order in each run, and the numbers of the rows with it.
+        order = ", ".join(map(quote_identifier, (*table.key, *filter(None, [table.latest_by]))))
+        return f"select {', '.join(parts)} from (\n{sql}\n) as mapped{join} order by {order}"
 
     def _own_entities(self, table: RawTable, column: str) -> list[Entity]:
         """The entities that have an own column of a table."""
