@@ -256,6 +256,7 @@
 {%- set checks = [] -%}
 {%- for column in columns -%}
     {%- if column.config.meta.required -%}
+        {#- One that is not of its type, or not accepted, rejects the row. -#}
     {%- elif column.data_type != 'text' -%}
         {%- do checks.append([
             column.name, 'invalid_value', column.name ~ ' is null and ' ~ to_text('raw_' ~ column.name) ~ ' is not null'

@@ -102,24 +102,23 @@ first_sessions as (
     group by lead_id
 ),
 
--- A deal is created when it is known at the latest: a lead that was entered afterwards does not make the cycle shorter. Where nobody knows
--- when it was created, a lead that was entered after its close does not tell either.
-touched_deals as (
+deals_with_touch as (
     select
         deals_with_lead.*,
         coalesce(deals_with_lead.campaign_id, nullif(leads.campaign_id, '(none)')) as first_campaign_id,
-        case
-            when
-                deals_with_lead.created_on is not null
-                or coalesce(leads.first_touch_on, leads.created_on, first_sessions.started_on) <= deals_with_lead.closed_on
-                then least(
-                    coalesce(leads.first_touch_on, leads.created_on, first_sessions.started_on, deals_with_lead.created_on),
-                    deals_with_lead.created_on
-                )
-        end as first_touch_on
+        coalesce(leads.first_touch_on, leads.created_on, first_sessions.started_on) as lead_touched_on
     from deals_with_lead
     left join leads on deals_with_lead.first_lead_id = leads.lead_id
     left join first_sessions on deals_with_lead.first_lead_id = first_sessions.lead_id
+),
+
+-- A deal is created when it is known at the latest: a lead that was entered afterwards does not make the cycle shorter. Where nobody knows
+-- when the deal was created, a lead that was entered after its close does not tell either. least() takes NULL for nothing.
+touched_deals as (
+    select
+        *,
+        case when created_on is not null or lead_touched_on <= closed_on then least(lead_touched_on, created_on) end as first_touch_on
+    from deals_with_touch
 )
 
 select
