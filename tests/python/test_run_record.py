@@ -12,6 +12,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pytest
 from crm_kpis.errors import InputError, MachineError
 from crm_kpis.files import private_files, read_umask, write_whole
@@ -83,6 +84,21 @@ def test_success_unchanged_and_warning(once: tuple[Path, Build], monkeypatch: py
     assert ended(record) == ("unchanged", 3, None)
     assert [(rule["rule"], rule["verdict"]) for rule in record["rules"]] == [("max_age", "warned")]
     assert len(read_log(first.output)) == 2
+
+
+def test_an_unchanged_run_says_once_how_old_the_data_are(
+    once: tuple[Path, Build], monkeypatch: pytest.MonkeyPatch
+):
+    raw_dir, first = once
+    with duckdb.connect(first.output / "kpis.duckdb") as connection:
+        warnings = "Age of the data: the data end on 2026-06-30, 41 days before today\nEvents after today: 1"
+        connection.execute("update marts.runs set warnings = ?", [warnings])
+    monkeypatch.setenv("CRM_KPIS_TODAY", "2026-09-01")
+    again = build(first.output, "--raw-dir", raw_dir)
+    assert "Nothing has changed" in again.stdout, again.all_output
+    record = read_record(first.output)
+    assert record["warnings"] == ["Events after today: 1"]
+    assert [rule["found"] for rule in record["rules"]] == ["the data end on 2026-06-30, 63 days before today"]
 
 
 def test_a_failed_test(sample_build: Build, small_dir: Path, tmp_path: Path):

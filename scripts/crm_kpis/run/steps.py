@@ -27,7 +27,7 @@ from crm_kpis.report import write_pages
 from crm_kpis.run import messages
 from crm_kpis.run.build import SPARK, BuildOptions, BuildResult, build
 from crm_kpis.run.examples import add_examples
-from crm_kpis.run.gate import Finding, check_acceptances, find_baseline, judge, judge_age
+from crm_kpis.run.gate import RULES, Finding, check_acceptances, find_baseline, judge, judge_age
 from crm_kpis.run.input_hash import hash_inputs, hash_read
 from crm_kpis.run.lock import lock_output
 from crm_kpis.run.notification import Notification
@@ -152,8 +152,11 @@ class _Inputs:
 def _tell_unchanged(
     options: BuildOptions, last: Run, run_options: RunOptions, record: RunRecord, settings: Settings
 ) -> None:
+    # How old the data are is asked anew.
+    of_age = f"{RULES['max_age'].label['en']}: "
     for warning in (last.warnings or "").splitlines():
-        record.warn(warning)
+        if not warning.startswith(of_age):
+            record.warn(warning)
     findings: list[Finding] = []
     if not (_is_sample(options) or options.as_of or settings.values["as_of"]):
         findings = judge_age(last.as_of, read_today(), _read_rules(settings))
