@@ -70,13 +70,15 @@
 
 
 {#
-    The UTC timestamp at which the clocks of the business time zone show a time of day, given in minutes (540 is nine o'clock, 1440 the
-    midnight that ends the day).
+    The UTC timestamp at which the clocks of a time zone show a time of day, given in minutes (540 is nine o'clock, 1440 the midnight that
+    ends the day).
 
         {{ wall_clock_to_utc('day', '540') }} as opens_at
+
+    time_zone  an IANA name; that of the business hours where none is given
 #}
-{% macro wall_clock_to_utc(day, minute) -%}
-    {{ return(adapter.dispatch('wall_clock_to_utc', 'crm_kpis')(day, minute, business_time_zone())) }}
+{% macro wall_clock_to_utc(day, minute, time_zone=none) -%}
+    {{ return(adapter.dispatch('wall_clock_to_utc', 'crm_kpis')(day, minute, time_zone or business_time_zone())) }}
 {%- endmacro %}
 
 {% macro duckdb__wall_clock_to_utc(day, minute, time_zone) -%}

@@ -2,8 +2,8 @@
     The raw contract at work: the checks of models/staging/_sources.yml as SQL. Everything here is rendered from that file's metadata, so a
     new column, accepted value or check is a line there and nothing here.
 
-    Macros: raw_table, value_or_default, with_defaults, is_id, row_key, row_as_json, computed_once, columns_named_in, rejected_rows_of,
-    first_failures, rejected_values_of, value_in_row.
+    Macros: raw_table, value_or_default, with_defaults, is_id, row_key, row_as_json, computed_once, columns_named_in, day_of,
+    rejected_rows_of, first_failures, rejected_values_of, value_in_row.
 #}
 
 {# The contract's entry for a raw table: its columns, the company's own ones among them, and config.meta. Only there when dbt executes, not while it parses. #}
@@ -102,6 +102,12 @@
         {%- do found.append(column) -%}
     {%- endfor -%}
     {{ return(found) }}
+{%- endmacro %}
+
+
+{# The name under which a check reads the day of a timestamp, in the reporting time zone: created_on of created_at. #}
+{% macro day_of(column) -%}
+    {{ return(column.name.removesuffix('_at') ~ '_on') }}
 {%- endmacro %}
 
 
@@ -243,6 +249,7 @@
 {#
     Renders a query of the values of one raw table that staging turns into NULL: optional ones that are not of the column's type or not
     accepted, and those against one of the table's value_checks. Rows that are rejected as a whole are left out: their raw row is kept already.
+    A check may read the day of a timestamp: created_on of created_at.
 
         {{ rejected_values_of('deals', ref('rejected_rows')) }}
 #}
@@ -271,12 +278,20 @@
 {%- if not checks -%}
     {{- return('') -}}
 {%- endif -%}
-{%- set read = table.config.meta.key + (checks | map(attribute=2) | list) -%}
+{%- set conditions = checks | map(attribute=2) | list -%}
+{%- set with_day = [] -%}
+{%- for column in columns if column.data_type == 'timestamp' and day_of(column) in conditions | join(' ') -%}
+    {%- do with_day.append(column) -%}
+{%- endfor -%}
+{%- set read = table.config.meta.key + conditions + with_day | map(attribute='name') | list -%}
     with
 
     typed as (
         select
             _row_number,
+            {%- for column in with_day %}
+            {{ local_date(to_contract_type(column)) }} as {{ day_of(column) }},
+            {%- endfor %}
             {%- for column in columns_named_in(read, columns) %}
             {{ column.name }} as raw_{{ column.name }},
             {{ to_contract_type(column) }} as {{ column.name }}{{ ',' if not loop.last }}

@@ -7,7 +7,7 @@
     A native value is cast straight away; text is trimmed and must look as the contract says, since each engine reads other texts beside.
 
     Macros: to_text, trim_blanks, to_integer, to_decimal, by_type, matches, number_pattern, time_pattern, to_boolean, to_date, to_timestamp,
-    utc_timestamp, to_contract_type, factor_digits, to_reporting_currency, to_amount, share_of_amount, reporting_currency.
+    is_day, utc_timestamp, to_contract_type, factor_digits, to_reporting_currency, to_amount, share_of_amount, reporting_currency.
 #}
 
 {# Text without blanks around it, whichever blanks Unicode has; empty is NULL. #}
@@ -115,13 +115,34 @@
 {%- endmacro %}
 
 
-{# A timestamp in UTC from 1970 to 2099. One with an offset is converted, one without is in UTC already. #}
+{#
+    A timestamp in UTC from 1970 to 2099. One with an offset is converted, one without is in UTC already. A day without a time begins where the
+    company counts its days: west of Greenwich the midnight of UTC would belong to the day before.
+#}
 {% macro to_timestamp(column) -%}
     {%- set value = utc_timestamp(column) -%}
+    {%- set time_zone = setting('reporting_time_zone') -%}
     case
+        {%- if time_zone != 'UTC' %}
+        when {{ is_day(column) }} then {{ wall_clock_to_utc(to_date(column), '0', time_zone) }}
+        {%- endif %}
         when {{ value }} between cast('1970-01-01 00:00:00' as timestamp) and cast('2099-12-31 23:59:59.999999' as timestamp)
             then {{ value }}
     end
+{%- endmacro %}
+
+
+{# Whether a value, if it is valid, is a day without a time: as text 2024-01-31 or 2024-1-31, or a native date. #}
+{% macro is_day(column) -%}
+    {{ return(adapter.dispatch('is_day', 'crm_kpis')(column)) }}
+{%- endmacro %}
+
+{% macro duckdb__is_day(column) -%}
+    {{ by_type(column, 'length(' ~ to_text(column) ~ ') <= 10', 'typeof(' ~ column ~ ") = 'DATE'") }}
+{%- endmacro %}
+
+{% macro default__is_day(column) -%}
+    {{ by_type(column, 'length(' ~ to_text(column) ~ ') <= 10', 'typeof(' ~ column ~ ") = 'date'") }}
 {%- endmacro %}
 
 

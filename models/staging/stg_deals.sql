@@ -77,7 +77,7 @@ checked as (
         expected_close_on,
 
         -- timestamps
-        case when status = 'open' or created_at <= closed_at then created_at end as created_at,
+        case when status = 'open' or {{ local_date('created_at') }} <= {{ local_date('closed_at') }} then created_at end as created_at,
         case when status <> 'open' then closed_at end as closed_at,
         first_paid_at,
         updated_at,

@@ -79,10 +79,10 @@ checked as (
 
         -- timestamps
         created_at,
-        case when first_touch_at <= created_at then first_touch_at end as first_touch_at,
-        case when qualified_at >= created_at then qualified_at end as qualified_at,
-        case when converted_at >= created_at then converted_at end as converted_at,
-        case when disqualified_at >= created_at then disqualified_at end as disqualified_at,
+        case when {{ local_date('first_touch_at') }} <= {{ local_date('created_at') }} then first_touch_at end as first_touch_at,
+        case when {{ local_date('qualified_at') }} >= {{ local_date('created_at') }} then qualified_at end as qualified_at,
+        case when {{ local_date('converted_at') }} >= {{ local_date('created_at') }} then converted_at end as converted_at,
+        case when {{ local_date('disqualified_at') }} >= {{ local_date('created_at') }} then disqualified_at end as disqualified_at,
         updated_at,
 
         -- where it came from

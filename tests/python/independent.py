@@ -55,14 +55,14 @@ ROW_CHECKS: dict[str, list[pl.Expr]] = {
 VALUE_CHECKS: dict[str, dict[str, pl.Expr]] = {
     "users": {"left_on": _c("left_on") < _c("hired_on")},
     "leads": {
-        "qualified_at": _c("qualified_at") < _c("created_at"),
-        "converted_at": _c("converted_at") < _c("created_at"),
-        "disqualified_at": _c("disqualified_at") < _c("created_at"),
-        "first_touch_at": _c("first_touch_at") > _c("created_at"),
+        "qualified_at": _c("qualified_at").dt.date() < _c("created_at").dt.date(),
+        "converted_at": _c("converted_at").dt.date() < _c("created_at").dt.date(),
+        "disqualified_at": _c("disqualified_at").dt.date() < _c("created_at").dt.date(),
+        "first_touch_at": _c("first_touch_at").dt.date() > _c("created_at").dt.date(),
     },
     "deals": {
         "closed_at": _c("status") == "open",
-        "created_at": _CLOSED & (_c("created_at") > _c("closed_at")),
+        "created_at": _CLOSED & (_c("created_at").dt.date() > _c("closed_at").dt.date()),
     },
     "deal_stages": {"exited_at": _c("exited_at") < _c("entered_at")},
     "tickets": {

@@ -56,8 +56,15 @@ def rows(connection, query):
     return connection.execute(query).fetchall()
 
 
+def days_of(table):
+    """What a check may read beside the columns, after a star: created_on of created_at."""
+    times = [name for name, column in columns(table).items() if column["data_type"] == "timestamp"]
+    return "".join(f", cast({name} as date) as {name.removesuffix('_at')}_on" for name in times)
+
+
 def count(connection, table, condition):
-    return rows(connection, f"select count(*) from {table} where {condition}")[0][0]
+    with_days = f"select *{days_of(table)} from {table}"
+    return rows(connection, f"select count(*) from ({with_days}) where {condition}")[0][0]
 
 
 @pytest.fixture(scope="module")
@@ -392,8 +399,8 @@ def with_flaw(table, flaw):
             name: meta(column)["default"] for name, column in fields.items() if "default" in meta(column)
         }
         filled = ", ".join(f"coalesce({name}, {default}) as {name}" for name, default in defaults.items())
-        replaced = f" replace ({filled})" if filled else ""
-        return f"select 1 from (select *{replaced} from {table}_typed) where {checks[flaw.kind]}"
+        read = f"*{f' replace ({filled})' if filled else ''}{days_of(table)}"
+        return f"select 1 from (select {read} from {table}_typed) where {checks[flaw.kind]}"
     match flaw.kind:
         case "exact_copy":
             return f"select 1 from {table} group by all having count(*) > 1"

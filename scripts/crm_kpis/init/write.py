@@ -311,8 +311,8 @@ def _describe_raw() -> Iterator[str]:
         " be missing, and so may the columns that are not required: KPIs that need them have no values."
         " The number of the row stands for an id that no other table names, such as `cost_id` or"
         " `line_number`; then a row that is there twice counts twice."
-        " Times are ISO 8601, in UTC unless they carry an offset; `settings/raw_formats.csv` is for files"
-        " that differ."
+        " Times are ISO 8601, in UTC unless they carry an offset; a day without a time will do."
+        " `settings/raw_formats.csv` is for files that differ."
     )
     for table in read_contract():
         required = [f"`{column.name}`" for column in table.columns if column.must_be_there]
