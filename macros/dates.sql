@@ -1,8 +1,8 @@
 {#
     Days: of timestamps, between days, and of the calendar.
 
-    Macros: local_date, local_hour, local_weekday, business_time_zone, wall_clock_to_utc, days_between, weekdays_between, usual_silence,
-    last_week_end, seconds_between, add_days, written_day, written_days, days_of, as_of_override, today_override.
+    Macros: local_date, local_hour, local_weekday, business_time_zone, wall_clock_to_utc, start_of_day, days_between, weekdays_between,
+    usual_silence, last_week_end, seconds_between, add_days, written_day, written_days, days_of, as_of_override, today_override.
 #}
 
 {#
@@ -87,6 +87,13 @@
 
 {% macro default__wall_clock_to_utc(day, minute, time_zone) -%}
     to_utc_timestamp(timestampadd(minute, {{ minute }}, cast({{ day }} as timestamp)), {{ dbt.string_literal(time_zone) }})
+{%- endmacro %}
+
+
+{# The UTC timestamp at which a day begins in the reporting time zone. #}
+{% macro start_of_day(day) -%}
+    {%- set time_zone = setting('reporting_time_zone') -%}
+    {{ 'cast(' ~ day ~ ' as timestamp)' if time_zone == 'UTC' else wall_clock_to_utc(day, '0', time_zone) }}
 {%- endmacro %}
 
 

@@ -121,10 +121,9 @@
 #}
 {% macro to_timestamp(column) -%}
     {%- set value = utc_timestamp(column) -%}
-    {%- set time_zone = setting('reporting_time_zone') -%}
     case
-        {%- if time_zone != 'UTC' %}
-        when {{ is_day(column) }} then {{ wall_clock_to_utc(to_date(column), '0', time_zone) }}
+        {%- if setting('reporting_time_zone') != 'UTC' %}
+        when {{ is_day(column) }} then {{ start_of_day(to_date(column)) }}
         {%- endif %}
         when {{ value }} between cast('1970-01-01 00:00:00' as timestamp) and cast('2099-12-31 23:59:59.999999' as timestamp)
             then {{ value }}

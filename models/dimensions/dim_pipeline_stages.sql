@@ -20,6 +20,7 @@ known_deals as (
     select
         deals.deal_id,
         deals.pipeline,
+        deals.stage,
         deals.closed_at
     from deals
     cross join reporting_window
@@ -35,7 +36,6 @@ first_entries as (
     group by deal_id, stage
 ),
 
--- As in fct_deal_stage_visits, an entry at or after the close is no stage of the way there.
 known_entries as (
     select
         first_entries.deal_id,
@@ -47,7 +47,7 @@ known_entries as (
     left join known_deals on first_entries.deal_id = known_deals.deal_id
     where
         {{ local_date('first_entries.entered_at') }} <= reporting_window.as_of
-        and (known_deals.closed_at is null or first_entries.entered_at < known_deals.closed_at)
+        and {{ is_before_close('first_entries.entered_at', 'known_deals.closed_at', 'first_entries.stage <> known_deals.stage') }}
 ),
 
 -- The first stage that a deal enters has rank 1, the next new one rank 2; two of one moment go by name, so that every run ranks them alike.

@@ -16,7 +16,7 @@ reporting_window as (
     select * from {{ ref('reporting_window') }}
 ),
 
--- A deal's record may be missing: its history stays. An entry at or after the close (such as 'Won') is the outcome, no stage on the way.
+-- A deal's record may be missing: its history stays.
 known as (
     select
         entries.deal_id,
@@ -28,7 +28,7 @@ known as (
     left join deals on entries.deal_id = deals.deal_id
     where
         {{ local_date('entries.entered_at') }} <= reporting_window.as_of
-        and (deals.closed_at is null or entries.entered_at < deals.closed_at)
+        and {{ is_before_close('entries.entered_at', 'deals.closed_at', "entries.stage <> nullif(deals.stage, '(none)')") }}
 ),
 
 entries_with_neighbours as (
@@ -56,7 +56,8 @@ visits as (
 visits_with_deal as (
     select
         visits.*,
-        deals.closed_at,
+        -- A close without a time is no earlier than what happened on its day.
+        case when deals.closed_at < visits.entered_at then visits.entered_at else deals.closed_at end as closed_at,
         coalesce(deals.is_won, false) as is_won,
         coalesce(deals.is_lost, false) as is_lost,
         {{ segment('deals.owner_id', key='visits.deal_id', found='deals.deal_id') }} as owner_id,
