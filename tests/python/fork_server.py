@@ -11,7 +11,6 @@ import gc
 import json
 import logging
 import os
-import re
 import selectors
 import subprocess
 import sys
@@ -20,11 +19,8 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 
 _IMPORTED = ("dbt.cli.main", "dbt.adapters.duckdb.connections", "dbt.task.build", "crm_kpis.run.build")
-# Blanks and comments, `with`, and the rest.
-_BEGINS_WITH = re.compile(r"(?is)((?:\s|--[^\n]*\n|/\*.*?\*/)*)(with)(\s+(?!recursive\b).*)")
 
 
 def run(
@@ -86,7 +82,6 @@ def _ask(request: dict[str, object], timeout_s: float) -> int:
 def _serve() -> None:
     for name in _IMPORTED:
         import_module(name)
-    _parse_flat()
     _use_once()
     # So that no fork copies what the collector would only touch.
     gc.freeze()
@@ -118,29 +113,6 @@ def _use_once() -> None:
     import_module("dbt.adapters.duckdb.connections").DuckDBConnectionManager.close_all_connections()
     # A command that does without dbt logs nothing to where dbt's libraries do.
     logging.getLogger().handlers.clear()
-
-
-def _parse_flat() -> None:
-    """Let dbt read no more of a model's SQL than its first word.
-
-    For each unit test it parses the model to put the given rows before the first CTE, which takes a quarter
-    of all that dbt does. SQL that does not begin with `with` is split into its words, which are not grouped.
-    """
-    compilation = import_module("dbt.compilation")
-    sqlparse = import_module("sqlparse")
-
-    def parse(sql: str) -> tuple[object, ...]:
-        found = _BEGINS_WITH.fullmatch(sql)
-        if found:
-            kinds = (sqlparse.tokens.Whitespace, sqlparse.tokens.Keyword.CTE, sqlparse.tokens.Text)
-            tokens = [
-                sqlparse.sql.Token(kind, text) for kind, text in zip(kinds, found.groups(), strict=True)
-            ]
-            return (sqlparse.sql.Statement(tokens),)
-        return tuple(sqlparse.engine.FilterStack().run(sql))
-
-    parts = {"sql": sqlparse.sql, "tokens": sqlparse.tokens, "parse": parse}
-    compilation.sqlparse = SimpleNamespace(**parts)
 
 
 def _become(command: list[str], cwd: str, environment: dict[str, str], outputs: list[str]) -> None:

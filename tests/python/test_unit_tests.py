@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import sqlparse
 import yaml
 from crm_kpis.catalogue.measures import MEASURE_LINE, find_call
 from crm_kpis.raw.contract import PROJECT_DIR
 from crm_kpis.yaml_files import parse_yaml
+from dbt import compilation
+from dbt.contracts.graph.nodes import InjectedCTE
+from dbt_crm_kpis import first_word
 from pipeline import dbt_in, small_project
 
 STAGING = PROJECT_DIR / "models" / "staging"
@@ -62,3 +66,24 @@ def test_each_staging_model_has_a_unit_test_in_which_every_column_has_its_own_va
         values = [row[column["name"]] for column in table["columns"]]
         assert None not in values, table["name"]
         assert len(set(map(str, values))) == len(values), table["name"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "with a as (select 1 as b) select * from a",
+        "\n-- with a comment\n/* with\nanother */\nWITH\na as (select 'with ' as b)\n\nselect * from a\n",
+        "with  -- a comment\na as (select 1 as b) select * from a",
+        "with  recursive a as (select 1 as b union all select b + 1 from a where b < 3) select * from a",
+        "select 1 as b, 'with a as' as c",
+        "-- with\n(select 1 as b)",
+        "values (1)",
+    ],
+)
+def test_given_rows_are_put_where_dbt_puts_them(monkeypatch, sql):
+    given = [InjectedCTE(id=name, sql=f"{name} as (select 1 as x)") for name in ("one", "two")]
+    monkeypatch.setattr(compilation, "sqlparse", sqlparse)
+    expected = compilation.inject_ctes_into_sql(sql, given)
+    first_word.read_first_word()
+    assert compilation.sqlparse.parse is first_word.parse
+    assert compilation.inject_ctes_into_sql(sql, given) == expected
