@@ -1,4 +1,9 @@
 -- Where the setting as_of lies before the first event there is no window to report on: everything is empty, and every other test passes.
+{{ config(meta={
+    'label': {'en': 'Settings that leave no data', 'de': 'Einstellungen, die keine Daten übrig lassen'},
+    'shows': 'problem',
+}) }}
+
 with
 
 reporting_window as (

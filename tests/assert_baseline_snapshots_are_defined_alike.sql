@@ -1,6 +1,12 @@
 -- A KPI that the snapshot of an evaluation's baseline defines in another way than the catalogue: the two values are not comparable. Take
 -- the snapshot again where its raw data are still there, or do not read the evaluation of that KPI.
-{{ config(severity='warn') }}
+{{ config(severity='warn', meta={
+    'label': {
+        'en': 'Definitions that differ from those of a snapshot that is compared with',
+        'de': 'Definitionen, die von denen eines verglichenen Snapshots abweichen',
+    },
+    'shows': "'evaluations.csv, ' || evaluation_name || ': ' || part || ' of ' || kpi_id",
+}) }}
 
 with
 

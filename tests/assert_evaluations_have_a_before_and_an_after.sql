@@ -1,5 +1,10 @@
 -- The baseline of an evaluation ends before its current period starts, and the snapshot that it names is there. Both depend on the data;
 -- the rest is checked when the settings are read (scripts/crm_kpis/settings/checks.py).
+{{ config(meta={
+    'label': {'en': 'Evaluations that cannot be made', 'de': 'Auswertungen, die nicht möglich sind'},
+    'shows': "'evaluations.csv, ' || evaluation_name || ': ' || problem",
+}) }}
+
 with
 
 evaluations as (

@@ -1,5 +1,8 @@
 -- Keys are published: an e-mail address is none. It warns, because only the CRM, or the setting mask_addresses_in_keys, gives other keys.
-{{ config(severity='warn') }}
+{{ config(severity='warn', meta={
+    'label': {'en': 'Columns of keys with e-mail addresses', 'de': 'Schlüsselspalten mit E-Mail-Adressen'},
+    'shows': "key_column || ': ' || keys_with_an_at_sign || ' keys; see mask_addresses_in_keys in settings.yml'",
+}) }}
 
 {% set keys = {
     'dim_accounts': ['account_id', 'owner_id'],

@@ -1,5 +1,8 @@
 -- A target on a segment that the data do not have, misspelt perhaps, is measured nowhere. A warning, since the segment may still come.
-{{ config(severity='warn') }}
+{{ config(severity='warn', meta={
+    'label': {'en': 'Targets for a segment that the data do not have', 'de': 'Ziele für ein Segment, das die Daten nicht haben'},
+    'shows': "'kpi_targets.csv, ' || target_id || ': ' || segment_by || ' has no segment ' || segment",
+}) }}
 
 with
 

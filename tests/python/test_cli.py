@@ -530,7 +530,11 @@ def options(tmp_path):
 
 def make_node_result(resource_type, status, *, message=None, failures=None):
     node = SimpleNamespace(
-        resource_type=resource_type, name="it", compiled_path="/c/it.sql", original_file_path="models/it.sql"
+        resource_type=resource_type,
+        name="it",
+        compiled_path="/c/it.sql",
+        original_file_path="models/it.sql",
+        config=SimpleNamespace(meta={}),
     )
     return SimpleNamespace(node=node, status=status, message=message, failures=failures)
 
@@ -544,6 +548,27 @@ def test_a_failed_test_comes_with_a_command_that_shows_its_rows(options):
     # A session of Spark has ended by then.
     on_spark = describe(replace(options, target="spark"), make_node_result("test", "fail", failures=3))
     assert on_spark.details == failure.details
+
+
+@pytest.mark.parametrize(("count", "more"), [(2, False), (5, True)])
+def test_a_failed_test_about_settings_says_what_is_wrong(options, count, more):
+    options.output.mkdir()
+    with duckdb.connect(options.warehouse) as warehouse:
+        warehouse.execute(f"create table targets as select 'T' || range as name from range({count})")
+    result = make_node_result("test", "warn", failures=count)
+    result.node.compiled_code = 'select name from "warehouse"."main"."targets"'
+    result.node.config.meta = {
+        "label": {"en": "Targets in vain", "de": "Vergebliche Ziele"},
+        "shows": "'kpi_targets.csv, ' || name",
+    }
+    failure = describe(options, result)
+    assert (failure.summary, failure.summary_de) == (
+        f"Targets in vain: {count}",
+        f"Vergebliche Ziele: {count}",
+    )
+    *shown, last = failure.details.splitlines()
+    assert last.startswith("To see them: ") if more else last == "kpi_targets.csv, T1"
+    assert shown == [f"kpi_targets.csv, T{number}" for number in range(3 if more else 1)]
 
 
 def test_a_database_error_keeps_its_first_lines(options):

@@ -100,6 +100,19 @@ select
 
 
 @pytest.mark.slow
+def test_a_data_test_that_warns_has_words_for_readers_of_the_report(manifest, sample_warehouse):
+    tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
+    warning = [node for node in tests if node["config"]["severity"].lower() == "warn"]
+    assert len(warning) == 4
+    assert all(set(node["config"]["meta"]["label"]) == {"en", "de"} for node in warning)
+    shown = [node for node in tests if "shows" in node["config"]["meta"]]
+    assert len(shown) == 6
+    for node in shown:
+        line = node["config"]["meta"]["shows"]
+        found = sample_warehouse.execute(f"select {line} from ({node['compiled_code']})").fetchall()
+        assert all(isinstance(text, str) for (text,) in found), node["name"]
+
+
 def test_a_column_that_changes_its_type_fails_the_build(tmp_path):
     directory = PROJECT_DIR / "models" / "dimensions"
     sql = (directory / "dim_users.sql").read_text(encoding="utf-8")

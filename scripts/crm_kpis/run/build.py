@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+import duckdb
 
 from crm_kpis.days import read_today
 from crm_kpis.errors import InputError
 from crm_kpis.files import private_files
 from crm_kpis.project import IS_CHECKOUT, PROJECT_DIR, link_package
+from crm_kpis.published.connect import OFFLINE
 from crm_kpis.published.write import ClusterTable
 from crm_kpis.raw.formats import read_formats
 from crm_kpis.raw.raw_directory import inspect
@@ -31,6 +33,7 @@ from crm_kpis.settings.own_columns import extend_contract
 from crm_kpis.settings.read import find_settings_dir, read_settings
 from crm_kpis.snapshots.take import DIRECTORY as SNAPSHOTS
 from crm_kpis.sources.source import SourceSettings
+from crm_kpis.sql import quote_text
 
 WAREHOUSE = "warehouse.duckdb"
 SPARK = "spark"
@@ -40,6 +43,7 @@ _UNIT_TESTS = "CRM_KPIS_SPARK_UNIT_TESTS"
 _PARSED = "partial_parse.msgpack"
 _TEST_TYPES = ("test", "unit_test")
 _MESSAGE_LINES = 12
+_SHOWN_ROWS = 3
 
 
 @dataclass(frozen=True)
@@ -370,17 +374,33 @@ def _summarize(options: BuildOptions, results: list[Any]) -> BuildResult:
 
 def _describe(options: BuildOptions, result: Any) -> Failure:
     node, is_warning = result.node, result.status == "warn"
-    name = f"{str(node.resource_type).replace('_', ' ')} {node.name}"
     if node.resource_type == "test" and result.status in ("fail", "warn"):
-        is_one = result.failures == 1
+        found = result.failures
+        rows, rows_de = ("row", "Zeile") if found == 1 else ("rows", "Zeilen")
+        label = node.config.meta.get("label")
+        shown = _read_rows(options, node)
         return Failure(
-            f"{name}: {result.failures} {'row' if is_one else 'rows'}",
+            f"{label['en']}: {found}" if label else f"test {node.name}: {found} {rows}",
             _shown_path(node.compiled_path),
-            f"To see them: {_show_command(options, node.name)}",
+            "\n".join(shown)
+            if shown and len(shown) == found
+            else "\n".join([*shown, f"To see them: {_show_command(options, node.name)}"]),
             is_warning,
-            summary_de=f"Prüfung {node.name}: {result.failures} {'Zeile' if is_one else 'Zeilen'}",
+            summary_de=f"{label['de']}: {found}" if label else f"Prüfung {node.name}: {found} {rows_de}",
         )
+    name = f"{str(node.resource_type).replace('_', ' ')} {node.name}"
     return Failure(name, node.original_file_path, _shorten(result.message or ""), is_warning)
+
+
+def _read_rows(options: BuildOptions, node: Any) -> list[str]:
+    """The first rows of a data test, where its config.meta.shows says how: no personal data."""
+    line = node.config.meta.get("shows")
+    if not line or options.target == SPARK:
+        return []
+    with duckdb.connect(config=OFFLINE) as connection:
+        connection.execute(f"attach {quote_text(str(options.warehouse))} as warehouse (read_only)")
+        query = f"select {line} from ({node.compiled_code}) order by all limit {_SHOWN_ROWS}"
+        return [text for (text,) in connection.execute(query).fetchall()]
 
 
 def _show_command(options: BuildOptions, node: str) -> str:
