@@ -89,8 +89,9 @@ def test_every_row_and_value_of_a_corrupted_directory_is_accounted_for(
         _assert_intact_rows_fare_as_in_the_source(
             corrupted, _rejections(warehouse, corrupted.path), rejected_of_source
         )
-        # The run of the other one has passed them.
-        assert number == BUILT or not compiled.failed_data_tests(warehouse)
+        # The run of the other one has passed them. A stage that is misspelt is warned of.
+        failed = {} if number == BUILT else compiled.failed_data_tests(warehouse)
+        assert [name for name in failed if compiled.severities[name] == "error"] == []
         _assert_values_make_sense(warehouse)
 
 
