@@ -44,9 +44,14 @@ BuildOnce = Callable[..., Build]
 
 @pytest.hookimpl(tryfirst=True)  # before pytest leaves out what a mark deselects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what needs a build, which a change of a model or of the package makes anew."""
+    """Mark as slow what needs a build, which a change of a model or of the package makes anew.
+
+    Where mutate.py gives the build of the sample, that is the tests which need another one.
+    """
+    is_given = "CRM_KPIS_SAMPLE_BUILD" in os.environ
+    builds = {"small_build", "corrupted_build", "root_build", "service"} if is_given else {"build_once"}
     for item in items:
-        if isinstance(item, pytest.Function) and "build_once" in item.fixturenames:
+        if isinstance(item, pytest.Function) and builds & set(item.fixturenames):
             item.add_marker(pytest.mark.slow)
 
 

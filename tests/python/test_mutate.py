@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -194,3 +196,12 @@ def test_unit_tests_see_changes_of_a_model_and_a_macro_without_dbt(
         monkeypatch.setattr(model, "raw_code", model.raw_code.replace("select deal_id", "select nobody"))
         with pytest.raises(duckdb.BinderException):
             failed()
+
+
+def test_the_second_computations_are_asked_about_the_build_that_mutate_gives(monkeypatch: pytest.MonkeyPatch):
+    # The run that they usually need is slow; this one is there.
+    monkeypatch.setenv("CRM_KPIS_SAMPLE_BUILD", "mutated.json")
+    tests = Path(__file__).with_name("test_independent.py")
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", "not slow", tests]
+    done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
+    assert "::test_" in done.stdout, done.stdout
