@@ -278,12 +278,12 @@ def test_the_history_of_stages_is_read_once(tmp_path: Path) -> None:
         stages_timing_deals=[{"id": "1", "stage": "won", "hs_v2_date_enteredx": utc("2024-03-06T00:00:00")}],
     )
     result = mapped(land(tmp_path, tables), "hubspot")
-    assert result.rows("deal_stages", "deal_id", "stage", "entered_at") == [
-        ("1", "New", "2024-01-10 10:00:00"),
-        ("1", "Won", "2024-03-05 12:00:00"),
+    assert result.rows("deal_stages", "deal_id", "stage", "entered_at", "exited_at") == [
+        ("1", "New", "2024-01-10 10:00:00", None),
     ]
     assert result.left_out()["entity deal_change: older version"] == 1
     assert result.left_out()["table deal_stages: of a deal left out"] == 1
+    assert result.left_out()["table deal_stages: into a stage that closes the deal"] == 1
     assert result.unbalanced() == []
 
 

@@ -200,6 +200,36 @@ def test_a_row_of_the_stage_history_without_a_new_stage_is_no_entry(tmp_path: Pa
     ]
 
 
+def test_an_entry_into_a_stage_that_closes_is_the_outcome(tmp_path: Path) -> None:
+    def change(deal: str, stage: str, at: str) -> dict[str, Any]:
+        return {"OpportunityId": deal, "StageName": stage, "CreatedDate": utc(at)}
+
+    records = {
+        "Opportunity": [
+            # Won on 5 March, by who set the stage; the close date was not touched.
+            opportunity("006A", "2024-03-31", True, StageName="Signed"),
+            # Given up, taken up again, and open.
+            opportunity("006B", "2024-04-30", None, StageName="Talk"),
+        ],
+        "OpportunityHistory": [
+            change("006A", "Talk", "2024-01-10T15:00:00"),
+            change("006A", "Signed", "2024-03-05T09:00:00"),
+            change("006B", "Talk", "2024-01-11T15:00:00"),
+            change("006B", "Closed Lost", "2024-01-20T15:00:00"),
+            change("006B", "Talk", "2024-02-20T15:00:00"),
+        ],
+        "User": USERS,
+    }
+    result = mapped(land(tmp_path, records), "salesforce")
+    assert result.rows("deal_stages", "deal_id", "entered_at", "stage", "exited_at") == [
+        ("006A", "2024-01-10 15:00:00", "Talk", None),
+        ("006B", "2024-01-11 15:00:00", "Talk", "2024-01-20 15:00:00"),
+        ("006B", "2024-02-20 15:00:00", "Talk", None),
+    ]
+    assert result.left_out()["table deal_stages: into a stage that closes the deal"] == 2
+    assert result.unbalanced() == []
+
+
 def test_rates_that_were_loaded_twice_count_once(tmp_path: Path) -> None:
     # dlt adds rows at each load.
     rate = {"iso_code": "USD", "start_date": "2024-01-01"}

@@ -48,7 +48,8 @@ select
         when cast(deals.created_at as date) = cast(deals.closed_at as date) then greatest(deals.created_at, deals.closed_noon)
         else deals.closed_noon
     end as closed_at,
-    case when deals.status = 'open' then deals.expected_close_on end as expected_close_on, deals.stage, deals.pipeline, deals.deal_type,
+    case when deals.status = 'open' then deals.expected_close_on end as expected_close_on,
+    case deals.status when 'won' then 'Closed Won' when 'lost' then 'Closed Lost' else deals.stage end as stage, deals.pipeline, deals.deal_type,
     '01t' || deals.product_id as product_id, deals.source, '701' || deals.campaign_id as campaign_id,
     '001' || deals.account_id as account_id, '00Q' || first_leads.lead_id as lead_id, '005' || deals.owner_id as owner_id, deals.amount,
     deals.currency, deals.lost_reason, deals.updated_at
@@ -87,6 +88,7 @@ left join said.deals on '006' || leads.deal_id = deals.deal_id
 select '006' || deals.deal_id as deal_id, deals.stage, max(deal_stages.entered_at) as entered_at
 from raw.deal_stages
 inner join raw.deals on deal_stages.deal_id = deals.deal_id
+where deals.status = 'open'
 group by all
 
 -- said: deal_stages
@@ -263,7 +265,8 @@ deals as (
     select
         '006' || deals.deal_id as opportunity_id, deals.created_at,
         cast(case when deals.status = 'open' then deals.expected_close_on else cast(deals.closed_at as date) end as date) as close_on,
-        deals.status = 'won' as is_won, deals.status <> 'open' as is_closed, deals.stage, '012' || deals.pipeline as record_type_id,
+        deals.status = 'won' as is_won, deals.status <> 'open' as is_closed,
+        case deals.status when 'won' then 'Closed Won' when 'lost' then 'Closed Lost' else deals.stage end as stage, '012' || deals.pipeline as record_type_id,
         case deals.deal_type when 'new' then 'New Business' when 'upsell' then 'Existing Business' when 'renewal' then 'Renewal'
             else deals.deal_type end as deal_type,
         deals.source, '701' || deals.campaign_id as campaign_id, '001' || deals.account_id as account_id,
@@ -304,6 +307,15 @@ union all
 -- A change of the amount writes a row, too.
 select '006' || deal_id, stage, entered_at + interval 1 millisecond
 from raw.deal_stages
+union all
+-- Who wins an opportunity sets its stage, some days before the close date at times.
+select
+    '006' || deals.deal_id, if(deals.status = 'won', 'Closed Won', 'Closed Lost'),
+    greatest(max(deal_stages.entered_at) + interval 1 second, deals.closed_at - interval 3 day)
+from raw.deal_stages
+inner join raw.deals on deal_stages.deal_id = deals.deal_id
+where deals.status <> 'open'
+group by deals.deal_id, deals.status, deals.closed_at
 
 -- entity: product
 select '01t' || product_id as product_id, name, category, timestamp '2020-01-01' as updated_at

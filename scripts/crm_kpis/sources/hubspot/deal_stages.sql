@@ -22,21 +22,42 @@ entries_of_deals as (
         entries.deal_id,
         entries.stage_id,
         entries.entered_at,
+        -- A stage from which a deal was closed, and taken up again, was left then. Before the last close it goes on to the close date.
+        case when lead(entries.entered_at, 2) over in_order is not null then lead(entries.entered_at) over in_order end as exited_at,
         deal.deal_id is null as is_orphan,
         coalesce(deal.pipeline_id, 'default') as pipeline_id
     from entries
     left join deal on entries.deal_id = deal.deal_id
     -- A stage emptied, as when a deal is imported, is no entry.
     where entries.stage_id is not null
+    window in_order as (partition by entries.deal_id order by entries.entered_at)
+),
+
+-- HubSpot closes a deal by its stage: all of such a stage are closed.
+stages_of_deals as (
+    select
+        coalesce(pipeline_id, 'default') as pipeline_id,
+        stage_id,
+        bool_and(status <> 'open') as is_closing
+    from deal_states
+    group by all
 )
 
 select
     entries_of_deals.deal_id,
     coalesce(stage.label, similar_stage.label, entries_of_deals.stage_id) as stage,
     entries_of_deals.entered_at,
-    case when entries_of_deals.is_orphan then 'of a deal left out' end as _left_out
+    entries_of_deals.exited_at,
+    case
+        when entries_of_deals.is_orphan then 'of a deal left out'
+        -- The day of the close is the close date, which may be another one.
+        when coalesce(stage.is_closed, stages_of_deals.is_closing, entries_of_deals.stage_id in ('closedwon', 'closedlost'))
+            then 'into a stage that closes the deal'
+    end as _left_out
 from entries_of_deals
 left join stage on entries_of_deals.stage_id = stage.stage_id and entries_of_deals.pipeline_id = stage.pipeline_id
+left join stages_of_deals
+    on entries_of_deals.stage_id = stages_of_deals.stage_id and entries_of_deals.pipeline_id = stages_of_deals.pipeline_id
 -- A stage with hyphens in its id stands in the name of a property with underscores, and a number behind it.
 left join stage as similar_stage
     on

@@ -46,14 +46,18 @@ histories_with_previous as (
 select
     opportunity_id,
     stage,
-    changed_at as entered_at
+    changed_at as entered_at,
+    -- A stage from which an opportunity was closed, and taken up again, was left then. Before the last close it goes on to the close date.
+    case when lead(changed_at, 2) over in_order is not null then lead(changed_at) over in_order end as exited_at
 from histories_with_previous
 where stage is distinct from previous_stage
+window in_order as (partition by opportunity_id order by changed_at)
 union all
 -- Without any history only the present stage is known.
 select
     opportunity_id,
     stage,
-    stage_changed_at
+    stage_changed_at,
+    null as exited_at
 from opportunity
 where not exists (select 1 from histories) and stage_changed_at is not null
