@@ -200,7 +200,7 @@ def test_a_row_of_the_stage_history_without_a_new_stage_is_no_entry(tmp_path: Pa
     ]
 
 
-def test_an_entry_into_a_stage_that_closes_is_the_outcome(tmp_path: Path) -> None:
+def test_an_outcome_before_the_close_date_is_no_stage_on_the_way(tmp_path: Path) -> None:
     def change(deal: str, stage: str, at: str) -> dict[str, Any]:
         return {"OpportunityId": deal, "StageName": stage, "CreatedDate": utc(at)}
 
@@ -210,6 +210,8 @@ def test_an_entry_into_a_stage_that_closes_is_the_outcome(tmp_path: Path) -> Non
             opportunity("006A", "2024-03-31", True, StageName="Signed"),
             # Given up, taken up again, and open.
             opportunity("006B", "2024-04-30", None, StageName="Talk"),
+            # Won on the close date.
+            opportunity("006C", "2024-03-31", True, StageName="Signed"),
         ],
         "OpportunityHistory": [
             change("006A", "Talk", "2024-01-10T15:00:00"),
@@ -217,6 +219,7 @@ def test_an_entry_into_a_stage_that_closes_is_the_outcome(tmp_path: Path) -> Non
             change("006B", "Talk", "2024-01-11T15:00:00"),
             change("006B", "Closed Lost", "2024-01-20T15:00:00"),
             change("006B", "Talk", "2024-02-20T15:00:00"),
+            change("006C", "Signed", "2024-03-31T12:00:00"),
         ],
         "User": USERS,
     }
@@ -225,8 +228,9 @@ def test_an_entry_into_a_stage_that_closes_is_the_outcome(tmp_path: Path) -> Non
         ("006A", "2024-01-10 15:00:00", "Talk", None),
         ("006B", "2024-01-11 15:00:00", "Talk", "2024-01-20 15:00:00"),
         ("006B", "2024-02-20 15:00:00", "Talk", None),
+        ("006C", "2024-03-31 12:00:00", "Signed", None),
     ]
-    assert result.left_out()["table deal_stages: into a stage that closes the deal"] == 2
+    assert result.left_out()["table deal_stages: outcome before the close date"] == 2
     assert result.unbalanced() == []
 
 

@@ -88,6 +88,7 @@ left join said.deals on '006' || leads.deal_id = deals.deal_id
 select '006' || deals.deal_id as deal_id, deals.stage, max(deal_stages.entered_at) as entered_at
 from raw.deal_stages
 inner join raw.deals on deal_stages.deal_id = deals.deal_id
+-- That of a closed one is its outcome, set before the close date.
 where deals.status = 'open'
 group by all
 

@@ -24,10 +24,11 @@ entries_of_deals as (
         entries.entered_at,
         -- A stage from which a deal was closed, and taken up again, was left then. Before the last close it goes on to the close date.
         case when lead(entries.entered_at, 2) over in_order is not null then lead(entries.entered_at) over in_order end as exited_at,
-        deal.deal_id is null as is_orphan,
-        coalesce(deal.pipeline_id, 'default') as pipeline_id
+        deal_states.deal_id is null as is_orphan,
+        coalesce(entries.entered_at >= deal_states.closed_at, false) as is_after_close,
+        coalesce(deal_states.pipeline_id, 'default') as pipeline_id
     from entries
-    left join deal on entries.deal_id = deal.deal_id
+    left join deal_states on entries.deal_id = deal_states.deal_id
     -- A stage emptied, as when a deal is imported, is no entry.
     where entries.stage_id is not null
     window in_order as (partition by entries.deal_id order by entries.entered_at)
@@ -50,9 +51,11 @@ select
     entries_of_deals.exited_at,
     case
         when entries_of_deals.is_orphan then 'of a deal left out'
-        -- The day of the close is the close date, which may be another one.
-        when coalesce(stage.is_closed, stages_of_deals.is_closing, entries_of_deals.stage_id in ('closedwon', 'closedlost'))
-            then 'into a stage that closes the deal'
+        -- The day of the close is the close date. Who closes a deal some days before it sets the outcome, no stage on the way.
+        when
+            not entries_of_deals.is_after_close
+            and coalesce(stage.is_closed, stages_of_deals.is_closing, entries_of_deals.stage_id in ('closedwon', 'closedlost'))
+            then 'outcome before the close date'
     end as _left_out
 from entries_of_deals
 left join stage on entries_of_deals.stage_id = stage.stage_id and entries_of_deals.pipeline_id = stage.pipeline_id
