@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -44,8 +45,7 @@ def send(urls: Iterable[str], title: str, body: str, kind: Kind = "warning") -> 
 
 
 def _send(number: int, url: str, title: str, body: str, kind: Kind) -> str | None:
-    import apprise  # noqa: PLC0415 - it takes a fifth of a second, and most runs tell nobody
-
+    apprise = _import_apprise()
     try:
         service = _open(number, url)
         with apprise.LogCapture(level=apprise.logging.WARNING) as log:
@@ -64,9 +64,7 @@ def _send(number: int, url: str, title: str, body: str, kind: Kind) -> str | Non
 
 
 def _open(number: int, url: str) -> Any:
-    import apprise  # noqa: PLC0415 - as above
-
-    service = apprise.Apprise.instantiate(url, suppress_exceptions=True)
+    service = _import_apprise().Apprise.instantiate(url, suppress_exceptions=True)
     if service is None:
         raise InputError(
             f"Notification {number}, {url.partition(':')[0][:20]!r}, is no URL that apprise knows. Write"
@@ -74,3 +72,13 @@ def _open(number: int, url: str) -> Any:
             " https://appriseit.com/services/ lists them."
         )
     return service
+
+
+def _import_apprise() -> Any:
+    """Import it as a whole: with half a package, after an interruption, nobody could be told of that."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        import apprise  # noqa: PLC0415 - it takes a fifth of a second, and most runs tell nobody
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return apprise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,31 @@ def test_a_mail_and_a_webhook_get_title_and_lines():
     # As plain text, so that no letter is markup.
     assert mail.get_content_type() == "text/plain"
     assert mail.get_content().splitlines() == posts[0]["message"].splitlines()
+
+
+# An interruption while what sends is being imported: at a module of which others are there by then.
+INTERRUPTED = f"""
+import os, signal, sys
+from crm_kpis.notify import check_urls, send
+
+class Interruption:
+    def find_spec(self, name, *_):
+        if name == "asyncio.streams" and self in sys.meta_path:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+assert "asyncio" not in sys.modules
+sys.meta_path.insert(0, Interruption())
+try:
+    check_urls(["{_NOBODY}"])
+except KeyboardInterrupt:
+    print(send(["{_NOBODY}"], "title", "body"))
+"""
+
+
+def test_an_interruption_is_told_though_it_falls_into_an_import():
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], check=False, capture_output=True, text=True)
+    assert "Notification 1 was not sent: " in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("status", [404, 500])
