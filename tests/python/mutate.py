@@ -297,7 +297,8 @@ class Suite:
         """The first test that fails, or ""."""
         if not tests:
             return ""
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not slow"]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+        command += ["-m", "statistics or not slow"]
         deselected = [f"--deselect={test}" for test in self._failing_anyway]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CRM_KPIS")}
         environment["PYTHONPATH"] = str(self._copy / "scripts")

@@ -64,6 +64,7 @@ def test_a_difference_is_counted(values, spoiled):
     assert steps.differing_values(values, f"({spoiled})", "by_sql") > 0
 
 
+@pytest.mark.slow
 def test_reading_everything_asks_for_every_column(tmp_path):
     generate(tmp_path, deals=30)
     steps.read_all(tmp_path)
@@ -73,6 +74,7 @@ def test_reading_everything_asks_for_every_column(tmp_path):
         steps.read_all(tmp_path)
 
 
+@pytest.mark.slow
 def test_writing_everything_asks_for_every_table_and_leaves_nothing(tmp_path):
     generate(tmp_path / "raw", deals=30)
     steps.copy_all(tmp_path / "raw", tmp_path / "copy.duckdb")

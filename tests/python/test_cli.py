@@ -315,6 +315,7 @@ def test_a_failed_run_leaves_what_is_published_as_it_was(monkeypatch, capsys, tm
     assert published.read_bytes() != before
 
 
+@pytest.mark.slow
 def test_a_run_builds_only_where_something_has_changed(monkeypatch, capsys, tmp_path):
     def builds(*arguments):
         before = published.read_bytes() if published.exists() else None

@@ -230,6 +230,7 @@ def test_a_package_from_another_directory_is_left_alone(tmp_path):
 # From the wheel
 
 
+@pytest.mark.slow
 def test_the_wheel_carries_the_dbt_project_and_no_test_of_python(wheel):
     names = {name.removeprefix("crm_kpis/dbt/") for name in zipfile.ZipFile(wheel).namelist()}
     for pattern in (

@@ -113,6 +113,7 @@ def test_a_data_test_that_warns_has_words_for_readers_of_the_report(manifest, sa
         assert all(isinstance(text, str) for (text,) in found), node["name"]
 
 
+@pytest.mark.slow
 def test_a_column_that_changes_its_type_fails_the_build(tmp_path):
     directory = PROJECT_DIR / "models" / "dimensions"
     sql = (directory / "dim_users.sql").read_text(encoding="utf-8")

@@ -31,6 +31,7 @@ def hold_lock(output: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_second_run_is_told_who_is_at_work(run_cli, write_csv, raw_dir, tmp_path):
     write_csv("users.csv", "user_id")
     with hold_lock(tmp_path) as holder:

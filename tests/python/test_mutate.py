@@ -107,6 +107,7 @@ def test_what_only_spark_runs_is_left_alone():
     assert ("macros/sums.sql", only_spark) not in found
 
 
+@pytest.mark.slow
 def test_every_mutation_changes_its_line_and_no_comment():
     mutations = find_mutations(PROJECT_DIR)
     assert len({mutation.path for mutation in mutations}) > 100
@@ -198,6 +199,7 @@ def test_unit_tests_see_changes_of_a_model_and_a_macro_without_dbt(
             failed()
 
 
+@pytest.mark.slow
 def test_the_second_computations_are_asked_about_the_build_that_mutate_gives(monkeypatch: pytest.MonkeyPatch):
     # The run that they usually need is slow; this one is there.
     monkeypatch.setenv("CRM_KPIS_SAMPLE_BUILD", "mutated.json")

@@ -470,6 +470,7 @@ def test_the_past_is_what_an_export_of_that_day_would_have_shown(tmp_path, compi
 # dbt without the command line
 
 
+@pytest.mark.slow
 def test_dbt_build_refuses_a_missing_directory_with_one_message(tmp_path):
     project = small_project(tmp_path / "project", {"one.sql": "select 1 as number"})
     result = dbt_in(project, "build", raw_dir=tmp_path / "missing")

@@ -209,6 +209,7 @@ def test_a_duckdb_file_without_marts_is_refused(tmp_path):
         ask(tmp_path, "select 1")
 
 
+@pytest.mark.slow
 def test_a_query_that_takes_too_long_is_stopped(output, run_cli):
     endless = "select count(*) from range(100000000) a, range(100000000) b"
     done = run_cli("sql", endless, "--output", output, "--timeout", "0.5")

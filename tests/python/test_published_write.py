@@ -161,6 +161,7 @@ def test_facts_that_stay_on_a_cluster_are_listed_instead(tmp_path):
     ) == [(0,)]
 
 
+@pytest.mark.slow
 def test_keys_of_records_are_not_searched_for_values_that_repeat(tmp_path):
     """Not even where they do repeat, as in few_visits; what can't be compressed is kept as it is."""
     with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
@@ -378,6 +379,7 @@ def publish_in_process(directory: Path, **options: object) -> subprocess.Complet
     )
 
 
+@pytest.mark.slow
 def test_a_file_that_may_not_grow_leaves_the_old_one(tmp_path):
     publish_token(tmp_path, 1)
     write_warehouse(tmp_path, 2, rows=300_000)
@@ -391,6 +393,7 @@ def test_a_file_that_may_not_grow_leaves_the_old_one(tmp_path):
     assert names_in(tmp_path) == {"kpis.duckdb"}
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_old_file(tmp_path):
     small = tmp_path / "small"
     small.mkdir()

@@ -12,6 +12,7 @@ from crm_kpis.published.write import read_history
 from publishing import publish_token, read_state
 
 
+@pytest.mark.slow
 def test_the_last_two_are_kept_and_put_back(tmp_path: Path):
     for token in (1, 2, 3, 4):
         publish_token(tmp_path, token)
@@ -25,6 +26,7 @@ def test_the_last_two_are_kept_and_put_back(tmp_path: Path):
     assert not list(tmp_path.glob(".kpis.duckdb.*"))
 
 
+@pytest.mark.slow
 def test_as_many_are_kept_as_the_setting_says(tmp_path: Path):
     for token in (1, 2, 3, 4, 5):
         publish_token(tmp_path, token, kept=3)

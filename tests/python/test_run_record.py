@@ -210,6 +210,7 @@ def end_by(number: signal.Signals, output: Path, *arguments: str) -> subprocess.
     return process
 
 
+@pytest.mark.slow
 def test_a_run_that_a_scheduler_ends_is_recorded_and_told(tmp_path: Path):
     with webhook() as (hook, posts):
         process = end_by(signal.SIGTERM, tmp_path / "output", "--notify", hook)
@@ -242,6 +243,7 @@ def test_an_interruption_that_python_drops_is_raised_again():
     assert (done.returncode, done.stderr) == (130, "Interrupted.\n")
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_filed_by_the_next(tmp_path: Path):
     output = tmp_path / "output"
     process = end_by(signal.SIGKILL, output)

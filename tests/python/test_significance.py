@@ -11,6 +11,8 @@ import pytest
 from scipy import stats
 from statistics_macros import compute, compute_column, render
 
+pytestmark = pytest.mark.statistics
+
 # Normal and t
 
 
@@ -69,12 +71,14 @@ _DEGREES = [
 _TS = [0, 1e-9, 1e-4, *(step / 20 for step in range(1, 401)), 25, 50, 100, 1e3, 1e6, 1e9]
 
 
+@pytest.mark.slow
 def test_the_p_value_of_student_is_that_of_scipy():
     rows = [(t, df) for df in _DEGREES for t in _TS]
     exact = [2 * float(stats.t.sf(t, df)) for t, df in rows]
     assert _student(rows) == pytest.approx(exact, rel=0, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_far_out_the_p_value_of_student_is_right_to_a_percent():
     rows = [(t, df) for df in _DEGREES for t in _TS]
     computed = _student(rows)
@@ -127,6 +131,7 @@ def _proportions(tables: list[tuple[float | None, ...]]) -> list[float | None]:
     return compute("normal_p_value('z')", "z", [(value,) for value in z])
 
 
+@pytest.mark.slow
 def test_the_p_value_of_two_proportions_is_the_larger_of_both_tests():
     computed = _proportions(_tables())
     for table, p_value in zip(_tables(), computed, strict=True):
@@ -287,6 +292,7 @@ def _sums(sample: list[float]) -> tuple[float, float, int]:
     return math.fsum(sample), math.fsum(value * value for value in sample), len(sample)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("p", "n", "q", "m"), [(0.1, 50, 0.3, 30), (0.25, 300, 0.4, 200), (0.05, 100, 0.05, 1000)]
 )
@@ -299,6 +305,7 @@ def test_newcombes_intervals_cover_95_percent(p, n, q, m):
     assert 0.93 <= _covered(_newcombe(rows), q - p) <= 0.985
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["csat", "nps", "days"])
 @pytest.mark.parametrize("sizes", [(3, 60), (10, 100), (30, 30)])
 def test_equal_means_are_claimed_to_differ_no_more_often_than_is_said(kind, sizes):

@@ -446,6 +446,7 @@ def test_a_damaged_snapshot_is_left_out_with_a_warning(output):
 # The command line
 
 
+@pytest.mark.slow
 def test_the_command_takes_a_snapshot_and_says_where(run_cli, output):
     done = run_cli("snapshot", "first", "--output", output)
     assert (done.returncode, done.stderr) == (0, "")

@@ -100,6 +100,7 @@ def settings(address: str, schema: str | None, **more: Any) -> SourceSettings:
     return read_settings({"sources": [source]} | more, Path.cwd(), "the test")
 
 
+@pytest.mark.slow
 def test_a_schema_of_a_postgres_database_is_read(url: str) -> None:
     execute(url, "create schema crm;" + DEALS.format(schema="crm"))
     result = Mapped(settings(url, "crm"))
@@ -116,6 +117,7 @@ def test_a_schema_of_a_postgres_database_is_read(url: str) -> None:
     assert SourceSettings.from_json(settings(url, "crm").to_json()) == settings(url, "crm")
 
 
+@pytest.mark.slow
 def test_a_write_is_seen_without_reading_the_tables(url: str) -> None:
     execute(url, "create schema seen;" + DEALS.format(schema="seen"))
     place = Place(Path(), "seen", url=url)
