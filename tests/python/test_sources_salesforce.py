@@ -212,6 +212,9 @@ def test_an_outcome_before_the_close_date_is_no_stage_on_the_way(tmp_path: Path)
             opportunity("006B", "2024-04-30", None, StageName="Talk"),
             # Won on the close date.
             opportunity("006C", "2024-03-31", True, StageName="Signed"),
+            # Words that stay when an opportunity is closed tell no outcome.
+            opportunity("006D", "2024-03-31", True, StageName="Deal"),
+            opportunity("006E", "2024-03-31", False, StageName="Deal"),
         ],
         "OpportunityHistory": [
             change("006A", "Talk", "2024-01-10T15:00:00"),
@@ -220,6 +223,7 @@ def test_an_outcome_before_the_close_date_is_no_stage_on_the_way(tmp_path: Path)
             change("006B", "Closed Lost", "2024-01-20T15:00:00"),
             change("006B", "Talk", "2024-02-20T15:00:00"),
             change("006C", "Signed", "2024-03-31T12:00:00"),
+            change("006D", "Deal", "2024-03-05T09:00:00"),
         ],
         "User": USERS,
     }
@@ -229,6 +233,7 @@ def test_an_outcome_before_the_close_date_is_no_stage_on_the_way(tmp_path: Path)
         ("006B", "2024-01-11 15:00:00", "Talk", "2024-01-20 15:00:00"),
         ("006B", "2024-02-20 15:00:00", "Talk", None),
         ("006C", "2024-03-31 12:00:00", "Signed", None),
+        ("006D", "2024-03-05 09:00:00", "Deal", None),
     ]
     assert result.left_out()["table deal_stages: outcome before the close date"] == 2
     assert result.unbalanced() == []

@@ -15,8 +15,6 @@ import pytest
 from scipy import stats
 from statistics_macros import compute, compute_column, render
 
-pytestmark = pytest.mark.statistics
-
 # Student's t
 
 

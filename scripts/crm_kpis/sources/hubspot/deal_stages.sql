@@ -34,12 +34,12 @@ entries_of_deals as (
     window in_order as (partition by entries.deal_id order by entries.entered_at)
 ),
 
--- HubSpot closes a deal by its stage: all of such a stage are closed.
+-- HubSpot wins and loses a deal by its stage: all of such a stage are won, or all are lost.
 stages_of_deals as (
     select
         coalesce(pipeline_id, 'default') as pipeline_id,
         stage_id,
-        bool_and(status <> 'open') as is_closing
+        bool_and(status = 'won') or bool_and(status = 'lost') as is_closing
     from deal_states
     group by all
 )

@@ -1,10 +1,10 @@
 with
 
--- Salesforce closes an opportunity by its stage: all of such a stage are closed.
+-- Salesforce wins and loses an opportunity by its stage: all of such a stage are won, or all are lost.
 stages as (
     select
         stage,
-        bool_and(status <> 'open') as is_closing
+        bool_and(status = 'won') or bool_and(status = 'lost') as is_closing
     from closed_deals
     group by stage
 )
