@@ -378,13 +378,13 @@ def _describe(options: BuildOptions, result: Any) -> Failure:
         found = result.failures
         rows, rows_de = ("row", "Zeile") if found == 1 else ("rows", "Zeilen")
         label = node.config.meta.get("label")
-        shown = _read_rows(options, node)
+        details = _read_rows(options, node)
+        if len(details) < found:
+            details.append(f"To see them: {_show_command(options, node.name)}")
         return Failure(
             f"{label['en']}: {found}" if label else f"test {node.name}: {found} {rows}",
             _shown_path(node.compiled_path),
-            "\n".join(shown)
-            if shown and len(shown) == found
-            else "\n".join([*shown, f"To see them: {_show_command(options, node.name)}"]),
+            "\n".join(details),
             is_warning,
             summary_de=f"{label['de']}: {found}" if label else f"Prüfung {node.name}: {found} {rows_de}",
         )

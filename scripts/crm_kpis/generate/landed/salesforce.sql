@@ -49,8 +49,8 @@ select
         else deals.closed_noon
     end as closed_at,
     case when deals.status = 'open' then deals.expected_close_on end as expected_close_on,
-    case deals.status when 'won' then 'Closed Won' when 'lost' then 'Closed Lost' else deals.stage end as stage, deals.pipeline, deals.deal_type,
-    '01t' || deals.product_id as product_id, deals.source, '701' || deals.campaign_id as campaign_id,
+    case deals.status when 'won' then 'Closed Won' when 'lost' then 'Closed Lost' else deals.stage end as stage,
+    deals.pipeline, deals.deal_type, '01t' || deals.product_id as product_id, deals.source, '701' || deals.campaign_id as campaign_id,
     '001' || deals.account_id as account_id, '00Q' || first_leads.lead_id as lead_id, '005' || deals.owner_id as owner_id, deals.amount,
     deals.currency, deals.lost_reason, deals.updated_at
 from deals
@@ -267,7 +267,8 @@ deals as (
         '006' || deals.deal_id as opportunity_id, deals.created_at,
         cast(case when deals.status = 'open' then deals.expected_close_on else cast(deals.closed_at as date) end as date) as close_on,
         deals.status = 'won' as is_won, deals.status <> 'open' as is_closed,
-        case deals.status when 'won' then 'Closed Won' when 'lost' then 'Closed Lost' else deals.stage end as stage, '012' || deals.pipeline as record_type_id,
+        case deals.status when 'won' then 'Closed Won' when 'lost' then 'Closed Lost' else deals.stage end as stage,
+        '012' || deals.pipeline as record_type_id,
         case deals.deal_type when 'new' then 'New Business' when 'upsell' then 'Existing Business' when 'renewal' then 'Renewal'
             else deals.deal_type end as deal_type,
         deals.source, '701' || deals.campaign_id as campaign_id, '001' || deals.account_id as account_id,
