@@ -94,6 +94,10 @@ def rename_amount(row: dict[str, str]) -> dict[str, str]:
     return {"amt" if name == "amount" else name: value for name, value in row.items()}
 
 
+def without_guests(row: dict[str, str]) -> dict[str, str]:
+    return row | {"account_id": row["account_id"] if crc32(row["order_id"].encode()) % 4 else ""}
+
+
 def half(row: dict[str, str]) -> dict[str, str] | None:
     return row if crc32(row["deal_id"].encode()) % 2 else None
 
@@ -151,6 +155,15 @@ CASES: dict[str, tuple[Edit, str, tuple[str, ...]]] = {
         edit("orders", lambda row: row | {"currency": "JPY"}),
         "lost_values:orders",
         ("no_exchange_rate", "exchange_rates.csv", "JPY,<first day>,<rate>"),
+    ),
+    "orders of guests": (
+        edit("orders", without_guests),
+        "rejected_rows:orders",
+        (
+            "missing_value of account_id",
+            "What account_id holds: The account that buys.",
+            "For guests of a shop take",
+        ),
     ),
     "a header without rows": (
         edit("tickets", lambda row: None),

@@ -57,6 +57,7 @@ class RawColumn:
         or_row_number: Whether the number of the row stands for it in a file without the column.
         default: SQL over the other columns of what an empty value stands for; None: for nothing.
         decimal_mark: How the settings say that its file writes numbers: dot or comma.
+        description: What it holds; empty for one of the company's own.
     """
 
     name: str
@@ -72,6 +73,7 @@ class RawColumn:
     or_row_number: bool = False
     default: str | None = None
     decimal_mark: str = "dot"
+    description: str = ""
 
     @property
     def must_be_there(self) -> bool:
@@ -176,4 +178,5 @@ def _column(entry: dict[str, Any]) -> RawColumn:
         references=meta.get("references"),
         published_as=meta.get("published_as"),
         default=meta.get("default"),
+        description=entry.get("description", "").strip(),
     )

@@ -320,6 +320,8 @@ def _show_rejected_rows(connection: duckdb.DuckDBPyConnection, finding: Finding)
             people = find_names(connection, invalid)
             columns_of_rows.append((column, [value for value in invalid if value not in people]))
         lines += _describe_forms(table, columns_of_rows)
+        if reason == "missing_value":
+            lines.append(f"What {column_name} holds: {columns[table, column_name].description}")
     return tuple(lines)
 
 
