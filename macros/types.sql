@@ -7,7 +7,8 @@
     A native value is cast straight away; text is trimmed and must look as the contract says, since each engine reads other texts beside.
 
     Macros: to_text, trim_blanks, to_integer, to_decimal, by_type, matches, number_pattern, time_pattern, to_boolean, to_date, to_timestamp,
-    is_day, utc_timestamp, to_contract_type, factor_digits, to_reporting_currency, to_amount, share_of_amount, reporting_currency.
+    is_day, has_offset, offset_pattern, utc_timestamp, to_contract_type, factor_digits, to_reporting_currency, to_amount, share_of_amount,
+    reporting_currency.
 #}
 
 {# Text without blanks around it, whichever blanks Unicode has; empty is NULL. #}
@@ -118,15 +119,27 @@
 {#
     A timestamp in UTC from 1970 to 2099. One with an offset is converted, one without is in UTC already. A day without a time begins where the
     company counts its days: west of Greenwich the midnight of UTC would belong to the day before.
+
+        {{ to_timestamp('first_responded_at', beside='created_at') }} as first_responded_at
+
+    beside  another column of the row, from which hours are counted. Who writes days there writes the times beside them by the same clock:
+            where it has a day without a time, a time without an offset is one of the reporting time zone.
 #}
-{% macro to_timestamp(column) -%}
+{% macro to_timestamp(column, beside=none) -%}
     {%- set value = utc_timestamp(column) -%}
     case
         {%- if setting('reporting_time_zone') != 'UTC' %}
         when {{ is_day(column) }} then {{ start_of_day(to_date(column)) }}
         {%- endif %}
         when {{ value }} between cast('1970-01-01 00:00:00' as timestamp) and cast('2099-12-31 23:59:59.999999' as timestamp)
+        {%- if beside and setting('reporting_time_zone') != 'UTC' %}
+            then case
+                when {{ is_day(beside) }} and not {{ has_offset(column) }} then {{ wall_clock_to_utc(value, '0', setting('reporting_time_zone')) }}
+                else {{ value }}
+            end
+        {%- else %}
             then {{ value }}
+        {%- endif %}
     end
 {%- endmacro %}
 
@@ -143,6 +156,23 @@
 {% macro default__is_day(column) -%}
     {{ by_type(column, 'length(' ~ to_text(column) ~ ') <= 10', 'typeof(' ~ column ~ ") = 'date'") }}
 {%- endmacro %}
+
+
+{# Whether a valid time says how far it is from UTC: as text with Z or +02:00 behind it, or by its native type. #}
+{% macro has_offset(column) -%}
+    {{ return(adapter.dispatch('has_offset', 'crm_kpis')(column)) }}
+{%- endmacro %}
+
+{% macro duckdb__has_offset(column) -%}
+    {{ by_type(column, matches(to_text(column), offset_pattern()), 'typeof(' ~ column ~ ") = 'TIMESTAMP WITH TIME ZONE'") }}
+{%- endmacro %}
+
+{% macro default__has_offset(column) -%}
+    {{ by_type(column, matches(to_text(column), offset_pattern()), 'typeof(' ~ column ~ ") = 'timestamp'") }}
+{%- endmacro %}
+
+{# How a time with an offset ends. #}
+{% macro offset_pattern() -%} .*(UTC|Z|[+-][0-9:]+) {%- endmacro %}
 
 
 {# A column as a timestamp in UTC, NULL where it is none. The session's time zone must be UTC (profiles.yml sets it). #}
@@ -188,7 +218,7 @@
     {%- elif column.data_type == 'decimal' -%} {{ to_decimal(column.name, meta.get('scale', 4)) }}
     {%- elif column.data_type == 'boolean' -%} {{ to_boolean(column.name) }}
     {%- elif column.data_type == 'date' -%} {{ to_date(column.name) }}
-    {%- elif column.data_type == 'timestamp' -%} {{ to_timestamp(column.name) }}
+    {%- elif column.data_type == 'timestamp' -%} {{ to_timestamp(column.name, meta.get('beside')) }}
     {%- else -%}
         {{ exceptions.raise_compiler_error("raw contract: column " ~ column.name ~ " has the unknown data_type " ~ column.data_type) }}
     {%- endif -%}

@@ -126,7 +126,7 @@ def compute(
 def test_text_means_the_same(spark):
     macros = ("to_text", "to_integer", "to_decimal", "to_boolean", "to_date", "to_timestamp")
     calls = [f"{macro}('x')" for macro in macros]
-    calls += ["is_day('x')", "wall_clock_to_utc(to_date('x'), '0', 'America/New_York')"]
+    calls += ["is_day('x')", "has_offset('x')", "wall_clock_to_utc(to_date('x'), '0', 'America/New_York')"]
     ours, theirs = compute(spark, {"x": "string"}, [((text,),) for text in TEXTS], calls)
     differing = [
         (text, our, their) for text, our, their in zip(TEXTS, ours, theirs, strict=True) if our != their
