@@ -1,7 +1,7 @@
 {#
     Days: of timestamps, between days, and of the calendar.
 
-    Macros: local_date, local_hour, local_weekday, business_time_zone, wall_clock_to_utc, start_of_day, days_between, weekdays_between,
+    Macros: local_date, local_hour, local_weekday, business_time_zone, wall_clock_to_utc, start_of_day, end_of_day, days_between, weekdays_between,
     usual_silence, last_week_end, seconds_between, add_days, written_day, written_days, days_of, as_of_override, today_override.
 #}
 
@@ -94,6 +94,11 @@
 {% macro start_of_day(day) -%}
     {%- set time_zone = setting('reporting_time_zone') -%}
     {{ 'cast(' ~ day ~ ' as timestamp)' if time_zone == 'UTC' else wall_clock_to_utc(day, '0', time_zone) }}
+{%- endmacro %}
+
+{# The UTC timestamp of the last second of a day in the reporting time zone. #}
+{% macro end_of_day(day) -%}
+    {{ start_of_day(add_days(day, 1)) }} - interval 1 second
 {%- endmacro %}
 
 

@@ -120,19 +120,23 @@
     A timestamp in UTC from 1970 to 2099. One with an offset is converted, one without is in UTC already. A day without a time begins where the
     company counts its days: west of Greenwich the midnight of UTC would belong to the day before.
 
-        {{ to_timestamp('first_responded_at', beside='created_at') }} as first_responded_at
+        {{ to_timestamp('due_at', beside='created_at', is_deadline=true) }} as due_at
 
-    beside  another column of the row, from which hours are counted. Who writes days there writes the times beside them by the same clock:
-            where it has a day without a time, a time without an offset is one of the reporting time zone.
+    beside       another column of the row, from which hours are counted. Who writes days there writes the times beside them by the same
+                 clock: where it has a day without a time, a time without an offset is one of the reporting time zone
+    is_deadline  whether a day without a time means its end: what is due on a day may be done on that day
 #}
-{% macro to_timestamp(column, beside=none) -%}
+{% macro to_timestamp(column, beside=none, is_deadline=false) -%}
     {%- set value = utc_timestamp(column) -%}
+    {%- set is_utc = setting('reporting_time_zone') == 'UTC' -%}
     case
-        {%- if setting('reporting_time_zone') != 'UTC' %}
+        {%- if is_deadline %}
+        when {{ is_day(column) }} then {{ end_of_day(to_date(column)) }}
+        {%- elif not is_utc %}
         when {{ is_day(column) }} then {{ start_of_day(to_date(column)) }}
         {%- endif %}
         when {{ value }} between cast('1970-01-01 00:00:00' as timestamp) and cast('2099-12-31 23:59:59.999999' as timestamp)
-        {%- if beside and setting('reporting_time_zone') != 'UTC' %}
+        {%- if beside and not is_utc %}
             then case
                 when {{ is_day(beside) }} and not {{ has_offset(column) }} then {{ wall_clock_to_utc(value, '0', setting('reporting_time_zone')) }}
                 else {{ value }}
@@ -218,7 +222,7 @@
     {%- elif column.data_type == 'decimal' -%} {{ to_decimal(column.name, meta.get('scale', 4)) }}
     {%- elif column.data_type == 'boolean' -%} {{ to_boolean(column.name) }}
     {%- elif column.data_type == 'date' -%} {{ to_date(column.name) }}
-    {%- elif column.data_type == 'timestamp' -%} {{ to_timestamp(column.name, meta.get('beside')) }}
+    {%- elif column.data_type == 'timestamp' -%} {{ to_timestamp(column.name, meta.get('beside'), meta.get('is_deadline')) }}
     {%- else -%}
         {{ exceptions.raise_compiler_error("raw contract: column " ~ column.name ~ " has the unknown data_type " ~ column.data_type) }}
     {%- endif -%}

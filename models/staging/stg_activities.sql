@@ -34,7 +34,7 @@ typed as (
 
         -- timestamps
         {{ to_timestamp('occurred_at') }} as occurred_at,
-        {{ to_timestamp('due_at') }} as due_at,
+        {{ to_timestamp('due_at', is_deadline=true) }} as due_at,
         {{ to_timestamp('completed_at') }} as completed_at,
 
         -- where it came from

@@ -33,7 +33,7 @@ typed as (
         {{ to_timestamp('created_at') }} as created_at,
         {{ to_timestamp('first_responded_at', beside='created_at') }} as first_responded_at,
         {{ to_timestamp('resolved_at', beside='created_at') }} as resolved_at,
-        {{ to_timestamp('due_at', beside='created_at') }} as due_at,
+        {{ to_timestamp('due_at', beside='created_at', is_deadline=true) }} as due_at,
         {{ to_timestamp('updated_at') }} as updated_at,
 
         -- where it came from
