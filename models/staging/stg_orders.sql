@@ -18,7 +18,7 @@ typed as (
         {{ to_text('deal_id') }} as deal_id,
 
         -- text
-        lower({{ to_text('status') }}) as status,
+        replace(lower({{ to_text('status') }}), 'canceled', 'cancelled') as status,
         upper({{ to_text('currency') }}) as currency,
 
         -- numerics

@@ -165,6 +165,11 @@ CASES: dict[str, tuple[Edit, str, tuple[str, ...]]] = {
             "For guests of a shop take",
         ),
     ),
+    "a sign for a currency": (
+        edit("orders", lambda row: row | {"currency": "€"}),
+        "lost_values:orders",
+        ("no_exchange_rate", "value_words.csv", "orders,currency,€,EUR"),
+    ),
     "a header without rows": (
         edit("tickets", lambda row: None),
         "emptied:tickets",

@@ -103,14 +103,30 @@ select
 def test_a_data_test_that_warns_has_words_for_readers_of_the_report(manifest, sample_warehouse):
     tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
     warning = [node for node in tests if node["config"]["severity"].lower() == "warn"]
-    assert len(warning) == 4
+    assert len(warning) == 5
     assert all(set(node["config"]["meta"]["label"]) == {"en", "de"} for node in warning)
     shown = [node for node in tests if "shows" in node["config"]["meta"]]
-    assert len(shown) == 6
+    assert len(shown) == 7
     for node in shown:
         line = node["config"]["meta"]["shows"]
         found = sample_warehouse.execute(f"select {line} from ({node['compiled_code']})").fetchall()
         assert all(isinstance(text, str) for (text,) in found), node["name"]
+
+
+def test_orders_whose_status_is_no_word_of_the_contract_are_told(compiled, raw_dir, write_csv):
+    statuses = ("Paid", "open", "canceled", "refunded", "", "Completed", "completed", "returned")
+    orders = [f"{number},A,2024-01-05,10,{status}" for number, status in enumerate(statuses)]
+    write_csv("orders.csv", "order_id,account_id,ordered_at,amount,status", *orders)
+    name = "assert_orders_have_a_known_status"
+    (node,) = (node for node in compiled.manifest["nodes"].values() if node["name"] == name)
+    with compiled.run(raw_dir, only=compiled.with_inputs("stg_orders")) as warehouse:
+        shown = warehouse.execute(
+            f"select {node['config']['meta']['shows']} from ({node['compiled_code']})"
+        ).fetchall()
+    assert sorted(shown) == [
+        (f"{word} in {count} orders: write its meaning into value_words.csv, as orders,status,{word},paid",)
+        for word, count in (("completed", 2), ("returned", 1))
+    ]
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,17 @@ _USUAL_WORDS = {
 }
 _MEANINGS = {word: value for value, words in _USUAL_WORDS.items() for word in words}
 _MOST_WORDS = 12
+_CURRENCY_CODE = re.compile("[A-Z]{3}")
+# Signs and words that can mean no other currency.
+_CURRENCIES = {
+    "€": "EUR",
+    "EURO": "EUR",
+    "EUROS": "EUR",
+    "£": "GBP",
+    "US$": "USD",
+    "SFR": "CHF",
+    "SFR.": "CHF",
+}
 _SERIAL = re.compile(r"[2-6]\d{4}([.,]\d+)?")
 _OWN_COLUMNS = """
 select raw_table, column_name, coalesce(data_type, 'text'), coalesce(is_personal, 'no') = 'yes'
@@ -354,13 +365,23 @@ def _show_lost_values(connection: duckdb.DuckDBPyConnection, finding: Finding) -
     if invalid:
         lines += _describe_forms(finding.subject or "", [(column, invalid)])
     lacking = sorted({value.split()[-1] for _, reason, value in rows if reason == "no_exchange_rate"})
-    if lacking:
-        lines += [
-            "Write what a unit is worth in the reporting currency into exchange_rates.csv beside the tables:",
-            "  currency,valid_from,rate",
-            *(f"  {currency},<first day>,<rate>" for currency in map(_mask, lacking)),
-        ]
-    return tuple(lines)
+    return (*lines, *_tell_currencies(finding.subject or "", lacking))
+
+
+def _tell_currencies(table: str, lacking: list[str]) -> Iterator[str]:
+    """The settings that read words for currencies, and the file with the rates of codes."""
+    words = [word for word in lacking if not _CURRENCY_CODE.fullmatch(word)]
+    if words:
+        yield f"To read them as codes of currencies, write into {WORDS_FILE} of the settings:"
+        yield "  raw_table,column_name,word,accepted_value"
+        for word in words:
+            yield f"  {table},currency,{_csv_field(_mask(word))},{_CURRENCIES.get(word, '<code>')}"
+    codes = [code for code in lacking if code not in words]
+    if codes:
+        yield "Write what one is worth in the reporting currency into exchange_rates.csv beside the tables:"
+        yield "  currency,valid_from,rate"
+        for code in codes:
+            yield f"  {_mask(code)},<first day>,<rate>"
 
 
 def _show_unmatched(connection: duckdb.DuckDBPyConnection, finding: Finding) -> tuple[str, ...]:
