@@ -113,19 +113,27 @@ def test_a_data_test_that_warns_has_words_for_readers_of_the_report(manifest, sa
         assert all(isinstance(text, str) for (text,) in found), node["name"]
 
 
-def test_orders_whose_status_is_no_word_of_the_contract_are_told(compiled, raw_dir, write_csv):
-    statuses = ("Paid", "open", "canceled", "refunded", "", "Completed", "completed", "returned")
-    orders = [f"{number},A,2024-01-05,10,{status}" for number, status in enumerate(statuses)]
+def test_a_status_that_is_no_word_of_the_contract_is_told(compiled, raw_dir, write_csv):
+    words = ("Paid", "open", "canceled", "refunded", "", "Completed", "completed", "returned")
+    orders = [f"{number},A,2024-01-05,10,{word}" for number, word in enumerate(words)]
     write_csv("orders.csv", "order_id,account_id,ordered_at,amount,status", *orders)
-    name = "assert_orders_have_a_known_status"
-    (node,) = (node for node in compiled.manifest["nodes"].values() if node["name"] == name)
-    with compiled.run(raw_dir, only=compiled.with_inputs("stg_orders")) as warehouse:
+    words = ("Open", "pending", "resolved", "CLOSED", "", "New", "Solved", "solved")
+    tickets = [f"{number},2024-01-05,,{word}" for number, word in enumerate(words)]
+    tickets.append("resolved,2024-01-05,2024-01-06,done")
+    write_csv("tickets.csv", "ticket_id,created_at,resolved_at,status", *tickets)
+    (node,) = (
+        node for node in compiled.manifest["nodes"].values() if node["name"] == "assert_statuses_are_known"
+    )
+    only = compiled.with_inputs("stg_orders", "stg_tickets")
+    with compiled.run(raw_dir, only=only) as warehouse:
         shown = warehouse.execute(
             f"select {node['config']['meta']['shows']} from ({node['compiled_code']})"
         ).fetchall()
+    advice = "write its meaning into value_words.csv, as"
     assert sorted(shown) == [
-        (f"{word} in {count} orders: write its meaning into value_words.csv, as orders,status,{word},paid",)
-        for word, count in (("completed", 2), ("returned", 1))
+        (f"completed in 2 rows of orders: {advice} orders,status,completed,paid",),
+        (f"returned in 1 rows of orders: {advice} orders,status,returned,paid",),
+        (f"solved in 2 rows of tickets: {advice} tickets,status,solved,resolved",),
     ]
 
 
