@@ -1,5 +1,5 @@
 -- A word that the contract does not know changes what a row counts as. An order is neither cancelled nor paid: it counts as revenue, but
--- makes nobody a customer. A ticket without a day of resolution is in the backlog for ever, unless it is resolved or closed. It warns, since
+-- makes nobody a customer. A ticket without a day of resolution is in the backlog for ever, unless it is resolved or closed. It warns, as
 -- the word may be a new one of the CRM.
 {{ config(severity='warn', meta={
     'label': {
