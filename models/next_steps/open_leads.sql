@@ -49,7 +49,11 @@ leads_dated as (
             coalesce(leads.converted_on, cast('2100-01-01' as date)),
             coalesce(leads.disqualified_on, cast('2100-01-01' as date))
         ) as decided_on,
-        leads.is_converted or leads.is_won or leads.is_disqualified or lead_deals.lead_id is not null as is_decided
+        leads.is_converted
+        or leads.is_won
+        or leads.is_disqualified
+        or leads.is_decided_on_unknown_day
+        or lead_deals.lead_id is not null as is_decided
     from leads
     cross join recorded_activities
     left join lead_deals on leads.lead_id = lead_deals.lead_id

@@ -124,6 +124,9 @@ select
     -- The link stands in the deal, in the lead, or in both.
     won_leads.lead_id is not null or won_deals.deal_id is not null as is_won,
     known.disqualified_on is not null or coalesce(known.is_disqualified and known.disqualified_at is null, false) as is_disqualified,
+    coalesce(
+        lower(known.status) in ('converted', 'disqualified') and known.converted_at is null and known.disqualified_at is null, false
+    ) as is_decided_on_unknown_day,
     case when profile_size.profile_rows > 0 then ideal_leads.lead_id is not null end as is_ideal_customer,
 
     -- dates

@@ -45,6 +45,7 @@ leads_with_dates as (
     where
         not (leads.is_converted and leads.converted_on is null)
         and not (leads.is_disqualified and leads.disqualified_on is null)
+        and not leads.is_decided_on_unknown_day
 ),
 
 -- A lead may be open on the days within a year: which these are is asked once for each day of creation, not for each lead.
