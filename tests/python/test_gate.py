@@ -170,6 +170,11 @@ CASES: dict[str, tuple[Edit, str, tuple[str, ...]]] = {
         "lost_values:orders",
         ("no_exchange_rate", "value_words.csv", "orders,currency,€,EUR"),
     ),
+    "scores on another scale": (
+        edit("survey_responses", lambda row: row | {"score": f"{row['score']}0"}),
+        "rejected_rows:survey_responses",
+        ("Expected not: score < scale_min or score > scale_max.", "What scale_max holds: "),
+    ),
     "a header without rows": (
         edit("tickets", lambda row: None),
         "emptied:tickets",

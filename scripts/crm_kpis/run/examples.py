@@ -331,9 +331,20 @@ def _show_rejected_rows(connection: duckdb.DuckDBPyConnection, finding: Finding)
             people = find_names(connection, invalid)
             columns_of_rows.append((column, [value for value in invalid if value not in people]))
         lines += _describe_forms(table, columns_of_rows)
-        if reason == "missing_value":
-            lines.append(f"What {column_name} holds: {columns[table, column_name].description}")
-    return tuple(lines)
+    return (*lines, *_explain(columns, finding.subject or "", column_name, reason))
+
+
+def _explain(
+    columns: dict[tuple[str, str], RawColumn], table: str, column_name: str | None, reason: str
+) -> Iterator[str]:
+    """The condition of a check, and what the columns hold that it names; of a missing value, its column."""
+    condition = _CONDITIONS.get((table, reason), "")
+    if condition:
+        yield f"Expected not: {condition}."
+    for (of, name), column in columns.items():
+        is_missing = reason == "missing_value" and name == column_name
+        if of == table and (is_missing or re.search(rf"\b{name}\b", condition)):
+            yield f"What {name} holds: {column.description}"
 
 
 def _find_invalid(column: RawColumn, values: list[str]) -> list[str]:
@@ -351,7 +362,8 @@ def _show_lost_values(connection: duckdb.DuckDBPyConnection, finding: Finding) -
         " where raw_table = ? and column_name = ? order by row_number limit ?",
         [finding.subject, finding.column, _LOOKED_AT],
     ).fetchall()
-    column = read_columns(connection)[finding.subject or "", finding.column or ""]
+    columns = read_columns(connection)
+    column = columns[finding.subject or "", finding.column or ""]
     names = find_names(connection, [value for *_, value in rows])
     lines = [
         f"line {number}, {reason}: {_show_value(column, value, names)}"
@@ -364,6 +376,8 @@ def _show_lost_values(connection: duckdb.DuckDBPyConnection, finding: Finding) -
     ]
     if invalid:
         lines += _describe_forms(finding.subject or "", [(column, invalid)])
+    for reason in dict.fromkeys(reason for _, reason, _ in rows):
+        lines += _explain(columns, finding.subject or "", finding.column, reason)
     lacking = sorted({value.split()[-1] for _, reason, value in rows if reason == "no_exchange_rate"})
     return (*lines, *_tell_currencies(finding.subject or "", lacking))
 
