@@ -66,6 +66,7 @@
         {'_row_number': 8, 'deal_id': 'd7', 'created_at': 'soon', 'status': ''},
         {'_row_number': 9, 'deal_id': 'd8', 'created_at': 'soon', 'status': 'pending'},
         {'_row_number': 10, 'deal_id': 'd9', 'created_at': '2024-01-02', 'status': 'open', 'closed_at': '2024-02-01'},
+        {'_row_number': 11, 'deal_id': 'one_date_for_both', 'created_at': '2024-01-02', 'status': 'open', 'closed_at': '2024-02-01', 'expected_close_on': '2024-02-01'},
         {'_row_number': 12, 'deal_id': 'by_updated_at', 'status': 'open', 'created_at': '2024-01-01', 'updated_at': '2024-03-01'},
         {'_row_number': 13, 'deal_id': 'by_updated_at', 'status': 'open', 'created_at': '2024-01-01', 'updated_at': '2024-02-01'},
         {'_row_number': 14, 'deal_id': ' by_updated_at ', 'status': 'open', 'created_at': '2024-01-01', 'updated_at': '2024-01-15'},

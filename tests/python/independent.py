@@ -61,7 +61,7 @@ VALUE_CHECKS: dict[str, dict[str, pl.Expr]] = {
         "first_touch_at": _c("first_touch_at").dt.date() > _c("created_at").dt.date(),
     },
     "deals": {
-        "closed_at": _c("status") == "open",
+        "closed_at": (_c("status") == "open") & _c("closed_at").dt.date().ne_missing(_c("expected_close_on")),
         "created_at": _CLOSED & (_c("created_at").dt.date() > _c("closed_at").dt.date()),
     },
     "deal_stages": {"exited_at": _c("exited_at") < _c("entered_at")},

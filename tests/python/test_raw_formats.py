@@ -178,6 +178,22 @@ def test_names_and_words(load, write_csv, raw_dir, settings_dir):
         load("deals", "deal_id")
 
 
+def test_one_column_of_a_file_may_be_two_of_the_contract(load, write_csv):
+    write_csv("deals.csv", "deal_id,Stage,Close Date", "D1,Closed Won,2026-01-31", "D2,Offer,2026-03-01")
+    found = load(
+        "deals",
+        "deal_id, status, stage, closed_at, expected_close_on",
+        raw_columns="raw_table,column_name,name_in_file\ndeals,created_at,close date\ndeals,status,stage\n"
+        "deals,closed_at,Close Date\ndeals,expected_close_on,Close Date\n",
+        value_words="raw_table,column_name,word,accepted_value\ndeals,status,closed won,won\n"
+        "deals,status,offer,open\n",
+    )
+    assert found == [
+        ("D1", "won", "Closed Won", "2026-01-31", "2026-01-31"),
+        ("D2", "open", "Offer", "2026-03-01", "2026-03-01"),
+    ]
+
+
 def test_parquet_is_read_by_the_same_settings(load, write_parquet):
     write_parquet(
         "deals.parquet",
@@ -254,8 +270,8 @@ WRONG = {
     ),
     "one name for two": (
         "raw_columns",
-        "raw_table,column_name,name_in_file\ndeals,deal_id,Nr\ndeals,stage,nr\n",
-        "'nr' is deal_id, too (line 2). Remove one.",
+        "raw_table,column_name,name_in_file\ndeals,deal_id,Nr\ndeals,amount,nr\n",
+        "'nr' is deal_id, of text, too (line 2), and amount is of numbers. Correct one.",
     ),
     "no accepted value": (
         "value_words",

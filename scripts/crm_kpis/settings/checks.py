@@ -610,8 +610,18 @@ def _check_raw_formats(settings: Settings) -> _Complaints:
             yield row.line, "time_zone", f"{message}: days would be days in UTC. Write it there, too."
 
 
+# What values of a column can be taken for: two columns of one kind may be read from one of the file.
+_KINDS = {
+    "date": "days",
+    "timestamp": "days",
+    "integer": "numbers",
+    "decimal": "numbers",
+    "boolean": "booleans",
+}
+
+
 def _check_raw_columns(settings: Settings) -> _Complaints:
-    named: dict[tuple[str, str], Row] = {}
+    named: dict[tuple[str, str], tuple[str, Row]] = {}
     for row in _sound(settings, "raw_columns"):
         yield from _check_raw_table(row)
         table, column = row.values["raw_table"], row.values["column_name"]
@@ -625,12 +635,14 @@ def _check_raw_columns(settings: Settings) -> _Complaints:
                 else suggest(column, list(columns))
             )
             yield row.line, "column_name", f"{message} {hint}"
+        kind = _KINDS.get(columns[column].data_type, "text") if column in columns else ""
         place = (table, row.values["name_in_file"].lower())
-        if place in named:
-            other = named[place].values["column_name"]
-            message = f"{display(row.values['name_in_file'])} is {other}, too (line {named[place].line})"
-            yield row.line, "name_in_file", f"{message}. Remove one."
-        named.setdefault(place, row)
+        other_kind, first = named.setdefault(place, (kind, row))
+        # A CRM may have one date for two, or a stage that tells the status, too.
+        if first is not row and kind and other_kind and kind != other_kind:
+            other = f"{first.values['column_name']}, of {other_kind}, too (line {first.line})"
+            message = f"{display(row.values['name_in_file'])} is {other}, and {column} is of {kind}"
+            yield row.line, "name_in_file", f"{message}. Correct one."
 
 
 def _check_value_words(settings: Settings) -> _Complaints:
