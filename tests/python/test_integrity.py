@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -135,6 +136,18 @@ def test_a_status_that_is_no_word_of_the_contract_is_told(compiled, raw_dir, wri
         (f"returned in 1 rows of orders: {advice} orders,status,returned,paid",),
         (f"solved in 2 rows of tickets: {advice} tickets,status,solved,resolved",),
     ]
+
+
+def test_a_table_whose_rows_all_came_later_needs_no_kpi(compiled, raw_dir, write_csv):
+    write_csv("deals.csv", "deal_id,created_at,status", "D1,2026-06-23,open")
+    write_csv("leads.csv", "lead_id,created_at", "L1,2024-01-05")
+    query = compiled.data_tests["assert_kpis_are_there_where_raw_rows_are"]
+    found = {}
+    for as_of in (date(2023, 12, 31), date(2024, 6, 30)):
+        with compiled.run(raw_dir, as_of, only=compiled.up_to_values) as warehouse:
+            found[as_of.year] = warehouse.execute(f"select raw_table from ({query})").fetchall()
+    # Before all of them no KPI has a value.
+    assert {year: sorted(rows) for year, rows in found.items()} == {2023: [("deals",), ("leads",)], 2024: []}
 
 
 @pytest.mark.slow
