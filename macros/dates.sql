@@ -1,8 +1,8 @@
 {#
     Days: of timestamps, between days, and of the calendar.
 
-    Macros: local_date, local_hour, local_weekday, business_time_zone, wall_clock_to_utc, start_of_day, end_of_day, days_between, weekdays_between,
-    usual_silence, last_week_end, seconds_between, add_days, written_day, written_days, days_of, as_of_override, today_override.
+    Macros: local_date, local_hour, local_weekday, business_time_zone, wall_clock_to_utc, start_of_day, end_of_day, is_west_of_greenwich,
+    days_between, weekdays_between, usual_silence, last_week_end, seconds_between, add_days, written_day, written_days, days_of, as_of_override, today_override.
 #}
 
 {#
@@ -99,6 +99,12 @@
 {# The UTC timestamp of the last second of a day in the reporting time zone. #}
 {% macro end_of_day(day) -%}
     {{ start_of_day(add_days(day, 1)) }} - interval 1 second
+{%- endmacro %}
+
+
+{# Whether clocks of a time zone are behind UTC in January, as a value of Jinja: then the midnight of UTC is the evening before. #}
+{% macro is_west_of_greenwich(time_zone) -%}
+    {{ return(modules.pytz.timezone(time_zone).utcoffset(modules.datetime.datetime(2024, 1, 15)).total_seconds() < 0) }}
 {%- endmacro %}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 from crm_kpis.raw.contract import PROJECT_DIR
-from pipeline import Build, dbt_in, small_project
+from pipeline import Build, dbt_compile, dbt_in, small_project
 
 # Types that every BI tool reads: no HUGEINT, no INTEGER that grows too small, no lists.
 PLAIN_TYPE = re.compile(r"string|bigint|double|boolean|date|timestamp|decimal\(18, \d+\)")
@@ -104,10 +104,10 @@ select
 def test_a_data_test_that_warns_has_words_for_readers_of_the_report(manifest, sample_warehouse):
     tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
     warning = [node for node in tests if node["config"]["severity"].lower() == "warn"]
-    assert len(warning) == 5
+    assert len(warning) == 6
     assert all(set(node["config"]["meta"]["label"]) == {"en", "de"} for node in warning)
     shown = [node for node in tests if "shows" in node["config"]["meta"]]
-    assert len(shown) == 7
+    assert len(shown) == 8
     for node in shown:
         line = node["config"]["meta"]["shows"]
         found = sample_warehouse.execute(f"select {line} from ({node['compiled_code']})").fetchall()
@@ -136,6 +136,26 @@ def test_a_status_that_is_no_word_of_the_contract_is_told(compiled, raw_dir, wri
         (f"returned in 1 rows of orders: {advice} orders,status,returned,paid",),
         (f"solved in 2 rows of tickets: {advice} tickets,status,solved,resolved",),
     ]
+
+
+@pytest.mark.slow
+def test_midnights_are_told_west_of_greenwich(compiled, raw_dir, write_csv, tmp_path):
+    name = "assert_days_are_not_taken_for_times"
+    settings = tmp_path / "settings"
+    settings.mkdir()
+    (settings / "settings.yml").write_text("reporting_time_zone: America/New_York\n", encoding="utf-8")
+    target = dbt_compile(tmp_path / "output", name, CRM_KPIS_SETTINGS=str(settings))
+    (in_new_york,) = target.glob(f"compiled/**/{name}.sql")
+    deals = [f"{number},2024-01-05 00:00:00,won,2024-01-05 00:00:0{number % 2}" for number in range(20)]
+    write_csv("deals.csv", "deal_id,created_at,status,closed_at", *deals)
+    # Too few to tell.
+    write_csv("leads.csv", "lead_id,created_at", *(f"{number},2024-01-05T00:00" for number in range(19)))
+    staging = {model for model in compiled.models if model.startswith("stg_")}
+    with compiled.run(raw_dir, only=compiled.with_inputs(*staging)) as warehouse:
+        assert warehouse.execute(in_new_york.read_text(encoding="utf-8")).fetchall() == [
+            ("deals", "created_at", 20)
+        ]
+        assert warehouse.execute(compiled.data_tests[name]).fetchall() == []
 
 
 def test_a_table_whose_rows_all_came_later_needs_no_kpi(compiled, raw_dir, write_csv):

@@ -15,7 +15,8 @@ _CONSTRUCTS = {
     r"\bas materialized\b": "computed_once()",
     r"\b(unnest|generate_series)\(": "days_of()",
     r"\b(list|string_agg|array_agg|list_\w+|list_extract)\(": "dbt.listagg(), nth_smallest()",
-    r"\b(strftime|strptime|epoch\w*|date_diff|date_sub|to_minutes|timezone)\(": "macros/dates.sql",
+    # Behind a dot it is a function of Jinja's modules.
+    r"(?<!\.)\b(strftime|strptime|epoch\w*|date_diff|date_sub|to_minutes|timezone)\(": "macros/dates.sql",
     r"\b(json_\w+|struct_pack|regexp_\w+|typeof|try_strptime)\(": "a dispatched macro",
     r"\b(arg_max|arg_min|max_by|min_by|any_value|first|last|quantile_cont)\(": "row_number()",
     r"\b(asof join|qualify|using sample|positional join)\b": "what all engines have",
