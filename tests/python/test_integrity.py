@@ -104,10 +104,10 @@ select
 def test_a_data_test_that_warns_has_words_for_readers_of_the_report(manifest, sample_warehouse):
     tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
     warning = [node for node in tests if node["config"]["severity"].lower() == "warn"]
-    assert len(warning) == 6
+    assert len(warning) == 7
     assert all(set(node["config"]["meta"]["label"]) == {"en", "de"} for node in warning)
     shown = [node for node in tests if "shows" in node["config"]["meta"]]
-    assert len(shown) == 8
+    assert len(shown) == 9
     for node in shown:
         line = node["config"]["meta"]["shows"]
         found = sample_warehouse.execute(f"select {line} from ({node['compiled_code']})").fetchall()
@@ -136,6 +136,25 @@ def test_a_status_that_is_no_word_of_the_contract_is_told(compiled, raw_dir, wri
         (f"returned in 1 rows of orders: {advice} orders,status,returned,paid",),
         (f"solved in 2 rows of tickets: {advice} tickets,status,solved,resolved",),
     ]
+
+
+def test_amounts_with_dots_between_thousands_are_told(compiled, raw_dir, write_csv, write_parquet):
+    query = compiled.data_tests["assert_amounts_have_no_marks_between_thousands"]
+    german = ["1.234", " 12.500 ", "-3.000", "950", *("1.000" for _ in range(7))]
+    cents = [*german, "3.5"]
+    for table, values in (("deals", german), ("orders", cents), ("costs", german[:9])):
+        write_csv(
+            f"{table}.csv",
+            "amount,deal_id,created_at,status,order_id,account_id,ordered_at,cost_id,incurred_on,purpose",
+            *(f"{value},,,,,,,,," for value in values),
+        )
+    write_parquet(
+        "subscriptions.parquet",
+        "select 'S' as subscription_id, 'A' as account_id, current_date as started_on,"
+        " cast(1.234 as decimal(9, 3)) as monthly_amount from range(20)",
+    )
+    with compiled.run(raw_dir, only=set()) as warehouse:
+        assert warehouse.execute(query).fetchall() == [("deals", "amount", 10, "-3.000")]
 
 
 @pytest.mark.slow
