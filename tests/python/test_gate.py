@@ -612,6 +612,8 @@ def test_words_are_mapped_where_their_meaning_is_known():
             ("date_format", "month_first"),
         ),
         ("date", ["31 Foo 2026"], None, None),
+        ("date", ["2026/01/31", "2026/2/1"], "the year first (2026/01/31)", ("date_format", "year_first")),
+        ("timestamp", ["20260131"], "the year first (20260131)", ("date_format", "year_first")),
         ("date", ["46053", "46054"], "days as Excel counts them (46053)", ("date_format", "excel")),
         ("decimal", ["1.234,56", "12,00"], "a decimal comma (1.234,56)", ("decimal_mark", "comma")),
         ("decimal", ["1,234.56"], "commas between thousands (1,234.56)", ("decimal_mark", "dot")),

@@ -84,13 +84,23 @@ _DAYS = {
         "31-Jan-2026": "2026-01-31",
     },
     "excel": {
-        "46053": "2026-01-31T00:00:00",
+        "46053": "2026-01-31",
+        "46053,0": "2026-01-31",
         "46053,5": "2026-01-31T12:00:00",
         "46053.25": "2026-01-31T06:00:00",
         "2026-01-31": "2026-01-31",
         "17": "17",
     },
-    "year_first": {"31.01.2026": "31.01.2026"},
+    "year_first": {
+        "2026/1/31": "2026-1-31",
+        "2026.01.31 14:05": "2026-01-31 14:05",
+        " 20260131": "2026-01-31",
+        "20260131T14:05": "2026-01-31T14:05",
+        "2026-01-31": "2026-01-31",
+        "2026-01-31T10:00:00Z": "2026-01-31T10:00:00Z",
+        "202601311": "202601311",
+        "31.01.2026": "31.01.2026",
+    },
 }
 _NUMBERS = {
     "comma": {
@@ -135,7 +145,7 @@ def test_times_of_a_time_zone_are_read_in_it():
     assert rewritten(berlin, "timestamp", "01.01.2026 12:00") == "2026-01-01T11:00:00.000000"
     assert rewritten(berlin, "timestamp", "2026-07-01T12:00:00Z") == "2026-07-01T12:00:00Z"
     assert rewritten(berlin, "timestamp", "2026-07-01 12:00:00+05") == "2026-07-01 12:00:00+05"
-    assert rewritten(berlin, "timestamp", "31.01.2026") == "2026-01-30T23:00:00.000000"
+    assert rewritten(berlin, "timestamp", "31.01.2026") == "2026-01-31"
     assert rewritten(berlin, "date", "31.01.2026") == "2026-01-31"
     assert rewritten(berlin, "timestamp", "morgen") == "morgen"
 
@@ -207,7 +217,7 @@ def test_parquet_is_read_by_the_same_settings(load, write_parquet):
         raw_formats="raw_table,date_format,decimal_mark,time_zone\ndeals,day_first,comma,Europe/Berlin\n",
         value_words="raw_table,column_name,word,accepted_value\ndeals,status,3,won\n",
     )
-    assert found == [("2026-01-30T23:00:00.000000", "2026-07-01 10:00:00", "won", "12.5")]
+    assert found == [("2026-01-31", "2026-07-01 10:00:00", "won", "12.5")]
 
 
 def test_encodings_and_the_delimiter_line(load, write_csv):

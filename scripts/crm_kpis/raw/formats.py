@@ -23,6 +23,9 @@ _BLANKS = " \u00a0\u202f'\u2019"
 _WITH_COMMA = rf"[+-]?(\d+|[1-9]\d{{0,2}}([.{_BLANKS}]\d{{3}})+)(,\d*)?-?"
 _WITH_DOT = rf"[+-]?[1-9]\d{{0,2}}([,{_BLANKS}]\d{{3}})+(\.\d*)?-?"
 # As nearly all exports have it, in one step; what is rarer takes more of them.
+# 2026/01/31, 2026.1.31 or 20260131 at the beginning, and a day as ISO 8601 has it.
+_YEAR_FIRST = r"^\s*(\d{4})(?:[/.](\d{1,2})[/.](\d{1,2})|(\d{2})(\d{2}))((?:[ T].*)?)$"
+_ISO_DAY = r"\1-\2\4-\3\5\6"
 _PLAIN_DAY = r"^\s*(\d{1,2})[./-](\d{1,2})[./-](\d{4})(?:,?[ T]+(\d{2}:\d{2}.*))?\s*$"
 _DAY = r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4}|\d{2})(?:,?[ T]+(\d{1,2}:\d{2}.*))?$"
 # With the name of the month it is plain which is the day: 31-Jan-2026, 31. Januar 2026; Jan 31, 2026.
@@ -55,7 +58,8 @@ _SERIAL = r"\d{5}([.,]\d+)?"
 # The day that Excel counts as 25569 is 1970-01-01.
 _EXCEL_EPOCH = 25569
 _OFFSET = r":\d{2}(\.\d+)? ?(Z|UTC|[+-]\d{2}(:?\d{2})?)$"
-_NAIVE_TYPES = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "DATE")
+# A day without a time is that day in any time zone.
+_NAIVE_TYPES = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,10 @@ class RawFormat:
                 expression = _with_day(expression, is_day_first=self.date_format == "day_first")
             elif self.date_format == "excel":
                 expression = _with_serial(expression)
+            elif self.date_format == "year_first":
+                expression = (
+                    f"regexp_replace({expression}, {quote_text(_YEAR_FIRST)}, {quote_text(_ISO_DAY)})"
+                )
             if column.data_type == "timestamp" and self.time_zone:
                 expression = _in_utc(expression, self.time_zone)
         if column.data_type in ("integer", "decimal") and self.decimal_mark:
@@ -237,8 +245,10 @@ def _as_iso(day: str, month: str, year: str, time: str) -> str:
 def _with_serial(expression: str) -> str:
     """A day as Excel counts them as ISO 8601."""
     text = f"trim({expression})"
-    seconds = f"round((cast(replace({text}, ',', '.') as double) - {_EXCEL_EPOCH}) * 86400)"
-    iso = f"strftime(make_timestamp(cast({seconds} as bigint) * 1000000), '%Y-%m-%dT%H:%M:%S')"
+    seconds = f"cast(round((cast(replace({text}, ',', '.') as double) - {_EXCEL_EPOCH}) * 86400) as bigint)"
+    time = f"make_timestamp({seconds} * 1000000)"
+    iso = f"case when {seconds} % 86400 = 0 then strftime({time}, '%Y-%m-%d')"
+    iso += f" else strftime({time}, '%Y-%m-%dT%H:%M:%S') end"
     return _where_it_is_a_time(expression, f"regexp_full_match({text}, {quote_text(_SERIAL)})", iso)
 
 
@@ -248,9 +258,9 @@ def _where_it_is_a_time(expression: str, condition: str, iso: str) -> str:
 
 
 def _in_utc(expression: str, time_zone: str) -> str:
-    """A time without an offset, of a time zone, in UTC."""
-    local = f"case when not regexp_matches({expression}, {quote_text(_OFFSET)}) then"
-    local += f" try_cast(trim({expression}) as timestamp) end"
+    """A time without an offset, of a time zone, in UTC; a day without a time stays one."""
+    is_local = f"contains({expression}, ':') and not regexp_matches({expression}, {quote_text(_OFFSET)})"
+    local = f"case when {is_local} then try_cast(trim({expression}) as timestamp) end"
     in_utc = f"timezone('UTC', timezone({quote_text(time_zone)}, {local}))"
     return f"coalesce(strftime({in_utc}, '%Y-%m-%dT%H:%M:%S.%f'), {expression})"
 

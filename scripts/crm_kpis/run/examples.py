@@ -60,6 +60,7 @@ _CURRENCIES = {
     "SFR": "CHF",
     "SFR.": "CHF",
 }
+_YEAR_FIRST = re.compile(r"(19|20)\d{2}([./]\d{1,2}[./]\d{1,2}|\d{4})([ T].*)?")
 _SERIAL = re.compile(r"[2-6]\d{4}([.,]\d+)?")
 _OWN_COLUMNS = """
 select raw_table, column_name, coalesce(data_type, 'text'), coalesce(is_personal, 'no') = 'yes'
@@ -264,6 +265,9 @@ def _guess_day(values: list[str]) -> _Guess | None:
         ]
         if len(named) * 2 > len(values):
             return f"dates with the name of the month ({named[0]}): write 2026-01-31", "date_format", setting
+    turned = [value for value in values if _YEAR_FIRST.fullmatch(value.strip())]
+    if len(turned) * 2 > len(values):
+        return f"days with the year first ({turned[0]}): write 2026-01-31", "date_format", "year_first"
     serials = [value for value in values if _SERIAL.fullmatch(value)]
     if len(serials) * 2 > len(values):
         what = f"days as Excel counts them ({serials[0]}): format the column as a date of the form 2026-01-31"
