@@ -438,7 +438,8 @@ def test_rejections_are_counted_by_table_column_and_reason(tmp_path):
         "  deals: 1 not_accepted of status, row 9: 'Gewonnen'; expected one of open, won, lost",
         "Values taken as missing, the first of each reason:",
         "  deals: 1 closed_although_open of closed_at, row 4: '2026-01-31';"
-        " expected not: status = 'open' and closed_at is not null",
+        " expected not: status = 'open' and closed_at is not null"
+        " and closed_on is distinct from expected_close_on",
         "  deals: 1 invalid_value of amount, row 3: '12,50'; expected a number with a dot, such as 1234.50",
         "  orders: 1 invalid_value of amount, row 6: '12.50 EUR';"
         " expected a number with a comma, such as 1234,50",

@@ -101,7 +101,7 @@ def test_the_coverage_names_the_settings_that_are_missing(stranger):
 
 def test_the_run_says_what_holds_by_default(stranger):
     assert (
-        "No settings directory. By default: no named periods, no before and after, no targets, "
+        "No settings directory. By default: days in UTC, money in EUR, no named periods, no before and after,"
         in stranger.stdout
     )
 

@@ -27,6 +27,8 @@ from crm_kpis.settings.declaration import Settings, read_declaration
 RECORD_NAME = "run.json"
 # Where much is wrong at once, the first of each rule say what.
 _MOST_OF_A_RULE = 5
+# The keys of settings.yml that many companies need and do not know of.
+_SAID_BY_DEFAULT = {"reporting_time_zone": "days in {}", "reporting_currency": "money in {}"}
 
 
 def print_wait(holder: str) -> None:
@@ -117,8 +119,14 @@ def print_failures(result: BuildResult) -> None:
 def print_settings(settings: Settings) -> None:
     """Print where the settings are from, and what holds by default."""
     origin = f"Settings: {settings.directory}." if settings.directory else "No settings directory."
+    declaration = read_declaration()
     defaults = [
-        table.default for table in read_declaration().tables.values() if not settings.rows.get(table.name)
+        *(
+            text.format(declaration.keys[key].default)
+            for key, text in _SAID_BY_DEFAULT.items()
+            if key not in settings.given
+        ),
+        *(table.default for table in declaration.tables.values() if not settings.rows.get(table.name)),
     ]
     say((f"{origin} By default: {', '.join(defaults)}." if defaults else origin) + "\n")
 
