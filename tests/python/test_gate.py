@@ -154,7 +154,7 @@ CASES: dict[str, tuple[Edit, str, tuple[str, ...]]] = {
     "a currency without rates": (
         edit("orders", lambda row: row | {"currency": "JPY"}),
         "lost_values:orders",
-        ("no_exchange_rate", "exchange_rates.csv", "JPY,<first day>,<rate>"),
+        ("write reporting_currency: JPY into settings.yml", "exchange_rates.csv", "JPY,<first day>,<rate>"),
     ),
     "orders of guests": (
         edit("orders", without_guests),

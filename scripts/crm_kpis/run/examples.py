@@ -395,6 +395,8 @@ def _tell_currencies(table: str, lacking: list[str]) -> Iterator[str]:
         for word in words:
             yield f"  {table},currency,{_csv_field(_mask(word))},{_CURRENCIES.get(word, '<code>')}"
     codes = [code for code in lacking if code not in words]
+    if len(codes) == 1:
+        yield f"If your money is in {codes[0]}, write reporting_currency: {codes[0]} into settings.yml."
     if codes:
         yield "Write what one is worth in the reporting currency into exchange_rates.csv beside the tables:"
         yield "  currency,valid_from,rate"
