@@ -161,6 +161,12 @@ lead_unanswered as (
     where not open_leads.is_stalled
 ),
 
+-- Where the records end no ticket, none is known to be open.
+recorded_ticket_ends as (
+    select count(open_until) > 0 as are_there
+    from tickets
+),
+
 ticket_due as (
     select
         rules.rule,
@@ -178,7 +184,8 @@ ticket_due as (
         on
             rules.rule = 'ticket_due'
             and {{ local_date('tickets.due_at') }} <= {{ add_days('rules.as_of', 'ceil(rules.limit_value)') }}
-    where tickets.open_until is null
+    cross join recorded_ticket_ends
+    where tickets.open_until is null and recorded_ticket_ends.are_there
 ),
 
 -- Since when the risk is higher is not known to the day: since the purchase that was due, if one is overdue.

@@ -45,6 +45,17 @@ leads_by_owner as (
     group by owner_id
 ),
 
+-- Where the records end no ticket and no task, none is known to be open.
+recorded_ticket_ends as (
+    select count(open_until) > 0 as are_there
+    from tickets
+),
+
+recorded_task_ends as (
+    select count(completed_on) > 0 as are_there
+    from activities
+),
+
 tickets_by_owner as (
     select
         tickets.owner_id,
@@ -52,7 +63,8 @@ tickets_by_owner as (
         count(*) filter (where {{ local_date('tickets.due_at') }} < reporting_window.as_of) as overdue_tickets
     from tickets
     cross join reporting_window
-    where tickets.open_until is null
+    cross join recorded_ticket_ends
+    where tickets.open_until is null and recorded_ticket_ends.are_there
     group by tickets.owner_id
 ),
 
@@ -65,7 +77,8 @@ tasks_by_owner as (
         count(*) filter (where activities.due_on < reporting_window.as_of) as overdue_tasks
     from activities
     cross join reporting_window
-    where activities.due_on is not null and activities.completed_on is null
+    cross join recorded_task_ends
+    where activities.due_on is not null and activities.completed_on is null and recorded_task_ends.are_there
     group by activities.owner_id
 ),
 
