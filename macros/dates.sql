@@ -2,7 +2,8 @@
     Days: of timestamps, between days, and of the calendar.
 
     Macros: local_date, local_hour, local_weekday, business_time_zone, wall_clock_to_utc, start_of_day, end_of_day, is_west_of_greenwich,
-    days_between, weekdays_between, usual_silence, last_week_end, seconds_between, add_days, written_day, written_days, days_of, as_of_override, today_override.
+    days_between, weekdays_between, usual_silence, last_week_end, seconds_between, add_days, written_day, written_days, days_of,
+    as_of_override, today_override.
 #}
 
 {#

@@ -128,22 +128,20 @@
 #}
 {% macro to_timestamp(column, beside=none, is_deadline=false) -%}
     {%- set value = utc_timestamp(column) -%}
-    {%- set is_utc = setting('reporting_time_zone') == 'UTC' -%}
+    {%- set is_valid -%}
+        {{ value }} between cast('1970-01-01 00:00:00' as timestamp) and cast('2099-12-31 23:59:59.999999' as timestamp)
+    {%- endset -%}
+    {%- set time_zone = setting('reporting_time_zone') -%}
     case
         {%- if is_deadline %}
         when {{ is_day(column) }} then {{ end_of_day(to_date(column)) }}
-        {%- elif not is_utc %}
+        {%- elif time_zone != 'UTC' %}
         when {{ is_day(column) }} then {{ start_of_day(to_date(column)) }}
         {%- endif %}
-        when {{ value }} between cast('1970-01-01 00:00:00' as timestamp) and cast('2099-12-31 23:59:59.999999' as timestamp)
-        {%- if beside and not is_utc %}
-            then case
-                when {{ is_day(beside) }} and not {{ has_offset(column) }} then {{ wall_clock_to_utc(value, '0', setting('reporting_time_zone')) }}
-                else {{ value }}
-            end
-        {%- else %}
-            then {{ value }}
+        {%- if beside and time_zone != 'UTC' %}
+        when {{ is_valid }} and {{ is_day(beside) }} and not {{ has_offset(column) }} then {{ wall_clock_to_utc(value, '0', time_zone) }}
         {%- endif %}
+        when {{ is_valid }} then {{ value }}
     end
 {%- endmacro %}
 

@@ -22,10 +22,10 @@ _BLANKS = " \u00a0\u202f'\u2019"
 # Digits in groups of three start with no zero: 0.125 is no 125.
 _WITH_COMMA = rf"[+-]?(\d+|[1-9]\d{{0,2}}([.{_BLANKS}]\d{{3}})+)(,\d*)?-?"
 _WITH_DOT = rf"[+-]?[1-9]\d{{0,2}}([,{_BLANKS}]\d{{3}})+(\.\d*)?-?"
-# As nearly all exports have it, in one step; what is rarer takes more of them.
 # 2026/01/31, 2026.1.31 or 20260131 at the beginning, and a day as ISO 8601 has it.
 _YEAR_FIRST = r"^\s*(\d{4})(?:[/.](\d{1,2})[/.](\d{1,2})|(\d{2})(\d{2}))((?:[ T].*)?)$"
 _ISO_DAY = r"\1-\2\4-\3\5\6"
+# As nearly all exports have it, in one step; what is rarer takes more of them.
 _PLAIN_DAY = r"^\s*(\d{1,2})[./-](\d{1,2})[./-](\d{4})(?:,?[ T]+(\d{2}:\d{2}.*))?\s*$"
 _DAY = r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4}|\d{2})(?:,?[ T]+(\d{1,2}:\d{2}.*))?$"
 # With the name of the month it is plain which is the day: 31-Jan-2026, 31. Januar 2026; Jan 31, 2026.
