@@ -494,3 +494,29 @@ def test_costs_are_known_for_the_months_that_are_booked(company):
     assert months["2024-05"] == (None, "none", False)
     # The leads of January, February and May did not come for nothing.
     assert years["2024"][:2] == (pytest.approx(620 / 61), "partly")
+
+
+def test_what_never_ends_in_the_records_is_not_taken_for_open_or_lost(company):
+    days = days_from("2023-01-01", "2023-12-31")
+    deals = ((f"d{number}", day, "open", 100) for number, day in enumerate(days))
+    tickets = ((f"t{number}", day) for number, day in enumerate(days))
+    with company(
+        deals=("deal_id created_at status amount", deals), tickets=("ticket_id created_at", tickets)
+    ) as built:
+        assert periods_of(built, "close_rate") == periods_of(built, "ticket_backlog") == {}
+        assert missing(built, "close_rate") == "deals.closed_at"
+        assert missing(built, "ticket_backlog") == (
+            "ticket_events.event_type (resolved) or tickets.resolved_at or tickets.status"
+        )
+        # What is open is what they are about.
+        assert periods_of(built, "open_pipeline")["2023-12"] == (36_500, "full", True)
+
+
+def test_a_status_tells_what_is_open(company):
+    rows = (
+        (f"t{number}", day, "closed" if number % 5 else "open")
+        for number, day in enumerate(days_from("2023-01-01", "2023-12-31"))
+    )
+    with company(tickets=("ticket_id created_at status", rows)) as built:
+        # Every fifth of 365.
+        assert periods_of(built, "ticket_backlog")["2023-12"][0] == 73
