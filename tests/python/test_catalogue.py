@@ -263,8 +263,10 @@ def test_the_usual_changes_of_each_kpi_come_from_what_its_columns_say():
 
 def test_an_own_kpi_of_a_stock_is_read_at_the_end_as_a_shipped_one_is():
     own = [
-        # A shipped stock, an own one, a rate of shipped stocks, a flow, what depends on the length.
+        # A shipped stock, one that only divides another, an own one, a rate of shipped stocks, a flow, what
+        # depends on the length.
         {"kpi_id": "shipped_stock", "aggregation": "total", "numerator": "open_pipeline"},
+        {"kpi_id": "shipped_divisor", "aggregation": "total", "numerator": "open_deals"},
         {"kpi_id": "stock", "aggregation": "total", "numerator": "own_stock", "length_effect": "none"},
         {
             "kpi_id": "stock_rate",
@@ -297,6 +299,7 @@ def test_an_own_kpi_of_a_stock_is_read_at_the_end_as_a_shipped_one_is():
         ("median", "its measures", "none", "weeks"),
         ("other_rate", "its measures", "other", "whole periods"),
         ("said", "end of period", "none", "period ends"),
+        ("shipped_divisor", "end of period", "none", "period ends"),
         ("shipped_stock", "end of period", "none", "period ends"),
         ("stock", "end of period", "none", "period ends"),
         ("stock_rate", "end of period", "none", "period ends"),
