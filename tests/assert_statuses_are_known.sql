@@ -25,12 +25,15 @@ orders as (
 tickets as (
     select
         'tickets' as raw_table,
-        status,
+        stg_tickets.status,
         'resolved' as such_as
-    from {{ ref('stg_tickets') }}
+    from {{ ref('stg_tickets') }} as stg_tickets
+    -- Events may resolve what has no resolved_at.
+    inner join {{ ref('fct_tickets') }} as fct_tickets on stg_tickets.ticket_id = fct_tickets.ticket_id
     where
-        not is_resolved
-        and status not in (
+        not stg_tickets.is_resolved
+        and fct_tickets.open_until is null
+        and stg_tickets.status not in (
             'open', 'pending', 'resolved', 'closed',
             'new', 'assigned', 'in progress', 'hold', 'on hold', 'waiting', 'reopened', 'escalated',
             'neu', 'offen', 'zugewiesen', 'in bearbeitung', 'wartend', 'wiedereröffnet'

@@ -161,9 +161,9 @@ lead_unanswered as (
     where not open_leads.is_stalled
 ),
 
--- Where the records end no ticket, none is known to be open.
-recorded_ticket_ends as (
-    select count(open_until) > 0 as are_there
+-- Where the records neither end a ticket nor say how one stands, none is known to be open.
+recorded_ticket_states as (
+    select count(open_until) + count(status) > 0 as are_there
     from tickets
 ),
 
@@ -184,8 +184,8 @@ ticket_due as (
         on
             rules.rule = 'ticket_due'
             and {{ local_date('tickets.due_at') }} <= {{ add_days('rules.as_of', 'ceil(rules.limit_value)') }}
-    cross join recorded_ticket_ends
-    where tickets.open_until is null and recorded_ticket_ends.are_there
+    cross join recorded_ticket_states
+    where tickets.open_until is null and recorded_ticket_states.are_there
 ),
 
 -- Since when the risk is higher is not known to the day: since the purchase that was due, if one is overdue.

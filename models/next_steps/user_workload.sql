@@ -45,9 +45,9 @@ leads_by_owner as (
     group by owner_id
 ),
 
--- Where the records end no ticket and no task, none is known to be open.
-recorded_ticket_ends as (
-    select count(open_until) > 0 as are_there
+-- Where the records neither end a ticket nor say how one stands, none is known to be open. So it is with tasks, which have no status.
+recorded_ticket_states as (
+    select count(open_until) + count(status) > 0 as are_there
     from tickets
 ),
 
@@ -63,8 +63,8 @@ tickets_by_owner as (
         count(*) filter (where {{ local_date('tickets.due_at') }} < reporting_window.as_of) as overdue_tickets
     from tickets
     cross join reporting_window
-    cross join recorded_ticket_ends
-    where tickets.open_until is null and recorded_ticket_ends.are_there
+    cross join recorded_ticket_states
+    where tickets.open_until is null and recorded_ticket_states.are_there
     group by tickets.owner_id
 ),
 

@@ -120,12 +120,14 @@ def test_a_status_that_is_no_word_of_the_contract_is_told(compiled, raw_dir, wri
     write_csv("orders.csv", "order_id,account_id,ordered_at,amount,status", *orders)
     words = ("Open", "pending", "resolved", "CLOSED", "", "New", "Solved", "solved")
     tickets = [f"{number},2024-01-05,,{word}" for number, word in enumerate(words)]
-    tickets.append("resolved,2024-01-05,2024-01-06,done")
+    tickets += ["resolved,2024-01-05,2024-01-06,done", "by an event,2024-01-05,,done"]
     write_csv("tickets.csv", "ticket_id,created_at,resolved_at,status", *tickets)
+    event = "E,by an event,resolved,2024-01-06T10:00:00"
+    write_csv("ticket_events.csv", "event_id,ticket_id,event_type,occurred_at", event)
     (node,) = (
         node for node in compiled.manifest["nodes"].values() if node["name"] == "assert_statuses_are_known"
     )
-    only = compiled.with_inputs("stg_orders", "stg_tickets")
+    only = compiled.with_inputs("stg_orders", "fct_tickets")
     with compiled.run(raw_dir, only=only) as warehouse:
         shown = warehouse.execute(
             f"select {node['config']['meta']['shows']} from ({node['compiled_code']})"

@@ -145,6 +145,9 @@ select
     {{ segment('users.user_id', key='measured_tickets.assignee_id', found='users.user_id') }} as owner_id,
     {{ segment('products.product_id', key='measured_tickets.product_id', found='products.product_id') }} as product_id,
 
+    -- text
+    measured_tickets.status,
+
     -- segments
     {{ segment('users.team', key='measured_tickets.assignee_id', found='users.user_id') }} as team,
     {{ segment('measured_tickets.channel') }} as channel,
