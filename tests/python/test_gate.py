@@ -175,6 +175,11 @@ CASES: dict[str, tuple[Edit, str, tuple[str, ...]]] = {
         "rejected_rows:survey_responses",
         ("Expected not: score < scale_min or score > scale_max.", "What scale_max holds: "),
     ),
+    "leads that were converted before they came": (
+        edit("leads", lambda row: row | {"converted_at": "2001-01-31T10:00:00Z"}),
+        "lost_values:leads",
+        ("Expected not: converted_on < created_on.", "What converted_at holds: ", "What created_at holds: "),
+    ),
     "a header without rows": (
         edit("tickets", lambda row: None),
         "emptied:tickets",

@@ -347,7 +347,9 @@ def _explain(
         yield f"Expected not: {condition}."
     for (of, name), column in columns.items():
         is_missing = reason == "missing_value" and name == column_name
-        if of == table and (is_missing or re.search(rf"\b{name}\b", condition)):
+        # A check reads the day of created_at as created_on.
+        is_named = re.search(rf"\b({name}|{name.removesuffix('_at')}_on)\b", condition)
+        if of == table and (is_missing or is_named):
             yield f"What {name} holds: {column.description}"
 
 
